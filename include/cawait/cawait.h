@@ -1,0 +1,17 @@
+/* cawait/cawait.h: the core: futures, wakers, promises, the reactor, the pool. No Python in it. */
+#ifndef CAWAIT_CAWAIT_H
+#define CAWAIT_CAWAIT_H
+
+#define CAW_VERSION_MAJOR 0
+#define CAW_VERSION_MINOR 1
+#define CAW_VERSION_PATCH 0
+#define CAW_VERSION       "0.1.0"
+
+#include "cawait/error.h"
+#include "cawait/future.h"
+#include "cawait/pool.h"
+#include "cawait/promise.h"
+#include "cawait/reactor.h"
+#include "cawait/waker.h"
+
+#endif

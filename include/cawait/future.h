@@ -1,0 +1,112 @@
+/* cawait/future.h: an operation that is polled until it is ready.
+ *
+ * Born by the function that makes the operation; nothing happens before the first poll. It has one owner at a time,
+ * who polls it, may cancel it, and at the end destroys it, whatever state it is in. The owner may change (and so may
+ * the thread), but poll, cancel and destroy never run at the same time. A future that returned CAW_READY is not polled
+ * again.
+ *
+ * Owners are: a Python coroutine (python.h), a pool (pool.h: caw_spawn), caw_block_on, or another future.
+ */
+#ifndef CAWAIT_FUTURE_H
+#define CAWAIT_FUTURE_H
+
+#include "cawait/base.h"
+#include "cawait/error.h"
+#include "cawait/waker.h"
+
+typedef enum caw_poll { CAW_PENDING = 0, CAW_READY = 1 } caw_poll;
+
+typedef struct caw_future caw_future;
+typedef struct caw_reactor caw_reactor;
+typedef struct caw_context caw_context;
+
+typedef struct caw_future_ops {
+    /* The operation's name, shown by repr() and the debug views. */
+    const char *name;
+    /* CAW_READY with f->status set, or CAW_PENDING after the context's waker was cloned where its wake will come from.
+     * The waker of the latest poll counts; earlier ones may be dropped. */
+    caw_poll (*poll)(caw_future *f, caw_context *cx);
+    /* Optional: please stop. Asked at most once, not during poll, not after CAW_READY. The future still becomes
+     * ready, with CAW_ECANCELED or with its result. Must return soon; may wake. NULL: nobody can be asked. */
+    void (*cancel)(caw_future *f);
+    /* The last call, in any state except during poll: nobody looks at this future any more. Memory that an operation in
+     * flight still writes to stays until the operation is done (promise.h does this for you). */
+    void (*destroy)(caw_future *f);
+} caw_future_ops;
+
+/* The first member of your struct, or found from there with CAW_CONTAINER_OF. */
+struct caw_future {
+    const caw_future_ops *ops; /* read-only */
+    int status;                /* 0 or an error; true once poll returned CAW_READY */
+};
+
+/* The place where a poll happens: a Python coroutine, a pool, caw_block_on. For those who write such a place. */
+typedef struct caw_host {
+    const char *name;
+    caw_reactor *(*reactor)(const caw_context *cx, int *error); /* borrowed; NULL with *error set */
+} caw_host;
+
+/* What a poll is given. Valid during that poll only; the waker is borrowed. */
+struct caw_context {
+    caw_waker waker;      /* read-only: clone it to keep it */
+    const caw_host *host; /* private */
+    void *place;          /* private to the host */
+};
+
+CAW_BEGIN_DECLS
+
+/* Poll a future. CAW_READY: f->status says how it ended.
+ *   poller · no-gil · borrows(f) · never fails · calls-user */
+static inline caw_poll
+caw_future_poll(caw_future *f, caw_context *cx)
+{
+    return f->ops->poll(f, cx);
+}
+
+/* Ask a future to stop; it still becomes ready. Does nothing where nobody can be asked.
+ *   poller · no-gil · borrows(f) · never fails · calls-user */
+static inline void
+caw_future_cancel(caw_future *f)
+{
+    if (f->ops->cancel) {
+        f->ops->cancel(f);
+    }
+}
+
+/* Give a future up, in any state. NULL is allowed.
+ *   poller · no-gil · takes(f) · never fails · calls-user */
+static inline void
+caw_future_destroy(caw_future *f)
+{
+    if (f) {
+        f->ops->destroy(f);
+    }
+}
+
+/* Finish the poll that is running: `return caw_future_finish(f, 0);`
+ *   poller · no-gil · borrows(f) · never fails · quiet */
+static inline caw_poll
+caw_future_finish(caw_future *f, int status)
+{
+    f->status = status;
+    return CAW_READY;
+}
+
+/* The reactor of the place where this poll happens: for timers and fds. Makes it when it is not there yet.
+ *   poller · no-gil · returns-borrowed · fails(CAW_ENOREACTOR, CAW_ENOMEM, -errno) by NULL and *error · quiet */
+CAW_API caw_reactor *caw_context_reactor(const caw_context *cx, int *error);
+
+/* A future that is ready at its first poll, with this status.
+ *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
+CAW_API caw_future *caw_ready(int status);
+
+/* Poll a future on this thread until it is ready, and return its status. The future is not destroyed: read its result,
+ * then destroy it. Timers and fds work: the call has a reactor of its own. Fails, with the future never polled, when
+ * that reactor cannot be made.
+ *   any-thread · no-gil · borrows(f) · fails(the future's status, -errno, CAW_ENOMEM, CAW_EINVAL for NULL) · calls-user
+ * Do not hold the GIL: the thread sleeps in here. */
+CAW_API int caw_block_on(caw_future *f);
+
+CAW_END_DECLS
+
+#endif

@@ -1,0 +1,79 @@
+/* cawait/pool.h: worker threads, for calls that block and for futures that should run elsewhere.
+ *
+ * Workers are native threads: they never touch Python. They start when there is work, up to the pool's number, with
+ * all signals blocked but those of a crash. A pool lives until its last reference is released and its work is done.
+ * After fork() the child has none of the parent's threads: work given to a pool of the parent ends with CAW_EFORKED,
+ * and caw_pool_default() makes a new pool.
+ */
+#ifndef CAWAIT_POOL_H
+#define CAWAIT_POOL_H
+
+#include "cawait/promise.h"
+
+typedef struct caw_pool caw_pool;
+
+/* A blocking call with its inputs and outputs; embed it in your struct, like a promise. */
+typedef struct caw_work caw_work;
+struct caw_work {
+    caw_promise promise;       /* public: &w->promise.future goes to whoever awaits */
+    int (*run)(caw_work *w);   /* read-only: on a worker; returns the status */
+    void (*free)(caw_work *w); /* read-only: see caw_work_init */
+    caw_pool *pool;            /* private: a reference, true from init to the end */
+    caw_work *next, *previous; /* private: true while queued */
+};
+
+CAW_BEGIN_DECLS
+
+/* A pool of up to `threads` workers (0: a number that fits this machine) with one reference in *out.
+ *   any-thread · no-gil · returns-new · fails(CAW_ENOMEM, -errno) · quiet */
+CAW_API int caw_pool_new(unsigned threads, caw_pool **out);
+
+/* The process's own pool, made on first use, never freed (but made anew in a forked child).
+ *   any-thread · no-gil · returns-borrowed, NULL when out of memory · quiet */
+CAW_API caw_pool *caw_pool_default(void);
+
+/* One more reference; and one less. With the last one the pool takes no more work, cancels what is queued, finishes what
+ * runs, and ends its threads; release does not wait for that, caw_pool_close does.
+ *   any-thread · no-gil · borrows(pool) / takes(one reference) · never fails · quiet / wakes */
+CAW_API caw_pool *caw_pool_retain(caw_pool *pool);
+CAW_API void caw_pool_release(caw_pool *pool);
+
+/* Stop it: queued work ends with CAW_ECANCELED, spawned futures are cancelled, and the call returns when every worker
+ * has ended: a call that runs, and a child that was asked to stop, are waited for. Later work ends with CAW_ECLOSED.
+ * Keeps your reference. Twice is once.
+ *   any-thread but a worker of this pool · no-gil · borrows(pool) · never fails · wakes, calls-user */
+CAW_API void caw_pool_close(caw_pool *pool);
+
+/* Make a piece of work of caller's memory. `run` is called on a worker at some time after the first poll, never if the
+ * work was cancelled while it was queued; long runs look at caw_work_cancelled(). `free_`
+ * frees the struct when both sides are through, on any thread, without the GIL; NULL: free(w).
+ *   init · no-gil · borrows(pool), which is retained · never fails · quiet
+ * A NULL pool is the default one. */
+CAW_API void caw_work_init(caw_work *w, caw_pool *pool, int (*run)(caw_work *w), void (*free_)(caw_work *w));
+
+/* Whether somebody asked this work to stop, nobody waits for it any more, or the pool is being closed.
+ *   any-thread, from run · no-gil · borrows(w) · never fails · quiet */
+CAW_API bool caw_work_cancelled(const caw_work *w);
+
+/* The short form of caw_work: fn(arg) on a worker, its return value as the status. NULL pool: the default one.
+ *   any-thread · no-gil · borrows(pool); takes(arg): free_arg(arg), when not NULL, is called once, on any thread, when
+ *   both sides are through; also when NULL is returned for want of memory · quiet */
+CAW_API caw_future *caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg, void (*free_arg)(void *arg));
+
+/* The arg of a future that caw_blocking made.
+ *   poller · no-gil · borrows(f) · never fails · quiet */
+CAW_API void *caw_blocking_arg(const caw_future *f);
+
+/* Run a future on the pool, from now on; it is polled by one worker at a time and may use timers and fds (the pool then
+ * has a reactor, on a thread of its own). The join future ends with the child's status; cancelling it asks the child to
+ * stop; destroying it asks too and then leaves the child to finish by itself. A NULL pool is the default one.
+ *   any-thread · no-gil · takes(child), also on failure · returns-new, NULL when out of memory · wakes */
+CAW_API caw_future *caw_spawn(caw_pool *pool, caw_future *child);
+
+/* The child of a future that caw_spawn made, to read its result. True once the join future is ready, until destroyed.
+ *   poller · no-gil · returns-borrowed · never fails · quiet */
+CAW_API caw_future *caw_spawn_child(const caw_future *join);
+
+CAW_END_DECLS
+
+#endif

@@ -1,0 +1,93 @@
+/* cawait/reactor.h: a thing with one file descriptor.
+ *
+ * A reactor holds timers, file descriptors that are waited for, foreign sources, and a queue of wakes. All of it stands
+ * behind one fd: when that is readable, call caw_reactor_turn. A loop of any kind watches the fd and nothing else.
+ *
+ * Born by caw_reactor_new with one reference. One thread at a time turns it; any thread may ring it, and futures on it
+ * may be destroyed on any thread. caw_reactor_close ends it: what still waits on it becomes ready with CAW_ECLOSED,
+ * and later rings do nothing. The memory and the fd go with the last reference; whoever may still ring holds one, so
+ * a late ring never meets a reused fd number.
+ *
+ * On Linux the fd is an epoll fd. The portable kind is for systems whose fds do not nest: a native thread poll()s and
+ * rings a pipe; the pipe is the one fd. Linux can be told to use it, and so it is tested there.
+ * After fork() a reactor of the parent is closed in the child.
+ */
+#ifndef CAWAIT_REACTOR_H
+#define CAWAIT_REACTOR_H
+
+#include "cawait/future.h"
+
+typedef enum caw_reactor_kind {
+    CAW_REACTOR_DEFAULT = 0, /* the best one here; the portable one in a build with -DCAW_REACTOR_USE_PORTABLE */
+    CAW_REACTOR_EPOLL,
+    CAW_REACTOR_PORTABLE,
+} caw_reactor_kind;
+
+/* What an fd is waited for, and what it has become; a set. An fd with an error or a hang-up is both. */
+typedef enum caw_events { CAW_READABLE = 1, CAW_WRITABLE = 2 } caw_events;
+
+/* A foreign source: an fd with a callback, such as another library's own loop. It stays until it is removed. */
+typedef struct caw_source caw_source;
+struct caw_source {
+    void (*ready)(caw_source *source, unsigned events); /* public; called by the turn, may add and remove sources */
+    void *user;                                         /* public */
+    int fd;                                             /* public; unchanged while added */
+    unsigned events;                                    /* public; unchanged while added */
+    void *links[3];                                     /* private; true while added */
+};
+
+CAW_BEGIN_DECLS
+
+/* Nanoseconds on the clock that timers use: monotonic, from an arbitrary start.
+ *   any-thread · no-gil · - · never fails · quiet */
+CAW_API uint64_t caw_now_ns(void);
+
+/* A reactor with one reference in *out.
+ *   any-thread · no-gil · returns-new · fails(CAW_ENOMEM, CAW_EINVAL: no such kind here, -errno) · quiet */
+CAW_API int caw_reactor_new(caw_reactor_kind kind, caw_reactor **out);
+
+/* One more reference; and one less. The last one frees, and closes first if that was not done.
+ *   any-thread · no-gil · borrows(r) / takes(one reference) · never fails · quiet / wakes */
+CAW_API caw_reactor *caw_reactor_retain(caw_reactor *r);
+CAW_API void caw_reactor_release(caw_reactor *r);
+
+/* End it: what waits on it becomes ready with CAW_ECLOSED; sources are removed, not called. Twice is once.
+ *   the turning thread, not during a turn · no-gil · borrows(r) · never fails · wakes */
+CAW_API void caw_reactor_close(caw_reactor *r);
+
+/* The one fd: readable when a turn has something to do. Watch it level-triggered; do not read it; take it out of your
+ * loop before you give up your reference.
+ *   any-thread · no-gil · borrows(r) · never fails · quiet */
+CAW_API int caw_reactor_fd(const caw_reactor *r);
+
+/* Wait up to timeout_ns (0: not at all; < 0: for ever) for the first thing to do, then do all that is due: expire
+ * timers, call sources, wake futures. Returns how many things it did, 0 on time-out or after a bare ring.
+ *   one thread at a time · no-gil · borrows(r) · fails(CAW_ECLOSED, -errno) · wakes, calls-user (sources) */
+CAW_API int caw_reactor_turn(caw_reactor *r, int64_t timeout_ns);
+
+/* Make the running turn, or else the next one, return at once.
+ *   any-thread · no-gil · borrows(r) · never fails · quiet */
+CAW_API void caw_reactor_ring(caw_reactor *r);
+
+/* Add a source; and take one out, before its fd is closed. Regular files cannot be waited for.
+ *   any-thread · no-gil · borrows(source) until removed · add fails(CAW_EINVAL, CAW_EBADF, CAW_ECLOSED, CAW_ENOMEM,
+ *   -EEXIST: already added, -errno); remove never fails · quiet
+ * Removing on another thread than the turning one waits for a callback of this source that is running. */
+CAW_API int caw_reactor_add(caw_reactor *r, caw_source *source);
+CAW_API void caw_reactor_remove(caw_reactor *r, caw_source *source);
+
+/* A future that is ready when the time has passed, counted from its first poll. Cancelling ends it at once.
+ *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
+CAW_API caw_future *caw_sleep(uint64_t duration_ns);
+
+/* A future that is ready when the fd can be read or written without blocking, has an error, or is hung up. A regular
+ * file is always ready. The fd must stay open until the future is ready or destroyed: closing it earlier may leave
+ * the future waiting (the kernel forgets a closed fd without a word). Several may wait for one fd.
+ *   any-thread · no-gil · returns-new, NULL when out of memory · quiet
+ * It ends with CAW_EBADF when the fd is not open. Cancelling ends it at once. */
+CAW_API caw_future *caw_readable(int fd);
+CAW_API caw_future *caw_writable(int fd);
+
+CAW_END_DECLS
+
+#endif

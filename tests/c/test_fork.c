@@ -1,0 +1,277 @@
+/* test_fork.c: what the parent made, used in the child of a fork(). Each child says by its exit that all went well; it is
+ * killed by SIGALRM when it hangs. */
+#include "place.h"
+
+#include "core/wake_queue.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+
+#define HOUR (UINT64_C(3600) * (uint64_t)SECOND)
+
+static bool
+is_readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* True in the child. In the parent: false, when the child is through. */
+static bool
+in_child(void)
+{
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        (void)alarm(30);
+        return true;
+    }
+    int status = -1;
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return false;
+}
+
+static void
+reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent(caw_reactor_kind kind)
+{
+    int fds[2];
+    CHECK_INT(pipe(fds), 0);
+    caw_reactor *r = new_reactor(kind);
+    counter c = {0, 0};
+    caw_future *sleep = caw_sleep(HOUR), *brief = caw_sleep(1000000), *read = caw_readable(fds[0]);
+    CHECK(poll_at(sleep, r, &c) == CAW_PENDING && poll_at(brief, r, &c) == CAW_PENDING);
+    CHECK(poll_at(read, r, &c) == CAW_PENDING);
+    if (in_child()) {
+        caw__wake_node node;
+        caw_source source = {.ready = NULL};
+        CHECK_INT(caw_reactor_turn(r, -1), CAW_ECLOSED);
+        CHECK(!caw__reactor_push(r, &node));
+        caw_reactor_ring(r);
+        caw_reactor_remove(r, &source);
+        CHECK(poll_at(sleep, r, &c) == CAW_READY);
+        CHECK_INT(sleep->status, CAW_ECLOSED);
+        caw_future *late = caw_sleep(1);
+        CHECK(poll_at(late, r, &c) == CAW_READY);
+        CHECK_INT(late->status, CAW_ECLOSED);
+        caw_future_destroy(late);
+        caw_future_cancel(read);
+        caw_future_destroy(sleep);
+        caw_future_destroy(brief);
+        caw_future_destroy(read);
+        end_reactor(r);
+        _exit(0);
+    }
+    CHECK_INT(c.references, 3);
+    CHECK_INT(turn_until_ready(r, brief, &c), 0);
+    CHECK_INT(caw_reactor_turn(r, 0), 0);
+    CHECK(!is_readable(caw_reactor_fd(r))); /* the child's ring did not reach it */
+    CHECK_INT(write(fds[1], "x", 1), 1);
+    CHECK_INT(turn_until_ready(r, read, &c), 0); /* the child took nothing out of the shared epoll instance */
+    caw_future_destroy(sleep);
+    caw_future_destroy(brief);
+    caw_future_destroy(read);
+    end_reactor(r);
+    close(fds[0]);
+    close(fds[1]);
+}
+ON_BOTH_KINDS(reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent)
+
+struct hammer {
+    caw_reactor *r;
+    caw_pool *pool;
+    atomic_bool stop;
+};
+
+static void *
+hammer(void *user)
+{
+    struct hammer *h = user;
+    counter c = {0, 0};
+    while (!h->stop) {
+        caw_future *f = caw_sleep(HOUR), *g = caw_ready(0);
+        (void)poll_at(f, h->r, &c);
+        caw_future_destroy(f);
+        caw_future_destroy(caw_spawn(h->pool, g));
+    }
+    return NULL;
+}
+
+static void
+child_never_waits_for_a_lock_that_another_thread_held(caw_reactor_kind kind)
+{
+    struct hammer h = {.r = new_reactor(kind)};
+    pthread_t threads[2];
+    counter c = {0, 0};
+    CHECK_INT(caw_pool_new(2, &h.pool), 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(pthread_create(&threads[i], NULL, hammer, &h), 0);
+    }
+    for (int i = 0; i < 100; i++) {
+        caw_future *f = caw_sleep(HOUR), *join = caw_spawn(h.pool, caw_sleep(HOUR));
+        CHECK(poll_at(f, h.r, &c) == CAW_PENDING);
+        if (in_child()) {
+            caw_future_cancel(join);
+            CHECK(poll_at(join, NULL, &c) == CAW_READY);
+            caw_future_destroy(join);
+            caw_future_cancel(f);
+            caw_future_destroy(f);
+            end_reactor(h.r);
+            caw_pool_close(h.pool);
+            caw_pool_release(h.pool);
+            _exit(0);
+        }
+        caw_future_destroy(f);
+        caw_future_destroy(join);
+    }
+    h.stop = true;
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    }
+    caw_pool_close(h.pool);
+    caw_pool_release(h.pool);
+    end_reactor(h.r);
+}
+ON_BOTH_KINDS(child_never_waits_for_a_lock_that_another_thread_held)
+
+static int
+wait_for_go(void *arg)
+{
+    while (!*(atomic_bool *)arg) {
+        (void)usleep(100);
+    }
+    return 5 - 9;
+}
+
+static int
+give_minus_four(void *arg)
+{
+    (void)arg;
+    return -4;
+}
+
+static void
+work_of_the_parents_pool_ends_with_EFORKED_in_the_child(void)
+{
+    atomic_bool go = false;
+    counter c = {0, 0};
+    caw_pool *pool;
+    CHECK_INT(caw_pool_new(1, &pool), 0);
+    caw_future *running = caw_blocking(pool, wait_for_go, &go, NULL),
+               *queued = caw_blocking(pool, wait_for_go, &go, NULL);
+    caw_future *fresh = caw_blocking(pool, give_minus_four, NULL, NULL), *join = caw_spawn(pool, caw_sleep(HOUR));
+    CHECK(poll_at(running, NULL, &c) == CAW_PENDING && poll_at(queued, NULL, &c) == CAW_PENDING);
+    if (in_child()) {
+        caw_future *all[] = {running, queued, fresh, join, caw_spawn(pool, caw_ready(0))};
+        for (int i = 0; i < 5; i++) {
+            if (i != 2) {
+                caw_future_cancel(all[i]);
+            }
+            CHECK(poll_at(all[i], NULL, &c) == CAW_READY);
+            CHECK_INT(all[i]->status, CAW_EFORKED);
+            caw_future_destroy(all[i]);
+        }
+        caw_pool_close(pool);
+        caw_pool_release(pool);
+        _exit(0);
+    }
+    go = true;
+    CHECK_INT(caw_block_on(running), -4);
+    CHECK_INT(caw_block_on(queued), -4);
+    CHECK_INT(caw_block_on(fresh), -4);
+    caw_future_destroy(running);
+    caw_future_destroy(queued);
+    caw_future_destroy(fresh);
+    caw_future_destroy(join);
+    caw_pool_close(pool);
+    caw_pool_release(pool);
+}
+
+static void
+use_default_pool(void)
+{
+    caw_future *f = caw_blocking(NULL, give_minus_four, NULL, NULL), *join = caw_spawn(NULL, caw_sleep(1000));
+    CHECK_INT(caw_block_on(f), -4);
+    CHECK_INT(caw_block_on(join), 0);
+    caw_future_destroy(f);
+    caw_future_destroy(join);
+}
+
+static void
+default_pool_is_new_in_the_child_and_in_its_child(void)
+{
+    use_default_pool();
+    caw_pool *pool = caw_pool_default();
+    if (in_child()) {
+        caw_pool *mine = caw_pool_default();
+        CHECK(mine && mine != pool);
+        use_default_pool();
+        if (in_child()) {
+            CHECK(caw_pool_default() != mine);
+            use_default_pool();
+            _exit(0);
+        }
+        CHECK(caw_pool_default() == mine);
+        use_default_pool();
+        _exit(0);
+    }
+    CHECK(caw_pool_default() == pool);
+    use_default_pool();
+}
+
+static void
+new_reactors_work_in_the_child(caw_reactor_kind kind)
+{
+    caw_reactor *before = new_reactor(kind);
+    if (in_child()) {
+        caw_reactor *r = new_reactor(kind);
+        counter c = {0, 0};
+        caw_future *f = caw_sleep(1000000);
+        CHECK_INT(turn_until_ready(r, f, &c), 0);
+        caw_future_destroy(f);
+        end_reactor(r);
+        end_reactor(before);
+        _exit(0);
+    }
+    end_reactor(before);
+}
+ON_BOTH_KINDS(new_reactors_work_in_the_child)
+
+static void
+fork_in_callback(caw_source *source, unsigned events)
+{
+    (void)events;
+    caw_reactor_remove(source->user, source);
+    if (in_child()) {
+        source->user = NULL; /* tells the test where it is */
+    }
+}
+
+static void
+callback_that_forks_ends_the_turn_in_the_child(caw_reactor_kind kind)
+{
+    int fds[2];
+    CHECK_INT(pipe(fds), 0);
+    caw_reactor *r = new_reactor(kind);
+    caw_source source = {.ready = fork_in_callback, .user = r, .fd = fds[1], .events = CAW_WRITABLE};
+    CHECK_INT(caw_reactor_add(r, &source), 0);
+    while (caw_reactor_turn(r, -1) == 0) {
+    }
+    if (!source.user) {
+        CHECK_INT(caw_reactor_turn(r, -1), CAW_ECLOSED);
+        end_reactor(r);
+        _exit(0);
+    }
+    end_reactor(r);
+    close(fds[0]);
+    close(fds[1]);
+}
+ON_BOTH_KINDS(callback_that_forks_ends_the_turn_in_the_child)
+
+TESTS(TEST_BOTH(reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent),
+      TEST_BOTH(child_never_waits_for_a_lock_that_another_thread_held),
+      TEST(work_of_the_parents_pool_ends_with_EFORKED_in_the_child),
+      TEST(default_pool_is_new_in_the_child_and_in_its_child), TEST_BOTH(new_reactors_work_in_the_child),
+      TEST_BOTH(callback_that_forks_ends_the_turn_in_the_child))

@@ -1,0 +1,287 @@
+/* test_waker.c: wakers, and the wake queue of a reactor. */
+#include "place.h"
+
+#include "core/wake_queue.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+static void
+empty_waker_may_be_cloned_woken_and_dropped(void)
+{
+    caw_waker waker = caw_waker_clone(CAW_WAKER_NONE);
+    caw_waker_wake_by_ref(waker);
+    caw_waker_drop(caw_waker_clone(waker));
+    caw_waker_wake(waker);
+}
+
+static void
+every_clone_is_used_up_by_a_wake_or_a_drop(void)
+{
+    counter c = {1, 0};
+    caw_waker waker = {&counter_ops, &c}, other = caw_waker_clone(waker);
+    CHECK_INT(c.references, 2);
+    CHECK(caw_waker_same(waker, other) && !caw_waker_same(waker, CAW_WAKER_NONE));
+    caw_waker_wake(other);
+    CHECK_INT(c.references, 1);
+    CHECK_INT(c.wakes, 1);
+    caw_waker_wake_by_ref(waker);
+    CHECK_INT(c.references, 1);
+    CHECK_INT(c.wakes, 2);
+    caw_waker_drop(waker);
+    CHECK_INT(c.references, 0);
+    CHECK_INT(c.wakes, 2);
+}
+
+/* The wake queue. */
+
+struct item {
+    caw__wake_node node;
+    caw_reactor *r; /* a reference, in some tests */
+    int from, number;
+};
+
+static struct item *
+item_of(caw__wake_node *node)
+{
+    return CAW_CONTAINER_OF(node, struct item, node);
+}
+
+static bool
+is_readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 0) == 1;
+}
+
+static void
+nodes_come_out_in_the_order_they_went_in(caw_reactor_kind kind)
+{
+    caw_reactor *r = new_reactor(kind);
+    struct item items[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
+    CHECK(caw__reactor_take(r) == NULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK(caw__reactor_push(r, &items[i].node));
+    }
+    caw__wake_node *node = caw__reactor_take(r);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(item_of(node)->number, i);
+        node = node->next;
+    }
+    CHECK(node == NULL);
+    CHECK(caw__reactor_take(r) == NULL);
+    end_reactor(r);
+}
+ON_BOTH_KINDS(nodes_come_out_in_the_order_they_went_in)
+
+static void
+push_makes_the_fd_readable_until_the_next_turn(caw_reactor_kind kind)
+{
+    caw_reactor *r = new_reactor(kind);
+    struct item items[2] = {{.number = 0}, {.number = 1}};
+    CHECK(!is_readable(caw_reactor_fd(r)));
+    CHECK(caw__reactor_push(r, &items[0].node));
+    CHECK(caw__reactor_push(r, &items[1].node));
+    CHECK(is_readable(caw_reactor_fd(r)));
+    CHECK_INT(caw_reactor_turn(r, -1), 0);
+    CHECK(!is_readable(caw_reactor_fd(r)));
+    CHECK(caw__reactor_take(r) == &items[0].node);
+    CHECK(caw__reactor_push(r, &items[0].node));
+    CHECK(is_readable(caw_reactor_fd(r)));
+    CHECK(caw__reactor_take(r) == &items[0].node);
+    end_reactor(r);
+}
+ON_BOTH_KINDS(push_makes_the_fd_readable_until_the_next_turn)
+
+static void
+turn_does_not_sleep_while_a_node_is_queued(caw_reactor_kind kind)
+{
+    caw_reactor *r = new_reactor(kind);
+    struct item item = {.number = 0};
+    CHECK(caw__reactor_push(r, &item.node));
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(caw_reactor_turn(r, -1), 0);
+    }
+    CHECK(caw__reactor_take(r) == &item.node);
+    end_reactor(r);
+}
+ON_BOTH_KINDS(turn_does_not_sleep_while_a_node_is_queued)
+
+struct waking_source {
+    caw_source source;
+    caw_reactor *r;
+    struct item item;
+};
+
+static void
+push_from_callback(caw_source *source, unsigned events)
+{
+    struct waking_source *w = CAW_CONTAINER_OF(source, struct waking_source, source);
+    CHECK_INT(events, CAW_WRITABLE);
+    CHECK(caw__reactor_push(w->r, &w->item.node));
+    caw_reactor_remove(w->r, source);
+}
+
+static void
+wake_during_a_turn_is_not_lost(caw_reactor_kind kind)
+{
+    int fds[2];
+    CHECK_INT(pipe(fds), 0);
+    caw_reactor *r = new_reactor(kind);
+    struct waking_source w = {.source = {.ready = push_from_callback, .fd = fds[1], .events = CAW_WRITABLE}, .r = r};
+    CHECK_INT(caw_reactor_add(r, &w.source), 0);
+    while (caw_reactor_turn(r, -1) == 0) {
+    }
+    CHECK(is_readable(caw_reactor_fd(r)));
+    CHECK_INT(caw_reactor_turn(r, -1), 0);
+    CHECK(caw__reactor_take(r) == &w.item.node);
+    end_reactor(r);
+    close(fds[0]);
+    close(fds[1]);
+}
+ON_BOTH_KINDS(wake_during_a_turn_is_not_lost)
+
+enum { PUSHERS = 4, PUSHES = 100000 };
+
+struct pusher {
+    caw_reactor *r;
+    int id;
+    int refused;
+    struct item *items;
+};
+
+static void *
+push_all(void *user)
+{
+    struct pusher *p = user;
+    for (int i = 0; i < PUSHES; i++) {
+        p->items[i].from = p->id;
+        p->items[i].number = i;
+        p->refused += !caw__reactor_push(p->r, &p->items[i].node);
+    }
+    return NULL;
+}
+
+static void
+start_pushers(caw_reactor *r, struct pusher pushers[PUSHERS], pthread_t threads[PUSHERS])
+{
+    for (int i = 0; i < PUSHERS; i++) {
+        pushers[i] = (struct pusher){.r = r, .id = i, .items = calloc(PUSHES, sizeof *pushers[i].items)};
+        CHECK(pushers[i].items);
+        CHECK_INT(pthread_create(&threads[i], NULL, push_all, &pushers[i]), 0);
+    }
+}
+
+/* Count what was taken, and see that the nodes of each thread come in order. */
+static int
+count_items(caw__wake_node *node, int next[PUSHERS])
+{
+    int n = 0;
+    for (; node; node = node->next, n++) {
+        struct item *item = item_of(node);
+        CHECK(item->number >= next[item->from]);
+        next[item->from] = item->number + 1;
+    }
+    return n;
+}
+
+static void
+four_threads_lose_no_wake(caw_reactor_kind kind)
+{
+    caw_reactor *r = new_reactor(kind);
+    struct pusher pushers[PUSHERS];
+    pthread_t threads[PUSHERS];
+    int next[PUSHERS] = {0}, got = 0;
+    start_pushers(r, pushers, threads);
+    while (got < PUSHERS * PUSHES) {
+        CHECK_INT(caw_reactor_turn(r, -1), 0); /* a lost ring hangs here */
+        got += count_items(caw__reactor_take(r), next);
+    }
+    for (int i = 0; i < PUSHERS; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+        CHECK_INT(pushers[i].refused, 0);
+        CHECK_INT(next[i], PUSHES);
+        free(pushers[i].items);
+    }
+    end_reactor(r);
+}
+ON_BOTH_KINDS(four_threads_lose_no_wake)
+
+static void
+close_among_pushes_keeps_the_accepted_and_refuses_the_rest(caw_reactor_kind kind)
+{
+    caw_reactor *r = new_reactor(kind);
+    struct pusher pushers[PUSHERS];
+    pthread_t threads[PUSHERS];
+    int next[PUSHERS] = {0}, got = 0, refused = 0;
+    start_pushers(r, pushers, threads);
+    while (got < PUSHES) {
+        CHECK_INT(caw_reactor_turn(r, -1), 0);
+        got += count_items(caw__reactor_take(r), next);
+    }
+    caw_reactor_close(r);
+    got += count_items(caw__reactor_take(r), next);
+    for (int i = 0; i < PUSHERS; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+        refused += pushers[i].refused;
+    }
+    CHECK(caw__reactor_take(r) == NULL);
+    CHECK_INT(got + refused, PUSHERS * PUSHES);
+    for (int i = 0; i < PUSHERS; i++) {
+        free(pushers[i].items);
+    }
+    caw_reactor_release(r);
+}
+ON_BOTH_KINDS(close_among_pushes_keeps_the_accepted_and_refuses_the_rest)
+
+static void
+push_after_close_is_refused(caw_reactor_kind kind)
+{
+    caw_reactor *r = new_reactor(kind);
+    struct item before = {.number = 0}, after = {.number = 1};
+    CHECK(caw__reactor_push(r, &before.node));
+    caw_reactor_close(r);
+    CHECK(!caw__reactor_push(r, &after.node));
+    CHECK(caw__reactor_take(r) == &before.node);
+    CHECK(before.node.next == NULL);
+    CHECK(caw__reactor_take(r) == NULL);
+    caw_reactor_release(r);
+}
+ON_BOTH_KINDS(push_after_close_is_refused)
+
+static void *
+push_with_the_last_reference(void *user)
+{
+    struct item *item = user; /* freed by the taker as soon as it is pushed */
+    CHECK(caw__reactor_push(item->r, &item->node));
+    return NULL;
+}
+
+static void
+reactor_outlives_the_push_whose_node_held_it(caw_reactor_kind kind)
+{
+    for (int i = 0; i < 300; i++) {
+        caw_reactor *r = new_reactor(kind);
+        struct item *item = calloc(1, sizeof *item);
+        caw__wake_node *node;
+        pthread_t thread;
+        CHECK(item);
+        item->r = r;
+        CHECK_INT(pthread_create(&thread, NULL, push_with_the_last_reference, item), 0);
+        while ((node = caw__reactor_take(r)) == NULL) {
+            (void)sched_yield();
+        }
+        free(node);
+        caw_reactor_release(r); /* often before the ring */
+        CHECK_INT(pthread_join(thread, NULL), 0);
+    }
+}
+ON_BOTH_KINDS(reactor_outlives_the_push_whose_node_held_it)
+
+TESTS(TEST(empty_waker_may_be_cloned_woken_and_dropped), TEST(every_clone_is_used_up_by_a_wake_or_a_drop),
+      TEST_BOTH(nodes_come_out_in_the_order_they_went_in), TEST_BOTH(push_makes_the_fd_readable_until_the_next_turn),
+      TEST_BOTH(turn_does_not_sleep_while_a_node_is_queued), TEST_BOTH(wake_during_a_turn_is_not_lost),
+      TEST_BOTH(four_threads_lose_no_wake), TEST_BOTH(close_among_pushes_keeps_the_accepted_and_refuses_the_rest),
+      TEST_BOTH(push_after_close_is_refused), TEST_BOTH(reactor_outlives_the_push_whose_node_held_it))
