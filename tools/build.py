@@ -1,0 +1,74 @@
+"""Configure and compile build folders. `build.py release` builds what the demo and the benchmarks run."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from common import BIN, BUILD, JOBS, ROOT, Failure, Row, junit_row, run, run_quietly
+
+MODULE_FOLDERS = ("tests/python", "examples", "bench")  # where a build folder has its extension modules
+
+
+def meson_build(folder: Path, options: Mapping[str, str], env: Mapping[str, str] | None = None) -> Path:
+    """Configure `folder` with these options, unless it is, and compile it."""
+    settings = [f"-D{name}={value}" for name, value in sorted(options.items())]
+    stamp = folder / "cawait-settings"
+    wanted = "\n".join([*settings, *(f"{name}={value}" for name, value in sorted((env or {}).items()))])
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        run_quietly([BIN / "meson", "setup", folder, ROOT, *settings], env)
+        stamp.write_text(wanted)
+    output = run_quietly([BIN / "ninja", "-j", JOBS, "-C", folder], env)
+    for line in output.splitlines():
+        if "warning:" in line:
+            print(line, flush=True)
+    return folder
+
+
+def run_c_tests(
+    folder: Path, options: Sequence[str] = (), env: Mapping[str, str] | None = None, wrapper: Sequence[str] = ()
+) -> Row:
+    """Run the C tests of a build folder and count them."""
+    report = folder / "meson-logs" / "testlog.junit.xml"
+    report.unlink(missing_ok=True)
+    command = [*wrapper, str(BIN / "meson"), "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", *options]
+    return junit_row(report, run(command, env))
+
+
+def joined_build(folder: Path, python: Path) -> Path:
+    """Build the test extension from the joined source with plain setuptools; return the folder of the module."""
+    run_quietly([BIN / "python", ROOT / "tools" / "amalgamate"])
+    shutil.rmtree(folder, ignore_errors=True)
+    output = [f"--build-lib={folder / 'lib'}", f"--build-temp={folder / 'temp'}"]
+    run_quietly([str(python), "setup.py", "-q", "build_ext", *output], cwd=ROOT / "tests" / "joined")
+    return folder / "lib"
+
+
+def python_path(*folders: Path) -> str:
+    """PYTHONPATH for the extension modules of these build folders."""
+    return ":".join(str(folder / name) for folder in folders for name in MODULE_FOLDERS)
+
+
+def main() -> None:
+    """Build the release folder for the Python of build/venv."""
+    if sys.argv[1:] != ["release"]:
+        sys.exit("usage: build.py release")
+    options = {
+        "buildtype": "release",
+        "b_lto": "true",  # the joined source, which extensions use, is one translation unit: this comes near it
+        "python": "enabled",
+        "python_exe": str(BIN / "python"),
+        "tests": "false",
+        "bench": "true",
+    }
+    try:
+        meson_build(BUILD / "release", options)
+    except Failure as failure:
+        sys.exit(str(failure))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The gates besides the tests: format, layers, warnings as errors, no Python, joined source, sanitizers.
+
+    build/venv/bin/python tools/check.py [STEP]...     only the steps whose name contains one of these words
+    build/venv/bin/python tools/check.py --format      lay out the C files instead
+
+`make check` calls it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+import layers
+from build import meson_build, run_c_tests
+from common import BIN, BUILD, RESULTS, ROOT, Failure, Row, run, run_quietly, step, summary
+from interpreters import discover
+
+C_FOLDERS = ("include", "src", "tests", "examples", "bench")
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
+PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
+COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
+NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux"}
+ASAN_PYTHONS = ("3.10", "3.12")
+
+
+def c_files() -> list[Path]:
+    """Every C file and header of the tree."""
+    found = [path for folder in C_FOLDERS for path in (ROOT / folder).rglob("*.[ch]")]
+    return sorted(path for path in found if "build" not in path.relative_to(ROOT).parts)
+
+
+def clang_format(*options: str) -> Row:
+    """Check the layout, or with other options mend it."""
+    run_quietly([BIN / "clang-format", *(options or ("--dry-run", "--Werror")), *c_files()])
+    return Row("", passed=1)
+
+
+def shape() -> Row:
+    """The layer check; and every Python file compiles."""
+    if wrong := layers.problems():
+        raise Failure(f"{len(wrong)} problems\n" + "\n".join(wrong))
+    folders = [ROOT / name for name in ("tools", "tests", "examples", "bench")]
+    env = {"PYTHONPYCACHEPREFIX": str(BUILD / "pycache"), "PYTHONDONTWRITEBYTECODE": ""}
+    run_quietly([sys.executable, "-m", "compileall", "-q", *folders, ROOT / "tools" / "amalgamate"], env)
+    return Row("", passed=2)
+
+
+def headers_alone() -> Row:
+    """Each public header compiles by itself, as C11 and as C++17, by both compilers."""
+    folder = BUILD / "headers"
+    folder.mkdir(parents=True, exist_ok=True)
+    row = Row("")
+    for header in sorted((ROOT / "include" / "cawait").glob("*.h")):
+        for compiler, standard in COMPILERS.items():
+            source = folder / f"{header.stem}.{'cpp' if '++' in compiler else 'c'}"
+            source.write_text(f'#include "cawait/{header.name}"\n')
+            flags = [standard, *WARNINGS, "-fsyntax-only", "-D_GNU_SOURCE", f"-I{ROOT / 'include'}", *PYTHON_HEADERS]
+            run_quietly([compiler, *flags, source])
+            row.passed += 1
+    return row
+
+
+def joined_source() -> Row:
+    """The joined source compiles, with and without Python; its header also in a C++ file."""
+    folder = BUILD / "joined"
+    run_quietly([ROOT / "tools" / "amalgamate", folder])
+    user = folder / "user.cpp"
+    user.write_text('#include "cawait.h"\nint main() { return caw_now_ns() == 0; }\n')
+    row = Row("")
+    for compiler, standard in COMPILERS.items():
+        for python in (("-DCAW_NO_PYTHON",), PYTHON_HEADERS):
+            source = user if "++" in compiler else folder / "cawait.c"
+            flags = [standard, *WARNINGS, f"-I{folder}", "-O1", "-pthread", "-c", "-o", str(folder / "out.o")]
+            run_quietly([compiler, *flags, *python, source])
+            row.passed += 1
+    return row
+
+
+def warnings_as_errors(compiler: str, buildtype: str) -> Row:
+    """Build everything with every warning as an error, and run the C tests of that build."""
+    options = {
+        "python": "enabled",
+        "python_exe": sys.executable,
+        "werror": "true",
+        "bench": "true",
+        "buildtype": buildtype,
+    }
+    return run_c_tests(meson_build(BUILD / f"werror-{compiler}-{buildtype}", options, {"CC": compiler}))
+
+
+def without_python() -> Row:
+    """The core builds and passes its tests where there are no Python headers: here any use of them is an error."""
+    poison = BUILD / "poison"
+    poison.mkdir(parents=True, exist_ok=True)
+    (poison / "Python.h").write_text("#error the core knows no Python\n")
+    options = {"python": "disabled", "werror": "true", "c_args": f"-I{poison}"}
+    return run_c_tests(meson_build(BUILD / "no-python", options))
+
+
+def sanitized(name: str, *options: str) -> Row:
+    """A run of tools/test.py under a sanitizer; its rows are summed into one."""
+    code = run([sys.executable, ROOT / "tools" / "test.py", "--results", name, *options])
+    rows = [Row(**row) for row in json.loads((RESULTS / f"{name}.json").read_text())] if code in (0, 1) else []
+    row = Row("", *(sum(getattr(one, key) for one in rows) for key in ("passed", "failed", "skipped")))
+    if code != 0 and row.failed == 0:
+        raise Failure(f"tools/test.py ended with exit code {code}")
+    return row
+
+
+def address_sanitizer() -> Row:
+    """The C tests and the Python suite under ASan, UBSan and the leak check, on an old and a new interpreter."""
+    names = [one.name for one in discover() if not one.problem]
+    chosen = [next((name for name in names if name.startswith(want)), names[-1]) for want in ASAN_PYTHONS]
+    pythons = [word for name in dict.fromkeys(chosen) for word in ("--python", name)]
+    return sanitized("asan", "--sanitize", "address", "--only", "c", "--only", "python", *pythons)
+
+
+def thread_sanitizer() -> Row:
+    """The C tests with real contention under TSan."""
+    return sanitized("tsan", "--sanitize", "thread", "--only", "c", "--suite", "threads")
+
+
+STEPS: dict[str, Callable[[], Row]] = {
+    "format": clang_format,
+    "layers": shape,
+    "headers": headers_alone,
+    "joined source": joined_source,
+    "gcc -Werror": lambda: warnings_as_errors("gcc", "debugoptimized"),
+    "gcc -Werror, release": lambda: warnings_as_errors("gcc", "release"),
+    "clang -Werror": lambda: warnings_as_errors("clang", "debugoptimized"),
+    "no Python": without_python,
+    "address, undefined, leaks": address_sanitizer,
+    "threads": thread_sanitizer,
+}
+
+
+def main() -> int:
+    """Do the steps and print the table."""
+    if sys.argv[1:] == ["--format"]:
+        clang_format("-i")
+        return 0
+    missing = sorted({package for command, package in NEEDED.items() if shutil.which(command) is None})
+    if missing:
+        print(
+            f"Run this as root, then make check again:\n\n    apt-get install -y {' '.join(missing)}\n", file=sys.stderr
+        )
+        return 2
+    chosen = [name for name in STEPS if not sys.argv[1:] or any(word in name for word in sys.argv[1:])]
+    return summary("check", [step(name, STEPS[name]) for name in chosen])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Find the CPythons of this machine, and make a test environment for each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import BIN, BUILD, ROOT, Failure, environment, run_quietly
+
+OLDEST = (3, 10)
+PROBE = """
+import json, os, platform, sys, sysconfig
+print(json.dumps({
+    "path": os.path.realpath(sys.executable),
+    "cpython": platform.python_implementation() == "CPython",
+    "version": list(sys.version_info[:3]),
+    "level": "" if sys.version_info[3] == "final" else f"{sys.version_info[3][0]}{sys.version_info[4]}",
+    "flags": ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else "")
+             + ("d" if sysconfig.get_config_var("Py_DEBUG") else ""),
+    "headers": os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")),
+}))
+"""
+
+
+@dataclass
+class Interpreter:
+    """A CPython that can build extension modules, or why it cannot."""
+
+    path: Path
+    version: tuple[int, int, int]
+    name: str  # "3.13.0", "3.13.0t" (free-threaded), "3.13.0d" (debug)
+    problem: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where everything made for it goes."""
+        return BUILD / "py" / self.name
+
+    @property
+    def python(self) -> Path:
+        """The Python of its test environment."""
+        return self.folder / "venv" / "bin" / "python"
+
+
+def candidates() -> list[str]:
+    """Commands that may be a Python 3: this one, those on PATH, those of pyenv."""
+    found = [str(BIN / "python"), sys.executable]
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        found += [os.path.join(folder, name) for name in names if re.fullmatch(r"python3(\.\d+t?d?)?", name)]
+    if shutil.which("pyenv"):
+        root = subprocess.run(["pyenv", "root"], stdout=subprocess.PIPE, text=True).stdout.strip()
+        found += sorted(str(path) for path in Path(root, "versions").glob("*/bin/python3"))
+    return found
+
+
+def probe(command: str) -> Interpreter | None:
+    """Ask one candidate what it is."""
+    try:
+        done = subprocess.run(
+            [command, "-c", PROBE], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30
+        )
+        facts = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    version = tuple(facts["version"])
+    if not facts["cpython"] or version[:2] < OLDEST:
+        return None
+    name = ".".join(map(str, version)) + facts["level"] + facts["flags"]
+    return Interpreter(Path(facts["path"]), version, name, "" if facts["headers"] else "has no headers (Python.h)")
+
+
+def discover() -> list[Interpreter]:
+    """Every CPython >= 3.10 here, oldest first, one for each version and kind."""
+    found: dict[str, Interpreter] = {}
+    for command in dict.fromkeys(candidates()):
+        interpreter = probe(command)
+        if interpreter and (interpreter.name not in found or found[interpreter.name].problem):
+            found[interpreter.name] = interpreter
+    return sorted(found.values(), key=lambda interpreter: (interpreter.version, interpreter.name))
+
+
+def make_environment(interpreter: Interpreter) -> str:
+    """Make the interpreter's test environment; return a note about what could not be had."""
+    requirements = [ROOT / "tools" / name for name in ("requirements-test.txt", "requirements-uvloop.txt")]
+    wanted = hashlib.sha256(b"".join(map(Path.read_bytes, requirements)) + str(interpreter.path).encode()).hexdigest()
+    stamp = interpreter.folder / "venv" / "stamp"
+    if stamp.exists() and stamp.read_text().startswith(wanted):
+        return stamp.read_text()[len(wanted) :]
+    print(f"making a test environment for {interpreter.name}", flush=True)
+    shutil.rmtree(interpreter.folder, ignore_errors=True)
+    # pip is that of build/venv, so the interpreter needs no ensurepip of its own
+    run_quietly([interpreter.path, "-m", "venv", "--without-pip", interpreter.folder / "venv"])
+    pip = [str(BIN / "python"), "-m", "pip", "--python", str(interpreter.python), "--disable-pip-version-check"]
+    run_quietly([*pip, "install", "-q", "-r", str(requirements[0])])
+    note = ""
+    try:
+        run_quietly([*pip, "install", "-q", "--only-binary", ":all:", "-r", str(requirements[1])])
+    except Failure:
+        note = "without uvloop: no wheel for it"
+    stamp.write_text(wanted + note)
+    return note

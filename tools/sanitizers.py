@@ -1,0 +1,61 @@
+"""How the tests are built and run under sanitizers; `""` everywhere means none."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+from pathlib import Path
+
+from common import ROOT, environment
+
+ASAN = "detect_leaks=1:abort_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1"
+UBSAN = "halt_on_error=1:abort_on_error=1:print_stacktrace=1"
+TSAN = "halt_on_error=1:abort_on_error=1:second_deadlock_stack=1"
+
+
+def options(sanitize: str) -> dict[str, str]:
+    """Meson's options."""
+    if not sanitize:
+        return {}
+    kinds = {"address": "address,undefined", "thread": "thread"}[sanitize]
+    return {"b_sanitize": kinds, "b_lundef": "false", "c_args": "-fno-omit-frame-pointer -fno-sanitize-recover=all"}
+
+
+def build_environment(sanitize: str) -> dict[str, str]:
+    """ThreadSanitizer is Clang's, the others are GCC's: the runtime that is loaded must be the compiler's."""
+    return {"thread": {"CC": "clang"}, "address": {"CC": "gcc"}}.get(sanitize, {})
+
+
+def c_environment(sanitize: str) -> dict[str, str]:
+    """Settings for the C tests."""
+    return {"ASAN_OPTIONS": ASAN, "UBSAN_OPTIONS": UBSAN, "TSAN_OPTIONS": TSAN} if sanitize else {}
+
+
+@functools.cache
+def address_runtime() -> str:
+    """The shared ASan of the compiler, which must be loaded before everything else in an uninstrumented Python."""
+    command = ["gcc", "-print-file-name=libasan.so"]
+    return subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def python_environment(sanitize: str) -> dict[str, str]:
+    """Settings for the Python tests: an instrumented module in an interpreter that is not."""
+    if sanitize != "address":
+        return {}
+    leaks = f"suppressions={ROOT / 'tools' / 'lsan.supp'}:print_suppressions=0"
+    return {
+        "LD_PRELOAD": address_runtime(),
+        "PYTHONMALLOC": "malloc",
+        "ASAN_OPTIONS": f"{ASAN}:malloc_context_size=2",
+        "UBSAN_OPTIONS": UBSAN,
+        "LSAN_OPTIONS": leaks,
+    }
+
+
+def wrapper(sanitize: str) -> list[str]:
+    """What runs the C tests. Clang 14's ThreadSanitizer knows at most 28 bits of address randomization, and ends with
+    "unexpected memory mapping" where the kernel uses more: there it is switched off for the run."""
+    bits = Path("/proc/sys/vm/mmap_rnd_bits")
+    if sanitize != "thread" or not bits.exists() or int(bits.read_text()) <= 28:
+        return []
+    return ["setarch", "-R"]

@@ -1,0 +1,123 @@
+"""Build and run every test: the C tests once, the Python tests on every CPython >= 3.10 of this machine.
+
+    build/venv/bin/python tools/test.py [--python 3.12] [--only KIND] [--sanitize address|thread] [-- pytest's own]
+
+Kinds of runs: c (the C tests), python (each interpreter), portable (C and Python tests with the portable reactor),
+joined (the extension built from the joined source by setuptools). One row each, and the sum as the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import sanitizers
+from build import joined_build, meson_build, python_path, run_c_tests
+from common import BUILD, RESULTS, Row, heading, junit_row, run, step, summary
+from interpreters import Interpreter, discover, make_environment
+
+KINDS = ("c", "python", "portable", "joined")
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120"]
+
+
+class Runs:
+    """The runs of one call of this tool; a sanitizer gives build folders and settings of their own."""
+
+    def __init__(self, sanitize: str, pytest_args: list[str]) -> None:
+        self.sanitize = sanitize
+        self.pytest_args = pytest_args
+        self.suffix = f"-{sanitize}" if sanitize else ""
+
+    def c_tests(self, reactor: str, suites: list[str]) -> Row:
+        """Build without Python and run the C tests."""
+        name = "c" if reactor == "default" else f"c-{reactor}"
+        options = {"python": "disabled", "reactor": reactor, **sanitizers.options(self.sanitize)}
+        folder = meson_build(BUILD / f"{name}{self.suffix}", options, sanitizers.build_environment(self.sanitize))
+        chosen = [f"--suite={suite}" for suite in suites] + (["--timeout-multiplier=5"] if self.sanitize else [])
+        return run_c_tests(folder, chosen, sanitizers.c_environment(self.sanitize), sanitizers.wrapper(self.sanitize))
+
+    def modules(self, interpreter: Interpreter, reactor: str) -> Path:
+        """Build the extension modules for an interpreter with Meson; return the build folder."""
+        options = {"python": "enabled", "python_exe": str(interpreter.python), "reactor": reactor}
+        name = f"meson-{reactor}{self.suffix}"
+        options |= sanitizers.options(self.sanitize)
+        return meson_build(interpreter.folder / name, options, sanitizers.build_environment(self.sanitize))
+
+    def python_tests(self, interpreter: Interpreter, reactor: str) -> Row:
+        """Build for an interpreter with Meson and run the Python tests."""
+        note = make_environment(interpreter)
+        folder = self.modules(interpreter, reactor)
+        return self.pytest(interpreter, python_path(folder), f"{interpreter.name}-{folder.name}", note)
+
+    def joined_tests(self, interpreter: Interpreter) -> Row:
+        """Build the joined source with setuptools and run the Python tests; the examples are Meson's."""
+        note = make_environment(interpreter)
+        folder = joined_build(interpreter.folder / "joined", interpreter.python)
+        examples = self.modules(interpreter, "default")
+        return self.pytest(interpreter, f"{folder}:{python_path(examples)}", f"{interpreter.name}-joined", note)
+
+    def pytest(self, interpreter: Interpreter, modules: str, name: str, note: str) -> Row:
+        """Run the Python tests with these modules."""
+        report = RESULTS / f"pytest-{name}.xml"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink(missing_ok=True)
+        env = {"PYTHONPATH": modules, **sanitizers.python_environment(self.sanitize)}
+        command = [str(interpreter.python), *PYTEST, f"--junitxml={report}", "tests/python", *self.pytest_args]
+        row = junit_row(report, run(command, env))
+        row.note = "; ".join(filter(None, [row.note, note]))
+        return row
+
+
+def wanted(patterns: list[str]) -> list[Interpreter]:
+    """The interpreters to use: all, or those whose name starts with one of the patterns; says what is left out."""
+    found = [one for one in discover() if not patterns or any(one.name.startswith(pattern) for pattern in patterns)]
+    heading("interpreters")
+    for one in found:
+        print(f"{one.name:<10} {one.path}{': SKIPPED, it ' + one.problem if one.problem else ''}")
+    usable = [one for one in found if not one.problem]
+    if not usable:
+        sys.exit(f"no CPython here that can build extensions{' and is ' + ' or '.join(patterns) if patterns else ''}")
+    return usable
+
+
+def the_main_one(interpreters: list[Interpreter]) -> Interpreter:
+    """The interpreter for the runs that need only one: that of build/venv, or else the newest."""
+    mine = [one for one in interpreters if one.path == Path(sys.executable).resolve()]
+    return mine[0] if mine else interpreters[-1]
+
+
+def main() -> int:
+    """Run what was asked for and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", action="append", default=[], metavar="3.X", help="only these interpreters")
+    parser.add_argument("--only", action="append", choices=KINDS, help="only these kinds of runs")
+    parser.add_argument("--suite", action="append", default=[], help="only these suites of the C tests")
+    parser.add_argument("--sanitize", choices=("address", "thread"), default="")
+    parser.add_argument("--results", default="test", help="the name under which the counts are kept")
+    parser.add_argument("pytest_args", nargs="*", metavar="-- pytest's own")
+    args = parser.parse_args()
+    kinds = args.only or KINDS
+    runs = Runs(args.sanitize, args.pytest_args)
+    interpreters = wanted(args.python) if set(kinds) - {"c"} else []
+    steps: dict[str, Callable[[], Row]] = {}
+    if "c" in kinds:
+        steps["C tests"] = partial(runs.c_tests, "default", args.suite)
+    if "portable" in kinds:
+        steps["C tests, portable reactor"] = partial(runs.c_tests, "portable", args.suite)
+    for one in interpreters if "python" in kinds else []:
+        steps[f"Python {one.name}"] = partial(runs.python_tests, one, "default")
+    if "portable" in kinds:
+        main_one = the_main_one(interpreters)
+        steps[f"Python {main_one.name}, portable reactor"] = partial(runs.python_tests, main_one, "portable")
+    if "joined" in kinds:
+        main_one = the_main_one(interpreters)
+        steps[f"Python {main_one.name}, joined source"] = partial(runs.joined_tests, main_one)
+    what = {"address": "ASan ", "thread": "TSan "}.get(args.sanitize, "")
+    return summary(args.results, [step(what + name, action) for name, action in steps.items()])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
