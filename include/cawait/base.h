@@ -28,6 +28,15 @@
 #  endif
 #endif
 
+/* The library's own headers, which are in no public one, stand between these two: hidden likewise. */
+#if defined(__GNUC__)
+#  define CAW__INTERNAL_BEGIN _Pragma("GCC visibility push(hidden)")
+#  define CAW__INTERNAL_END   _Pragma("GCC visibility pop")
+#else
+#  define CAW__INTERNAL_BEGIN
+#  define CAW__INTERNAL_END
+#endif
+
 #ifdef __cplusplus
 #  define CAW_BEGIN_DECLS extern "C" {
 #  define CAW_END_DECLS   }

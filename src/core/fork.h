@@ -2,6 +2,10 @@
 #ifndef CAWAIT_SRC_FORK_H
 #define CAWAIT_SRC_FORK_H
 
+#include "cawait/base.h"
+
+CAW__INTERNAL_BEGIN
+
 /* See to it that forks are counted from now on; before anything is made that a fork breaks.
  *   any-thread · no-gil · - · fails(CAW_ENOMEM) · quiet */
 int caw__fork_watch(void);
@@ -10,5 +14,7 @@ int caw__fork_watch(void);
  * than this was made by an ancestor: its threads are not here, its locks may be held for ever, its fds are shared.
  *   any-thread · no-gil · - · never fails · quiet */
 unsigned caw__fork_count(void);
+
+CAW__INTERNAL_END
 
 #endif

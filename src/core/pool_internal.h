@@ -14,6 +14,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+CAW__INTERNAL_BEGIN
+
 /* A task's place in the list of its pool; guarded by the pool's lock. */
 typedef struct caw__task {
     caw_work work; /* its promise is the join future */
@@ -76,5 +78,7 @@ void caw__task_run(caw__task *task);
 /* The pool closes. True: the task was asleep, and the caller queues it, with the reference that this took.
  *   pool's lock · no-gil · - · never fails · quiet */
 bool caw__task_stop(caw__task *task);
+
+CAW__INTERNAL_END
 
 #endif

@@ -16,6 +16,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+CAW__INTERNAL_BEGIN
+
 #define CAW__NO_ALARM   UINT64_MAX
 #define CAW__TURN_BATCH 64 /* fd events per turn; what is left is there again at the next one */
 
@@ -168,5 +170,7 @@ int caw__fds_dispatch(caw_reactor *r, const caw__fd_event *event);
 /* Take out sources, end waits with CAW_ECLOSED, until `wakes` is full. False when there are none left.
  *   locked · no-gil · - · never fails · quiet */
 bool caw__fds_close(caw_reactor *r, caw__wakes *wakes);
+
+CAW__INTERNAL_END
 
 #endif

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+CAW__INTERNAL_BEGIN
+
 typedef struct caw__timer {
     uint64_t deadline; /* caw_now_ns(); unchanged while in a heap */
     size_t index;      /* true while in a heap */
@@ -35,5 +37,7 @@ caw__timer_heap_first(const caw__timer_heap *heap)
 /* Free the heap's own memory; the timers are not its.
  *   reactor's lock · no-gil · - · never fails · quiet */
 void caw__timer_heap_fini(caw__timer_heap *heap);
+
+CAW__INTERNAL_END
 
 #endif

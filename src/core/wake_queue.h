@@ -4,6 +4,8 @@
 
 #include "cawait/reactor.h"
 
+CAW__INTERNAL_BEGIN
+
 typedef struct caw__wake_node {
     struct caw__wake_node *next; /* true while queued */
 } caw__wake_node;
@@ -15,5 +17,7 @@ bool caw__reactor_push(caw_reactor *r, caw__wake_node *node);
 /* All nodes, first in first out; NULL when there are none.
  *   turning thread · no-gil · returns-new · never fails · quiet */
 caw__wake_node *caw__reactor_take(caw_reactor *r);
+
+CAW__INTERNAL_END
 
 #endif

@@ -1,0 +1,98 @@
+/* compat.h: what differs between CPython versions, in one place. */
+#ifndef CAWAIT_SRC_COMPAT_H
+#define CAWAIT_SRC_COMPAT_H
+
+#include "cawait/python.h"
+
+#include <frameobject.h>
+
+CAW__INTERNAL_BEGIN
+
+/* Free lists and other shared words of the bridge are protected by the GIL; a free-threaded build goes without them. */
+#ifdef Py_GIL_DISABLED
+#  define CAW__FREELIST_MAX 0
+#else
+#  define CAW__FREELIST_MAX 256
+#endif
+
+/* A function in a slot, which is a void pointer: ISO C has no such conversion, POSIX and CPython rely on it. */
+#define CAW__SLOT(function) (__extension__(void *)(function))
+
+/* Raise an exception object; takes the reference. */
+static inline void
+caw__raise(PyObject *exception)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(exception);
+#else
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+#endif
+}
+
+/* The exception that is set, taken out: a new reference, or NULL. Its traceback is attached. */
+static inline PyObject *
+caw__take_raised(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!type) {
+        return NULL;
+    }
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback) {
+        PyException_SetTraceback(value, traceback);
+        Py_DECREF(traceback);
+    }
+    Py_DECREF(type);
+    return value;
+#endif
+}
+
+/* Make an object of a free list alive again; it kept its type. What _Py_NewReference does more is for debug builds. */
+static inline void
+caw__revive(PyObject *object)
+{
+#if defined(Py_DEBUG) || defined(Py_TRACE_REFS) || defined(Py_GIL_DISABLED)
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_Init(object, type);
+    Py_DECREF(type);
+#else
+    Py_SET_REFCNT(object, 1);
+#endif
+}
+
+/* PyErr_Occurred() without another look-up of the thread state, which is a call into the dynamic linker. */
+static inline bool
+caw__has_raised(const PyThreadState *tstate)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return tstate->current_exception != NULL;
+#else
+    return tstate->curexc_type != NULL;
+#endif
+}
+
+/* How many frames `sys.set_coroutine_origin_tracking_depth` wants remembered: 0 nearly always. */
+static inline int
+caw__origin_depth(const PyThreadState *tstate)
+{
+    return tstate->coroutine_origin_tracking_depth;
+}
+
+/* A frame that was made by hand belongs to nobody's call stack. Python 3.10 links it to the frame that runs now. */
+static inline void
+caw__frame_unlink(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX < 0x030B0000
+    Py_CLEAR(frame->f_back);
+#else
+    (void)frame;
+#endif
+}
+
+CAW__INTERNAL_END
+
+#endif

@@ -1,0 +1,127 @@
+/* coroutine.h: the object that `await` drives, and that owns a C future.
+ *
+ * States, as in a coroutine of Python:
+ *
+ *     CREATED ── first send ──> (running) ── pending ──> SUSPENDED ── woken, send ──> (running) ── ...
+ *        │                          └── ready ──> CLOSED <── ready, throw, close, collected ──┘
+ *        └── close, throw, collected ──> CLOSED
+ *
+ * `running` is beside the state: it is true while the future's functions, or the result function, are being called;
+ * they may run any Python code, which then finds the coroutine busy.
+ *
+ * A suspended coroutine waits for one of two things: the future's waker (through its node), or a cancel.
+ *
+ *   woken       the awaiter has been told to resume; a send is expected
+ *   told        the future was asked to stop; never asked twice
+ *   cancelling  a cancel came and the policy is to wait for the end of the operation
+ *   detached    a cancel came and the awaiter resumes without the operation's end
+ *
+ * Everything here is protected by the GIL. Memory: 96 bytes and the collector's 16.
+ */
+#ifndef CAWAIT_SRC_COROUTINE_H
+#define CAWAIT_SRC_COROUTINE_H
+
+#include "python/function.h"
+#include "python/node.h"
+
+CAW__INTERNAL_BEGIN
+
+typedef enum caw__coroutine_state { CORO_CREATED = 0, CORO_SUSPENDED, CORO_CLOSED } caw__coroutine_state;
+
+/* What few coroutines need; made when it is needed. */
+typedef struct caw__coroutine_extras {
+    PyObject *name;     /* set by the user */
+    PyObject *qualname; /* set by the user */
+    PyObject *origin;   /* where it was created, a tuple; only with origin tracking */
+    PyObject *frame;    /* once somebody asked for it */
+    PyObject *pending;  /* the exception to raise when the operation has ended: while cancelling */
+    PyObject *message;  /* of the cancel: while detached */
+} caw__coroutine_extras;
+
+struct caw__coroutine {
+    PyObject_HEAD
+    caw_future *future;      /* owned; NULL once it is finished or given up */
+    caw__function *function; /* what made it: spec and names; NULL only after tp_clear */
+    PyObject *self;          /* what the method was called on, or NULL */
+    caw__node *node;         /* a reference; NULL before the first poll and when closed */
+    caw__park *park;         /* what it yields; NULL before the first suspension */
+    PyObject *callback;      /* the awaiter's wakeup: while SUSPENDED, before it is woken */
+    PyObject *context;       /* the context to call it in: with callback */
+    PyObject *weakrefs;
+    caw__coroutine_extras *extras; /* NULL until needed */
+    uint32_t held_at;              /* its place in the hub's list: true while it has a callback */
+    char running;
+    unsigned char state; /* caw__coroutine_state */
+    bool woken : 1;
+    bool told : 1;
+    bool cancelling : 1;
+    bool detached : 1;
+    bool tracked : 1;   /* by the collector; see caw__coroutine_track */
+    bool finalized : 1; /* the finalizer has run, which Python remembers of the memory: it is not used again */
+};
+
+extern PyType_Spec caw__coroutine_spec;
+
+/* A coroutine that owns the future, which is destroyed if this fails. `self` is borrowed, may be NULL. */
+PyObject *caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate);
+
+/* Show it to the cycle collector. A new coroutine of a module's function refers to nothing but that function, and most
+ * are finished before they refer to more; so this waits until it does. */
+static inline void
+caw__coroutine_track(caw__coroutine *c)
+{
+    if (!c->tracked) {
+        c->tracked = true;
+        PyObject_GC_Track(c);
+    }
+}
+
+/* The state of a coroutine's module; NULL once the collector has cleared one of them. */
+static inline caw__state *
+caw__coroutine_state_of(const caw__coroutine *c)
+{
+    return c->function ? c->function->state : NULL;
+}
+
+/* The extras, made if they are not there; NULL with MemoryError. */
+caw__coroutine_extras *caw__coroutine_extras_get(caw__coroutine *c);
+
+/* Free what the free list holds. */
+void caw__coroutine_free_list_clear(caw__state *state);
+
+/* step.c: resuming, in all its ways */
+
+/* Resume with a value: PYGEN_NEXT with what it yields, PYGEN_RETURN with its value, PYGEN_ERROR. */
+PySendResult caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result);
+
+/* Set the error of a second awaiter: only the one that it waits with resumes a suspended coroutine. */
+void caw__coroutine_refuse(const caw__coroutine *c);
+
+/* Throw an exception in; takes the exception. */
+PySendResult caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result);
+
+/* Give the future up, and be CLOSED: the way of close, of a throw, and of the collector. */
+void caw__coroutine_abandon(caw__coroutine *c);
+
+/* Somebody else than the awaiter ends the coroutine: have the awaiter resume too, to find it closed. */
+void caw__coroutine_free_awaiter(caw__coroutine *c);
+
+/* Ask the future to stop, unless that was done. */
+void caw__coroutine_tell(caw__coroutine *c);
+
+/* The cancel policy that applies: never CAW_PY_CANCEL_DEFAULT. Not after CLOSED. */
+caw_py_cancel caw__coroutine_policy(const caw__coroutine *c);
+
+/* attributes.c: what can be seen of it */
+extern PyGetSetDef caw__coroutine_getset[];
+PyObject *caw__coroutine_repr(PyObject *self);
+PyObject *caw__coroutine_qualname(const caw__coroutine *c); /* borrowed; NULL after tp_clear */
+void caw__coroutine_remember_origin(caw__coroutine *c, int depth);
+
+/* frame.c: its frame, for tracebacks and debuggers: a new reference */
+PyObject *caw__coroutine_frame(caw__coroutine *c);
+void caw__coroutine_add_traceback(caw__coroutine *c);
+
+CAW__INTERNAL_END
+
+#endif

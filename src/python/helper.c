@@ -1,0 +1,263 @@
+/* helper.c: a thread that watches a reactor's fd for a loop that cannot (no add_reader: Windows' proactor, exotic loops).
+ *
+ * It is the one thread of the library that takes the GIL, and it takes it once per batch: to call
+ * loop.call_soon_threadsafe(drain). Then it waits, without the GIL, until the drain has run, because the fd stays
+ * readable until then.
+ *
+ * The hub's owner is again the loop: by a timer that is never due, which the loop drops when it is closed. So the thread
+ * must not own the hub. A loop that keeps its timers when it is closed tells nobody: there the thread finds out when
+ * call_soon_threadsafe fails, when another loop needs a helper, or at exit. At exit it has to end before the interpreter
+ * does, since a thread that asks for the GIL of a dead interpreter hangs or crashes; an atexit callback stops it and
+ * waits.
+ *
+ * Access: `drained` and `stop` and `ended` are protected by `lock`; `hub` by the GIL; `refs` is atomic; the rest is
+ * constant.
+ */
+#include "python/asyncio.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct caw__helper {
+    _Atomic int refs; /* the thread and the hub */
+    caw_reactor *reactor;
+    caw__hub *hub; /* borrowed; NULL once it is closed */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool drained; /* the drain has run since the last call_soon_threadsafe */
+    bool stop;    /* the hub is closed */
+    bool ended;   /* the thread will not touch Python again */
+};
+
+static void
+helper_release(caw__helper *helper)
+{
+    /* acq_rel: all uses by the other side come before the free. */
+    if (atomic_fetch_sub_explicit(&helper->refs, 1, memory_order_acq_rel) == 1) {
+        caw_reactor_release(helper->reactor);
+        pthread_cond_destroy(&helper->changed);
+        pthread_mutex_destroy(&helper->lock);
+        free(helper);
+    }
+}
+
+static void
+helper_set(caw__helper *helper, bool *flag)
+{
+    pthread_mutex_lock(&helper->lock);
+    *flag = true;
+    pthread_cond_broadcast(&helper->changed);
+    pthread_mutex_unlock(&helper->lock);
+}
+
+/* Wait until the fd is readable. False: stop. Without the GIL. */
+static bool
+helper_wait_readable(caw__helper *helper)
+{
+    struct pollfd fd = {.fd = caw_reactor_fd(helper->reactor), .events = POLLIN};
+    while (poll(&fd, 1, -1) < 0 && errno == EINTR) {
+    }
+    pthread_mutex_lock(&helper->lock);
+    bool stop = helper->stop;
+    helper->drained = false;
+    pthread_mutex_unlock(&helper->lock);
+    return !stop;
+}
+
+/* Without the GIL. */
+static void
+helper_wait_drained(caw__helper *helper)
+{
+    pthread_mutex_lock(&helper->lock);
+    while (!helper->drained && !helper->stop) {
+        pthread_cond_wait(&helper->changed, &helper->lock);
+    }
+    pthread_mutex_unlock(&helper->lock);
+}
+
+/* Have the loop drain. False when there is no loop, or it takes no more calls. */
+static bool
+helper_call_drain(caw__hub *hub)
+{
+    PyObject *loop = hub ? Py_XNewRef(hub->loop) : NULL;
+    PyObject *drain = loop ? PyObject_GetAttrString((PyObject *)hub, "drain") : NULL;
+    PyObject *handle = drain ? PyObject_CallMethod(loop, "call_soon_threadsafe", "O", drain) : NULL;
+    if (loop && !handle && !PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* RuntimeError: the loop is closed */
+        PyErr_WriteUnraisable(drain);
+    }
+    PyErr_Clear();
+    Py_XDECREF(handle);
+    Py_XDECREF(drain);
+    Py_XDECREF(loop);
+    return handle != NULL;
+}
+
+/* The thread. `capsule` holds the helper. */
+static PyObject *
+helper_main(PyObject *Py_UNUSED(self), PyObject *capsule)
+{
+    caw__helper *helper = PyCapsule_GetPointer(capsule, NULL);
+    bool readable;
+    for (;;) {
+        Py_BEGIN_ALLOW_THREADS readable = helper_wait_readable(helper);
+        Py_END_ALLOW_THREADS if (!readable || !helper_call_drain(helper->hub))
+        {
+            break;
+        }
+        Py_BEGIN_ALLOW_THREADS helper_wait_drained(helper);
+        Py_END_ALLOW_THREADS
+    }
+    if (helper->hub) {
+        caw__hub_close(helper->hub);
+    }
+    helper_set(helper, &helper->ended);
+    helper_release(helper);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef helper_main_def = {"cawait_helper", helper_main, METH_O, NULL};
+
+void
+caw__helper_drained(caw__helper *helper)
+{
+    helper_set(helper, &helper->drained);
+}
+
+void
+caw__helper_stop(caw__helper *helper)
+{
+    helper->hub = NULL;
+    helper_set(helper, &helper->stop);
+    caw_reactor_ring(helper->reactor);
+    helper_release(helper);
+}
+
+/* --- the end of the interpreter, and of loops that were closed --- */
+
+static void
+helper_wait_ended(caw__helper *helper)
+{
+    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&helper->lock);
+    while (!helper->ended) {
+        pthread_cond_wait(&helper->changed, &helper->lock);
+    }
+    pthread_mutex_unlock(&helper->lock);
+    Py_END_ALLOW_THREADS
+}
+
+/* atexit: stop all helpers of this module and wait for their threads. `self` is the bridge's module. */
+static PyObject *
+helper_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw__state *state = PyModule_GetState(self);
+    caw__hub *hub = state->hubs;
+    while (hub) {
+        if (!hub->helper) {
+            hub = hub->next;
+            continue;
+        }
+        caw__helper *helper = hub->helper;
+        atomic_fetch_add_explicit(&helper->refs, 1, memory_order_relaxed); /* relaxed: the hub has a reference */
+        caw__hub_close(hub);
+        helper_wait_ended(helper);
+        helper_release(helper);
+        hub = state->hubs; /* the list may have changed meanwhile */
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef helper_stop_all_def = {"cawait_stop_helpers", helper_stop_all, METH_NOARGS, NULL};
+
+static int
+helper_register_atexit(caw__state *state)
+{
+    if (state->helper_registered) {
+        return 0;
+    }
+    PyObject *module = ((PyHeapTypeObject *)state->hub_type)->ht_module;
+    PyObject *stop = PyCFunction_New(&helper_stop_all_def, module);
+    PyObject *atexit = stop ? PyImport_ImportModule("atexit") : NULL;
+    PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", stop) : NULL;
+    state->helper_registered = done != NULL;
+    Py_XDECREF(done);
+    Py_XDECREF(atexit);
+    Py_XDECREF(stop);
+    return state->helper_registered ? 0 : -1;
+}
+
+/* Let go of loops that were closed without a word. */
+static void
+helper_sweep(caw__state *state)
+{
+    caw__hub *hub = state->hubs;
+    while (hub) {
+        PyObject *closed = hub->helper ? PyObject_CallMethodNoArgs(hub->loop, state->names.is_closed) : NULL;
+        bool gone = closed && PyObject_IsTrue(closed) > 0;
+        Py_XDECREF(closed);
+        PyErr_Clear();
+        if (gone) {
+            caw__hub_close(hub);
+        }
+        hub = gone ? state->hubs : hub->next;
+    }
+}
+
+/* --- the start --- */
+
+static caw__helper *
+helper_new(caw__hub *hub)
+{
+    caw__helper *helper = calloc(1, sizeof *helper);
+    if (!helper) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    atomic_init(&helper->refs, 2);
+    helper->reactor = caw_reactor_retain(hub->inbox->reactor);
+    helper->hub = hub;
+    pthread_mutex_init(&helper->lock, NULL);
+    pthread_cond_init(&helper->changed, NULL);
+    return helper;
+}
+
+/* The loop owns the hub as long as it has this timer: for ever, or until it is closed. */
+static int
+helper_give_to_loop(caw__hub *hub, PyObject *drain)
+{
+    const double never = 1e9; /* seconds: 31 years */
+    PyObject *timer = PyObject_CallMethod(hub->loop, "call_later", "dO", never, drain);
+    if (!timer) {
+        return -1;
+    }
+    Py_DECREF(timer);
+    return 0;
+}
+
+int
+caw__helper_start(caw__hub *hub, PyObject *drain)
+{
+    helper_sweep(hub->state);
+    if (helper_register_atexit(hub->state) < 0) {
+        return -1;
+    }
+    caw__helper *helper = helper_new(hub);
+    if (!helper) {
+        return -1;
+    }
+    PyObject *thread = PyImport_ImportModule("_thread");
+    PyObject *capsule = thread ? PyCapsule_New(helper, NULL, NULL) : NULL;
+    PyObject *run = capsule ? PyCFunction_New(&helper_main_def, NULL) : NULL;
+    PyObject *started = run ? PyObject_CallMethod(thread, "start_new_thread", "O(O)", run, capsule) : NULL;
+    Py_XDECREF(run);
+    Py_XDECREF(capsule);
+    Py_XDECREF(thread);
+    if (!started) {
+        helper_release(helper);
+        helper_release(helper);
+        return -1;
+    }
+    Py_DECREF(started);
+    hub->helper = helper;
+    return helper_give_to_loop(hub, drain);
+}

@@ -1,0 +1,405 @@
+/* hub.c: making, finding and closing hubs; the drain. */
+#include "python/hub.h"
+
+#include "python/asyncio.h"
+#include "python/park.h"
+
+/* --- suspended coroutines --- */
+
+int
+caw__hub_hold(caw__coroutine *c)
+{
+    caw__hub *hub = c->node->inbox->hub;
+    if (!hub) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return -1;
+    }
+    if (hub->n_held == hub->n_room) {
+        uint32_t n_room = hub->n_room ? hub->n_room * 2 : 16;
+        caw__coroutine **held = PyMem_Realloc(hub->held, n_room * sizeof *held);
+        if (!held) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        hub->held = held;
+        hub->n_room = n_room;
+    }
+    c->held_at = hub->n_held;
+    hub->held[hub->n_held++] = (caw__coroutine *)Py_NewRef(c);
+    return 0;
+}
+
+/* Take the coroutine out of the hub's list: the caller has the reference now, if there was one. */
+static caw__coroutine *
+hub_let_go(caw__coroutine *c)
+{
+    caw__hub *hub = c->node ? c->node->inbox->hub : NULL;
+    if (!hub || c->held_at >= hub->n_held || hub->held[c->held_at] != c) {
+        return NULL;
+    }
+    caw__coroutine *last = hub->held[--hub->n_held];
+    hub->held[c->held_at] = last;
+    last->held_at = c->held_at;
+    return c;
+}
+
+void
+caw__hub_drop_callback(caw__coroutine *c)
+{
+    caw__coroutine *held = hub_let_go(c);
+    PyObject *callback = c->callback, *context = c->context;
+    c->callback = c->context = NULL;
+    Py_XDECREF(callback);
+    Py_XDECREF(context);
+    Py_XDECREF(held);
+}
+
+/* --- finding and making --- */
+
+static caw__hub *
+hub_new(caw__state *state, PyObject *loop)
+{
+    int error;
+    caw__inbox *inbox = caw__inbox_new(&error);
+    if (!inbox) {
+        caw_py_set_error(error);
+        return NULL;
+    }
+    caw__hub *hub = PyObject_GC_New(caw__hub, state->hub_type);
+    if (!hub) {
+        caw__inbox_release(inbox);
+        return NULL;
+    }
+    hub->state = state;
+    hub->loop = Py_NewRef(loop);
+    hub->inbox = inbox;
+    inbox->hub = hub;
+    hub->batch = NULL;
+    hub->held = NULL;
+    hub->n_held = hub->n_room = 0;
+    hub->drainer = NULL;
+    hub->helper = NULL;
+    hub->next = state->hubs;
+    state->hubs = hub;
+    PyObject_GC_Track(hub);
+    return hub;
+}
+
+/* Make a hub that the loop owns. Borrowed. */
+static caw__hub *
+hub_attach(caw__state *state, PyObject *loop)
+{
+    caw__hub *hub = hub_new(state, loop);
+    PyObject *drain = hub ? PyObject_GetAttrString((PyObject *)hub, "drain") : NULL;
+    if (!drain || caw__asyncio_attach(hub, drain) < 0) {
+        Py_XDECREF(drain);
+        Py_XDECREF(hub);
+        return NULL;
+    }
+    Py_DECREF(drain);
+    Py_DECREF(hub); /* what attach gave to the loop keeps it */
+    return hub;
+}
+
+caw__hub *
+caw__hub_current(caw__state *state)
+{
+    /* In a drain the loop is known, and asking asyncio costs up to 100 ns (getpid on 3.10 and 3.11). */
+    caw__hub *recent = state->recent;
+    if (recent && recent->drainer == PyThreadState_Get()) {
+        return recent;
+    }
+    PyObject *loop = caw__asyncio_running_loop(state);
+    if (!loop) {
+        return NULL;
+    }
+    caw__hub *hub = state->hubs;
+    while (hub && hub->loop != loop) {
+        hub = hub->next;
+    }
+    if (!hub) {
+        hub = hub_attach(state, loop);
+    }
+    Py_DECREF(loop);
+    return hub;
+}
+
+/* --- the end --- */
+
+static void
+hub_unlink(caw__hub *hub)
+{
+    if (!hub->state) {
+        return;
+    }
+    caw__hub **at = &hub->state->hubs;
+    while (*at && *at != hub) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = hub->next;
+    }
+    if (hub->state->recent == hub) {
+        hub->state->recent = NULL;
+    }
+}
+
+static void
+hub_release_nodes(caw__wake_node *nodes)
+{
+    while (nodes) {
+        caw__wake_node *next = nodes->next;
+        caw__node_release((caw__node *)nodes);
+        nodes = next;
+    }
+}
+
+void
+caw__hub_close(caw__hub *hub)
+{
+    if (!hub->inbox->hub) {
+        return;
+    }
+    hub->inbox->hub = NULL;
+    hub_unlink(hub);
+    if (hub->helper) {
+        caw__helper *helper = hub->helper;
+        hub->helper = NULL;
+        caw__helper_stop(helper);
+    }
+    caw_reactor_close(hub->inbox->reactor);
+    caw__wake_node *batch = hub->batch;
+    hub->batch = NULL;
+    hub_release_nodes(batch);
+    hub_release_nodes(caw__reactor_take(hub->inbox->reactor));
+    caw__coroutine **held = hub->held;
+    uint32_t n_held = hub->n_held;
+    hub->held = NULL;
+    hub->n_held = hub->n_room = 0;
+    for (uint32_t i = 0; i < n_held; i++) {
+        Py_DECREF(held[i]); /* may run any Python code; the hub is empty by now */
+    }
+    PyMem_Free(held);
+    Py_CLEAR(hub->loop);
+}
+
+static int
+hub_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    caw__hub *hub = (caw__hub *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(hub->loop);
+    for (uint32_t i = 0; i < hub->n_held; i++) {
+        Py_VISIT(hub->held[i]);
+    }
+    return 0;
+}
+
+static int
+hub_clear(PyObject *self)
+{
+    caw__hub_close((caw__hub *)self);
+    return 0;
+}
+
+static void
+hub_dealloc(PyObject *self)
+{
+    caw__hub *hub = (caw__hub *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    PyObject *raised = caw__take_raised();
+    caw__hub_close(hub);
+    if (raised) {
+        caw__raise(raised);
+    }
+    caw__inbox_release(hub->inbox);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* --- the drain --- */
+
+int
+caw__hub_call_soon(caw__coroutine *c)
+{
+    caw__hub *hub = c->node->inbox->hub;
+    if (!hub) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return -1;
+    }
+    if (caw__asyncio_call_soon(hub->state, hub->loop, c->callback, (PyObject *)c->park, c->context) < 0) {
+        return -1;
+    }
+    caw__hub_drop_callback(c); /* the loop has it now */
+    return 0;
+}
+
+/* Call the task's wakeup here and now, in the task's context. This is what saves the Handle. */
+static int
+hub_step(caw__coroutine *c)
+{
+    if (PyContext_Enter(c->context) < 0) {
+        PyErr_Clear(); /* somebody is in that context: one loop turn later nobody is */
+        return caw__hub_call_soon(c);
+    }
+    PyObject *callback = c->callback, *context = c->context;
+    c->callback = c->context = NULL;
+    PyObject *park = Py_NewRef((PyObject *)c->park);
+    caw__coroutine *held = hub_let_go(c);
+    PyObject *outcome = PyObject_CallOneArg(callback, park);
+    if (PyContext_Exit(context) < 0) {
+        PyErr_WriteUnraisable(context);
+    }
+    Py_XDECREF(outcome);
+    Py_DECREF(park);
+    Py_DECREF(callback);
+    Py_DECREF(context);
+    Py_XDECREF(held);
+    return outcome ? 0 : -1;
+}
+
+/* Tell a woken coroutine's awaiter. -1 with an exception only for what has to leave the drain. */
+static int
+hub_deliver(caw__coroutine *c, bool direct)
+{
+    if (c->state != CORO_SUSPENDED || c->woken) {
+        return 0; /* a wake that came late, or twice */
+    }
+    c->woken = true;
+    if (!c->callback) {
+        return 0; /* add_done_callback will see `woken` */
+    }
+    if ((direct ? hub_step(c) : caw__hub_call_soon(c)) == 0) {
+        return 0;
+    }
+    if (PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_WriteUnraisable((PyObject *)c);
+        return 0;
+    }
+    return -1; /* KeyboardInterrupt, SystemExit: asyncio lets them leave the loop */
+}
+
+static int
+hub_deliver_batch(caw__hub *hub, bool direct)
+{
+    while (hub->batch) {
+        caw__node *node = (caw__node *)hub->batch;
+        hub->batch = node->link.next; /* before anything is called: a step may run the loop, and so the drain, again */
+        caw__node_rearm(node);
+        caw__coroutine *c = node->owner;
+        Py_XINCREF(c);
+        caw__node_release(node);
+        if (c) {
+            int failed = hub_deliver(c, direct);
+            Py_DECREF(c);
+            if (failed) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Add what the queue has to what is left of the batch. */
+static void
+hub_take(caw__hub *hub)
+{
+    caw__wake_node **end = &hub->batch;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = caw__reactor_take(hub->inbox->reactor);
+}
+
+/* Deliver what is queued; turn the reactor, which also makes its fd silent; deliver what came of that. The turn is not
+ * first, so that a step which runs the loop inside itself (nest_asyncio) finds the fd still readable. */
+static int
+hub_drain_passes(caw__hub *hub, bool direct)
+{
+    hub_take(hub);
+    if (hub_deliver_batch(hub, direct) < 0) {
+        return -1;
+    }
+    int turned = caw_reactor_turn(hub->inbox->reactor, 0);
+    if (turned < 0 && hub->loop) {
+        caw_py_set_error(turned);
+        return -1;
+    }
+    hub_take(hub);
+    if (hub->batch && hub->batch->next) {
+        caw_reactor_ring(hub->inbox->reactor); /* as above, for the second pass */
+    }
+    return hub_deliver_batch(hub, direct);
+}
+
+static PyObject *
+hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw__hub *hub = (caw__hub *)self;
+    if (!hub->loop || !hub->state) {
+        Py_RETURN_NONE;
+    }
+    Py_INCREF(hub); /* a step may close the loop */
+    caw__state *state = hub->state;
+    bool direct = !hub->drainer && caw__asyncio_may_step(state, hub->loop);
+    PyThreadState *outer = hub->drainer;
+    hub->drainer = PyThreadState_Get();
+    state->recent = hub;
+    int failed = hub_drain_passes(hub, direct);
+    hub->drainer = outer;
+    if (failed && hub->batch) {
+        caw_reactor_ring(hub->inbox->reactor); /* the rest at the next turn of the loop */
+    }
+    if (hub->helper) {
+        caw__helper_drained(hub->helper);
+    }
+    Py_DECREF(hub);
+    if (failed) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static caw_reactor *
+hub_poll_reactor(const caw_context *cx, int *error)
+{
+    caw__poll_place *place = cx->place;
+    PyThreadState *released = place->released;
+    if (released) {
+        PyEval_RestoreThread(released);
+    }
+    caw__hub *hub = caw__hub_current(place->state);
+    caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
+    if (!hub) {
+        *error = PyErr_ExceptionMatches(PyExc_MemoryError) ? CAW_ENOMEM : CAW_ENOREACTOR;
+        PyErr_Clear();
+    }
+    if (released) {
+        PyEval_SaveThread();
+    }
+    return reactor;
+}
+
+const caw_host caw__poll_host = {"a Python coroutine", hub_poll_reactor};
+
+static PyMethodDef hub_methods[] = {
+    {"drain", hub_drain, METH_NOARGS, "Resume what was woken. Called by the loop."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot hub_slots[] = {
+    {Py_tp_doc, "The bridge's end of one event loop. Private."},
+    {Py_tp_dealloc, CAW__SLOT(hub_dealloc)},
+    {Py_tp_traverse, CAW__SLOT(hub_traverse)},
+    {Py_tp_clear, CAW__SLOT(hub_clear)},
+    {Py_tp_methods, hub_methods},
+    {0, NULL},
+};
+
+PyType_Spec caw__hub_spec = {
+    .name = "cawait.hub",
+    .basicsize = sizeof(caw__hub),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = hub_slots,
+};

@@ -1,0 +1,61 @@
+/* hub.h: the bridge's end of one Python loop: a reactor, and the coroutines that are suspended on that loop.
+ *
+ * Born at the first suspension on a loop. Found again from the loop, not from the thread: a loop may move. Its owner is
+ * the loop itself, by the reader callback: when the loop is closed it drops its readers, and with them the hub, at
+ * once. (A loop without add_reader: see helper.c.) The native half, the inbox, stays as long as nodes know it, so a
+ * late wake finds a closed reactor and nothing else.
+ *
+ * The hub holds a reference to every coroutine that a task waits for here. Without it a task that nobody else
+ * holds would be garbage while its operation is in flight: asyncio itself keeps only weak references to tasks, and
+ * the native side must not keep Python objects.
+ *
+ * Everything is protected by the GIL; only the inbox's reactor is shared with native threads.
+ */
+#ifndef CAWAIT_SRC_HUB_H
+#define CAWAIT_SRC_HUB_H
+
+#include "python/coroutine.h"
+
+CAW__INTERNAL_BEGIN
+
+typedef struct caw__helper caw__helper;
+
+struct caw__hub {
+    PyObject_HEAD
+    caw__state *state;     /* NULL once the module is gone */
+    PyObject *loop;        /* NULL once the hub is closed */
+    caw__inbox *inbox;     /* a reference; inbox->hub is this hub until it is closed */
+    caw__wake_node *batch; /* woken nodes that the drain has not come to */
+    caw__coroutine **held; /* suspended coroutines with a callback: references */
+    uint32_t n_held, n_room;
+    PyThreadState *drainer; /* true while a drain runs: whose */
+    caw__helper *helper;    /* the thread that stands in for add_reader, or NULL */
+    caw__hub *next;         /* in state->hubs */
+};
+
+extern PyType_Spec caw__hub_spec;
+
+/* The hub of the loop that runs in this thread, made if it is not there: borrowed. NULL with an exception. */
+caw__hub *caw__hub_current(caw__state *state);
+
+/* Close it: no wake arrives any more, what waits on its reactor ends. Twice is once. */
+void caw__hub_close(caw__hub *hub);
+
+/* Keep a coroutine that has a callback, and let go of it (and of its callback) again. */
+int caw__hub_hold(caw__coroutine *c);
+void caw__hub_drop_callback(caw__coroutine *c);
+
+/* Resume the awaiter of a suspended coroutine through loop.call_soon. On failure the callback stays. */
+int caw__hub_call_soon(caw__coroutine *c);
+
+/* The place where coroutines poll: how a poll gets at the hub's reactor. */
+typedef struct caw__poll_place {
+    caw__state *state;
+    PyThreadState *released; /* NULL while the GIL is held */
+} caw__poll_place;
+
+extern const caw_host caw__poll_host;
+
+CAW__INTERNAL_END
+
+#endif

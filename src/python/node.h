@@ -1,0 +1,78 @@
+/* node.h: the native half of a suspended coroutine, which wakers point to.
+ *
+ * Promise. A waker may be used on any thread, after the coroutine, the loop and the interpreter are gone. So it must not
+ * point to a Python object: it points to a node, plain memory that is counted and touches nothing of Python. A node
+ * belongs to one coroutine at a time; each clone of the coroutine's waker and the wake queue hold a reference more.
+ *
+ * Words and who may touch them:
+ *
+ *   link     the queue's while QUEUED
+ *   refs     any thread, atomic
+ *   flags    any thread, atomic:
+ *     QUEUED   a wake has happened that the coroutine has not been told of. Set by wake; cleared by the drain
+ *              before the coroutine is resumed, so that a wake from then on queues the node again
+ *     UNBOUND  there is no inbox yet: the first poll is running. Cleared by the poller when it has suspended
+ *   inbox    written by the poller before it clears UNBOUND (release); read by a wake that saw UNBOUND clear (acquire);
+ *            never changed after that while anybody else holds a reference
+ *   owner    the coroutine, borrowed; NULL when it is through with the node. Protected by the GIL
+ *
+ * The race that looks bad: an operation completes on another thread during the first poll, when nobody knows yet which
+ * loop will have to be woken. The wake sets QUEUED, sees UNBOUND, and leaves. The poller clears UNBOUND afterwards, sees
+ * QUEUED, and pushes the node itself. Both words are one atomic, so one of the two always sees the other.
+ */
+#ifndef CAWAIT_SRC_NODE_H
+#define CAWAIT_SRC_NODE_H
+
+#include "core/wake_queue.h"
+#include "python/state.h"
+
+#include <stdatomic.h>
+
+CAW__INTERNAL_BEGIN
+
+/* The native half of a hub: what nodes know of a loop. It outlives the hub as long as a node knows it. */
+typedef struct caw__inbox {
+    _Atomic uint32_t refs;
+    caw_reactor *reactor; /* a reference; closed when the hub goes */
+    caw__hub *hub;        /* protected by the GIL; borrowed; NULL when the loop is closed or gone */
+} caw__inbox;
+
+struct caw__node {
+    caw__wake_node link;
+    _Atomic uint32_t refs;
+    _Atomic uint32_t flags;
+    caw__inbox *inbox; /* a reference, once bound */
+    caw__coroutine *owner;
+};
+
+caw__inbox *caw__inbox_new(int *error);
+caw__inbox *caw__inbox_retain(caw__inbox *inbox);
+void caw__inbox_release(caw__inbox *inbox);
+
+/* A node with one reference, unbound; NULL when out of memory. */
+caw__node *caw__node_take(caw__state *state, caw__coroutine *owner);
+
+/* The coroutine is through with it. state may be NULL. */
+void caw__node_give_back(caw__state *state, caw__node *node);
+
+/* A waker of the node, borrowed from the coroutine's reference. */
+caw_waker caw__node_waker(caw__node *node);
+
+/* Tell wakes where to go; queues the node if a wake came before. Once per node. */
+void caw__node_bind(caw__node *node, caw__inbox *inbox);
+
+/* Put a node into its inbox, as a wake does. */
+void caw__node_wake(caw__node *node);
+
+/* After a drain took the node: allow the next wake to queue it. */
+void caw__node_rearm(caw__node *node);
+
+/* Give back the reference that the queue held. Any thread, no GIL. */
+void caw__node_release(caw__node *node);
+
+/* Free what the free list holds. */
+void caw__node_free_list_clear(caw__state *state);
+
+CAW__INTERNAL_END
+
+#endif

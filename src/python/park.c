@@ -1,0 +1,237 @@
+/* park.c: see park.h. The protocol is that of `_asynciomodule.c: task_step_handle_result_impl` (CPython 3.13). */
+#include "python/park.h"
+
+#include "python/hub.h"
+
+#include <structmember.h>
+
+caw__park *
+caw__park_new(caw__state *state, caw__coroutine *c)
+{
+    caw__park *park = state->free_parks;
+    if (park) {
+        state->free_parks = (caw__park *)park->coroutine;
+        state->n_free_parks--;
+        caw__revive((PyObject *)park);
+    }
+    else {
+        park = PyObject_New(caw__park, state->park_type);
+    }
+    if (park) {
+        park->coroutine = c;
+        park->blocking = 0;
+    }
+    return park;
+}
+
+void
+caw__park_orphan(caw__park *park)
+{
+    park->coroutine = NULL;
+    Py_DECREF(park);
+}
+
+static void
+park_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    caw__state *state = caw__state_of_type(type);
+    if (state && state->n_free_parks < CAW__FREELIST_MAX) {
+        ((caw__park *)self)->coroutine = (caw__coroutine *)state->free_parks;
+        state->free_parks = (caw__park *)self;
+        state->n_free_parks++;
+    }
+    else {
+        type->tp_free(self);
+        Py_DECREF(type);
+    }
+}
+
+void
+caw__park_free_list_clear(caw__state *state)
+{
+    while (state->free_parks) {
+        caw__park *park = state->free_parks;
+        state->free_parks = (caw__park *)park->coroutine;
+        Py_DECREF(Py_TYPE(park));
+        PyObject_Free(park);
+    }
+}
+
+static PyObject *
+park_get_loop(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    caw__hub *hub = c ? c->node->inbox->hub : NULL;
+    if (!hub) {
+        PyErr_SetString(PyExc_RuntimeError, c ? "Event loop is closed" : "the operation has ended");
+        return NULL;
+    }
+    return Py_NewRef(hub->loop);
+}
+
+/* add_done_callback(callback, *, context=None) */
+static PyObject *
+park_add_done_callback(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    Py_ssize_t n_keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    if (nargs != 1 || n_keywords > 1 ||
+        (n_keywords == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "context") != 0)) {
+        PyErr_SetString(PyExc_TypeError, "add_done_callback(callback, *, context=None) takes one callback");
+        return NULL;
+    }
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    if (!c) {
+        PyErr_SetString(PyExc_RuntimeError, "the operation has ended");
+        return NULL;
+    }
+    if (c->callback) {
+        PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
+        return NULL;
+    }
+    PyObject *context = n_keywords == 1 && args[1] != Py_None ? Py_NewRef(args[1]) : PyContext_CopyCurrent();
+    if (!context) {
+        return NULL;
+    }
+    c->callback = Py_NewRef(args[0]);
+    c->context = context;
+    if (caw__hub_hold(c) < 0 || (c->woken && caw__hub_call_soon(c) < 0)) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+park_remove_done_callback(PyObject *self, PyObject *callback)
+{
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    int same = c && c->callback ? PyObject_RichCompareBool(c->callback, callback, Py_EQ) : 0;
+    if (same > 0 && c->callback) {
+        caw__hub_drop_callback(c);
+    }
+    return same < 0 ? NULL : PyLong_FromLong(same);
+}
+
+/* The awaiter resumes now, without the end of the operation, by result() raising CancelledError(message). */
+static PyObject *
+park_detach(caw__coroutine *c, PyObject *message)
+{
+    caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
+    if (!extras) {
+        return NULL;
+    }
+    Py_XSETREF(extras->message, Py_NewRef(message));
+    c->detached = true;
+    /* Never called directly: cancel() runs inside another task's step. */
+    if (c->callback && caw__hub_call_soon(c) < 0) {
+        return NULL;
+    }
+    c->woken = true;
+    Py_RETURN_TRUE;
+}
+
+/* cancel(msg=None), called by Task.cancel. True: this resumes the task with a CancelledError. False: the operation has
+ * the last word; the task remembers the cancellation and throws it at its next step. */
+static PyObject *
+park_cancel(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"msg", NULL};
+    PyObject *message = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:cancel", keywords, &message)) {
+        return NULL;
+    }
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    if (!c || c->woken || c->running) {
+        Py_RETURN_FALSE; /* too late, the awaiter is about to resume: it will throw then, and the result is destroyed */
+    }
+    Py_INCREF(c);
+    PyObject *answer = NULL;
+    switch (caw__coroutine_policy(c)) {
+    case CAW_PY_CANCEL_SHIELD:
+        answer = Py_NewRef(Py_False);
+        break;
+    case CAW_PY_CANCEL_WAIT:
+        if (!c->cancelling) {
+            c->cancelling = true;
+            caw__coroutine_tell(c);
+            answer = Py_NewRef(Py_False);
+            break;
+        }
+        answer = park_detach(c, message); /* the second one */
+        break;
+    default:
+        caw__coroutine_tell(c);
+        answer = park_detach(c, message);
+        break;
+    }
+    Py_DECREF(c);
+    return answer;
+}
+
+/* What the task's wakeup asks before it resumes the coroutine. The value comes from the coroutine, not from here. */
+static PyObject *
+park_result(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    if (c && c->detached) {
+        PyObject *type = caw__coroutine_state_of(c)->cancelled_error;
+        PyObject *message = c->extras->message;
+        /* Exactly CancelledError: asyncio.timeout compares the type on 3.11 and 3.12. With the message: anyio knows its
+         * own cancellations by it. */
+        PyObject *error = message == Py_None ? PyObject_CallNoArgs(type) : PyObject_CallOneArg(type, message);
+        if (error) {
+            PyErr_SetObject(type, error);
+            Py_DECREF(error);
+        }
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+park_done(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    return PyBool_FromLong(!c || c->woken);
+}
+
+static PyObject *
+park_repr(PyObject *self)
+{
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    if (!c) {
+        return PyUnicode_FromString("<cawait.park ended>");
+    }
+    return PyUnicode_FromFormat("<cawait.park of %R>", c);
+}
+
+static PyMethodDef park_methods[] = {
+    {"get_loop", park_get_loop, METH_NOARGS, NULL},
+    {"add_done_callback", (PyCFunction)(void (*)(void))park_add_done_callback, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"remove_done_callback", park_remove_done_callback, METH_O, NULL},
+    {"cancel", (PyCFunction)(void (*)(void))park_cancel, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"result", park_result, METH_NOARGS, NULL},
+    {"done", park_done, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef park_members[] = {
+    {"_asyncio_future_blocking", T_BOOL, offsetof(caw__park, blocking), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot park_slots[] = {
+    {Py_tp_doc, "What a suspended C operation yields to the event loop. Private."},
+    {Py_tp_dealloc, CAW__SLOT(park_dealloc)},
+    {Py_tp_repr, CAW__SLOT(park_repr)},
+    {Py_tp_methods, park_methods},
+    {Py_tp_members, park_members},
+    {0, NULL},
+};
+
+PyType_Spec caw__park_spec = {
+    .name = "cawait.park",
+    .basicsize = sizeof(caw__park),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = park_slots,
+};

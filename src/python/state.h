@@ -1,0 +1,76 @@
+/* state.h: what one module (in one interpreter) owns of the bridge.
+ *
+ * It is the state of a small module object of our own, which is kept alive by the types it made. Nothing is static and
+ * no two interpreters share a word.
+ *
+ * Lock table: every field is protected by the GIL of the interpreter that the module belongs to.
+ */
+#ifndef CAWAIT_SRC_STATE_H
+#define CAWAIT_SRC_STATE_H
+
+#include "python/compat.h"
+
+CAW__INTERNAL_BEGIN
+
+/* Attribute and method names, interned once: X(name). */
+#define CAW__NAMES(X)                                                                                                  \
+    X(add_reader)                                                                                                      \
+    X(call_soon)                                                                                                       \
+    X(context)                                                                                                         \
+    X(get_debug)                                                                                                       \
+    X(is_closed)
+
+typedef struct caw__names {
+#define NAMES_FIELD(name) PyObject *name;
+    CAW__NAMES(NAMES_FIELD)
+#undef NAMES_FIELD
+} caw__names;
+
+typedef struct caw__hub caw__hub;
+typedef struct caw__coroutine caw__coroutine;
+typedef struct caw__park caw__park;
+typedef struct caw__node caw__node;
+
+typedef struct caw__state {
+    PyTypeObject *coroutine_type;
+    PyTypeObject *park_type;
+    PyTypeObject *hub_type;
+    PyTypeObject *function_type;
+    PyTypeObject *method_type;
+    caw__names names;
+    PyObject *call_soon_kwnames; /* ("context",) */
+
+    /* asyncio's functions: NULL until a coroutine first suspends (see asyncio.c) */
+    PyObject *get_running_loop;
+    PyObject *current_task;
+    PyObject *cancelled_error;
+
+    caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
+    caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
+
+    PyObject *functions;      /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
+    PyObject *stop_iteration; /* the one that is used again and again; see raise.c */
+
+    caw__coroutine *free_coroutines;
+    caw__park *free_parks;
+    caw__node *free_nodes;
+    int n_free_coroutines, n_free_parks, n_free_nodes;
+
+    bool helper_registered; /* helper.c's atexit callback */
+} caw__state;
+
+/* The state that belongs to a module of the user's; made at the first call. Borrowed from the module. */
+caw__state *caw__state_of_module(PyObject *module);
+
+/* The state of the bridge's own types. NULL, without an exception, once the collector has cleared the type: a
+ * deallocator has to expect that (CPython gh-115874). */
+static inline caw__state *
+caw__state_of_type(PyTypeObject *type)
+{
+    PyObject *module = ((PyHeapTypeObject *)type)->ht_module;
+    return module ? PyModule_GetState(module) : NULL;
+}
+
+CAW__INTERNAL_END
+
+#endif

@@ -1,0 +1,359 @@
+/* step.c: one way through a coroutine, whoever resumes it: poll; then finish, or suspend.
+ *
+ * It answers as `Objects/genobject.c: gen_send_ex2` does (CPython 3.13). Law: take it out of the struct before you call
+ * anybody. A call into the user's functions may run any Python code; `running` keeps that code out of this coroutine.
+ */
+#include "python/asyncio.h"
+#include "python/coroutine.h"
+#include "python/hub.h"
+#include "python/park.h"
+#include "python/raise.h"
+
+/* --- giving up --- */
+
+/* Nothing is waited for any more. The future is the caller's business. */
+static void
+step_close_state(caw__coroutine *c)
+{
+    c->state = CORO_CLOSED;
+    if (c->callback) {
+        caw__hub_drop_callback(c);
+    }
+    if (c->node) {
+        caw__node *node = c->node;
+        c->node = NULL;
+        caw__node_give_back(caw__coroutine_state_of(c), node);
+    }
+    if (c->park) {
+        caw__park *park = c->park;
+        c->park = NULL;
+        caw__park_orphan(park);
+    }
+}
+
+void
+caw__coroutine_abandon(caw__coroutine *c)
+{
+    if (c->state == CORO_CLOSED) {
+        return;
+    }
+    char was_running = c->running;
+    c->running = true;
+    bool polled = c->node != NULL;
+    if (polled && c->future && caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD) {
+        caw__coroutine_tell(c);
+    }
+    caw_future *future = c->future;
+    c->future = NULL;
+    step_close_state(c);
+    caw_future_destroy(future);
+    c->running = was_running;
+}
+
+void
+caw__coroutine_free_awaiter(caw__coroutine *c)
+{
+    if (c->callback && !c->woken && caw__hub_call_soon(c) < 0) {
+        PyErr_Clear(); /* the loop is closed: nobody resumes there any more */
+    }
+}
+
+/* Give up with the exception that is set. */
+static PySendResult
+step_fail(caw__coroutine *c, PyObject **result)
+{
+    PyObject *raised = caw__take_raised();
+    caw__coroutine_abandon(c);
+    caw__raise(raised);
+    caw__guard_stop_iteration();
+    caw__coroutine_add_traceback(c);
+    *result = NULL;
+    return PYGEN_ERROR;
+}
+
+/* --- cancel --- */
+
+caw_py_cancel
+caw__coroutine_policy(const caw__coroutine *c)
+{
+    caw_py_cancel policy = c->function ? c->function->spec->cancel : CAW_PY_CANCEL_DETACH;
+    if (policy != CAW_PY_CANCEL_DEFAULT) {
+        return policy;
+    }
+    return c->future->ops->cancel ? CAW_PY_CANCEL_WAIT : CAW_PY_CANCEL_DETACH;
+}
+
+void
+caw__coroutine_tell(caw__coroutine *c)
+{
+    if (!c->told) {
+        char was_running = c->running;
+        c->told = true;
+        c->running = true;
+        caw_future_cancel(c->future);
+        c->running = was_running;
+    }
+}
+
+/* A cancellation has been thrown in: does the awaiter wait for the end of the operation? */
+static bool
+step_waits_for_end(const caw__coroutine *c)
+{
+    if (c->detached) {
+        return false;
+    }
+    switch (caw__coroutine_policy(c)) {
+    case CAW_PY_CANCEL_SHIELD:
+        return true;
+    case CAW_PY_CANCEL_WAIT:
+        return !c->extras || !c->extras->pending; /* the second one detaches */
+    default:
+        return false;
+    }
+}
+
+/* --- finishing --- */
+
+static const char *
+step_operation_name(const caw_py_spec *spec, const caw_future *future)
+{
+    return spec->name ? spec->name : future->ops->name;
+}
+
+static PyObject *
+step_error(const caw_py_spec *spec, caw_future *future)
+{
+    if (spec->error && future->status < 0) {
+        spec->error(future, future->status);
+    }
+    else {
+        caw_py_set_error(future->status);
+    }
+    if (!PyErr_Occurred()) {
+        PyErr_Format(PyExc_SystemError, "the error function of '%s' set no exception for status %d",
+                     step_operation_name(spec, future), future->status);
+    }
+    return NULL;
+}
+
+/* The result function broke its contract: say so, with what it had set as the cause. */
+static PyObject *
+step_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
+{
+    PyObject *cause = caw__take_raised();
+    PyErr_Format(PyExc_SystemError, "the result function of '%s' returned %s", step_operation_name(spec, future),
+                 value ? "a value with an exception set" : "NULL without an exception");
+    if (cause) {
+        PyObject *error = caw__take_raised();
+        PyException_SetCause(error, cause);
+        caw__raise(error);
+    }
+    Py_XDECREF(value);
+    return NULL;
+}
+
+/* The value of a ready future, or NULL with its exception. */
+static PyObject *
+step_value(const caw_py_spec *spec, caw_future *future)
+{
+    if (future->status != 0) {
+        return step_error(spec, future);
+    }
+    if (!spec->result) {
+        return Py_NewRef(Py_None);
+    }
+    PyObject *value = spec->result(future);
+    if (!value != caw__has_raised(PyThreadState_Get())) {
+        return step_bad_result(spec, future, value);
+    }
+    return value;
+}
+
+/* The future is ready: finish with its outcome or, where the awaiter was cancelled, with that. */
+static PySendResult
+step_finish(caw__coroutine *c, PyObject **result)
+{
+    caw_future *future = c->future;
+    c->future = NULL;
+    PyObject *pending = c->extras ? c->extras->pending : NULL;
+    if (pending) {
+        c->extras->pending = NULL;
+        caw__raise(pending);
+        *result = NULL;
+    }
+    else {
+        *result = step_value(c->function->spec, future);
+    }
+    if (*result) {
+        step_close_state(c);
+        caw_future_destroy(future);
+        return PYGEN_RETURN;
+    }
+    PyObject *raised = caw__take_raised();
+    step_close_state(c);
+    caw_future_destroy(future);
+    caw__raise(raised);
+    caw__guard_stop_iteration();
+    caw__coroutine_add_traceback(c);
+    return PYGEN_ERROR;
+}
+
+/* --- the step --- */
+
+/* Poll the future once. -1 with an exception when it could not be polled. */
+static int
+step_poll(caw__state *state, caw__coroutine *c)
+{
+    if (!c->node) {
+        c->node = caw__node_take(state, c);
+        if (!c->node) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    caw__poll_place place = {.state = state, .released = NULL};
+    caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
+    if (!c->function->spec->poll_without_gil) {
+        return caw_future_poll(c->future, &cx);
+    }
+    place.released = PyEval_SaveThread();
+    caw_poll poll = caw_future_poll(c->future, &cx);
+    PyEval_RestoreThread(place.released);
+    return poll;
+}
+
+/* Suspend on the loop that runs in this thread: a new reference to what is yielded. NULL with an exception: there is
+ * none, or it is another one than before. */
+static PyObject *
+step_suspend(caw__state *state, caw__coroutine *c)
+{
+    caw__hub *hub = caw__hub_current(state);
+    if (!hub) {
+        return NULL;
+    }
+    if (!c->park) {
+        c->park = caw__park_new(state, c);
+        if (!c->park) {
+            return NULL;
+        }
+    }
+    if (!c->node->inbox) {
+        caw__node_bind(c->node, hub->inbox);
+    }
+    else if (c->node->inbox != hub->inbox) {
+        PyErr_Format(PyExc_RuntimeError, "coroutine '%U' is suspended on a different event loop",
+                     caw__coroutine_qualname(c));
+        return NULL;
+    }
+    caw__coroutine_track(c);
+    c->state = CORO_SUSPENDED;
+    c->park->blocking = true;
+    return Py_NewRef((PyObject *)c->park);
+}
+
+/* Poll, then finish or suspend. */
+static PySendResult
+step(caw__state *state, caw__coroutine *c, PyObject **result)
+{
+    Py_INCREF(c); /* a poll may run Python code that drops the caller's reference */
+    c->running = true;
+    c->woken = c->detached = false;
+    PySendResult outcome = PYGEN_NEXT;
+    int poll = step_poll(state, c);
+    if (poll == CAW_READY) {
+        outcome = step_finish(c, result);
+    }
+    else if (poll < 0 || !(*result = step_suspend(state, c))) {
+        outcome = step_fail(c, result);
+    }
+    c->running = false;
+    Py_DECREF(c);
+    return outcome;
+}
+
+/* The state, when the coroutine may be resumed now; else NULL with an exception. */
+static caw__state *
+step_enter(caw__coroutine *c)
+{
+    if (c->running) {
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        return NULL;
+    }
+    caw__state *state = caw__coroutine_state_of(c);
+    if (c->state == CORO_CLOSED || !state) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return NULL;
+    }
+    return state;
+}
+
+/* The loop that runs here is not the one it is suspended on. */
+static bool
+step_is_elsewhere(const caw__coroutine *c)
+{
+    PyObject *here = caw__asyncio_running_loop(caw__coroutine_state_of(c));
+    const caw__hub *hub = c->node ? c->node->inbox->hub : NULL;
+    bool elsewhere = here && (!hub || hub->loop != here);
+    Py_XDECREF(here);
+    PyErr_Clear();
+    return elsewhere;
+}
+
+void
+caw__coroutine_refuse(const caw__coroutine *c)
+{
+    if (c->state == CORO_SUSPENDED && step_is_elsewhere(c)) {
+        PyErr_Format(PyExc_RuntimeError, "coroutine '%U' is suspended on a different event loop",
+                     caw__coroutine_qualname(c));
+    }
+    else {
+        PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
+    }
+}
+
+PySendResult
+caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    *result = NULL;
+    caw__state *state = step_enter(c);
+    if (!state) {
+        return PYGEN_ERROR;
+    }
+    if (c->state == CORO_CREATED && value && value != Py_None) {
+        PyErr_SetString(PyExc_TypeError, "can't send non-None value to a just-started coroutine");
+        return PYGEN_ERROR;
+    }
+    if (c->state == CORO_SUSPENDED && !c->woken) {
+        caw__coroutine_refuse(c); /* nothing changes for the awaiter that it waits with */
+        return PYGEN_ERROR;
+    }
+    return step(state, c, result);
+}
+
+PySendResult
+caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
+{
+    *result = NULL;
+    caw__state *state = step_enter(c);
+    if (!state) {
+        Py_DECREF(exception);
+        return PYGEN_ERROR;
+    }
+    bool waits = c->state == CORO_SUSPENDED && caw__is_cancellation(state, exception) && step_waits_for_end(c);
+    if (waits && caw__coroutine_extras_get(c)) {
+        Py_XSETREF(c->extras->pending, exception);
+        c->cancelling = true;
+        if (caw__coroutine_policy(c) == CAW_PY_CANCEL_WAIT) {
+            caw__coroutine_tell(c);
+        }
+        return step(state, c, result);
+    }
+    Py_INCREF(c);
+    caw__coroutine_free_awaiter(c);
+    PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
+    caw__raise(exception);
+    PySendResult outcome = step_fail(c, result);
+    Py_DECREF(c);
+    return outcome;
+}

@@ -1,0 +1,24 @@
+/* ext.h: the test extension: operations whose every turn a test controls, made with the public API only. */
+#ifndef CAWAIT_TEST_EXT_H
+#define CAWAIT_TEST_EXT_H
+
+#ifdef CAWAIT_JOINED
+#  include "cawait.h"
+#else
+#  include "cawait/python.h"
+#endif
+
+#include <stdatomic.h>
+
+/* Natively allocated futures that are alive: a test that leaves one behind fails. */
+extern _Atomic long ext_live_futures;
+
+extern const caw_py_async_def ext_future_functions[];     /* futures.c */
+extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
+extern PyMethodDef ext_plain_functions[];                 /* functions.c */
+
+int ext_add_op_type(PyObject *module);                        /* op.c */
+PyObject *ext_resolve_many(PyObject *module, PyObject *args); /* op.c */
+int ext_add_waker_type(PyObject *module);                     /* waker.c */
+
+#endif

@@ -1,0 +1,188 @@
+/* functions.c: every calling convention, caw_py_coroutine, misuse, and plain helpers. */
+#include "ext.h"
+
+#include <stdlib.h>
+
+typedef struct sum_future {
+    caw_future future;
+    long sum;
+} sum_future;
+
+static caw_poll
+sum_poll(caw_future *f, caw_context *Py_UNUSED(cx))
+{
+    return caw_future_finish(f, 0);
+}
+
+static void
+sum_destroy(caw_future *f)
+{
+    free(CAW_CONTAINER_OF(f, sum_future, future));
+    atomic_fetch_sub(&ext_live_futures, 1);
+}
+
+static const caw_future_ops sum_ops = {"test.sum", sum_poll, NULL, sum_destroy};
+
+static caw_future *
+sum_new(long sum)
+{
+    sum_future *s = malloc(sizeof *s);
+    if (!s) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    atomic_fetch_add(&ext_live_futures, 1);
+    *s = (sum_future){{&sum_ops, 0}, sum};
+    return &s->future;
+}
+
+static PyObject *
+sum_result(caw_future *f)
+{
+    return PyLong_FromLong(CAW_CONTAINER_OF(f, sum_future, future)->sum);
+}
+
+static caw_future *
+add_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"a", "b", NULL};
+    long a, b = 10;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "l|l:add", keywords, &a, &b) ? sum_new(a + b) : NULL;
+}
+
+static caw_future *
+nothing_start(PyObject *Py_UNUSED(module))
+{
+    return sum_new(0);
+}
+
+static caw_future *
+count_start(PyObject *Py_UNUSED(module), PyObject *const *Py_UNUSED(args), Py_ssize_t nargs, PyObject *kwnames)
+{
+    return sum_new((long)(nargs + 100 * (kwnames ? PyTuple_GET_SIZE(kwnames) : 0)));
+}
+
+static caw_future *
+null_start(PyObject *Py_UNUSED(module))
+{
+    return NULL;
+}
+
+static caw_future *
+confused_start(PyObject *Py_UNUSED(module))
+{
+    PyErr_SetString(PyExc_KeyError, "left behind");
+    return sum_new(0);
+}
+
+const caw_py_async_def ext_convention_functions[] = {
+    CAW_PY_ASYNC("add", add_start, sum_result, "add(a, b=10)\n--\n\nThe sum of two integers."),
+    CAW_PY_ASYNC_NOARGS("nothing", nothing_start, sum_result, "No signature, some text."),
+    CAW_PY_ASYNC_FASTCALL("count", count_start, sum_result, "count(*args, **kwargs)\n--\n\n"),
+    CAW_PY_ASYNC_NOARGS("start_null", null_start, sum_result, NULL),
+    CAW_PY_ASYNC_NOARGS("start_confused", confused_start, sum_result, NULL),
+    CAW_PY_ASYNC_NOARGS("renamed", nothing_start, sum_result, NULL, .qualname = "Somewhere.renamed"),
+    CAW_PY_ASYNC_END,
+};
+
+/* --- plain functions --- */
+
+static PyObject *
+raw(PyObject *module, PyObject *value)
+{
+    static const caw_py_spec unnamed = CAW_PY_SPEC(NULL, sum_result, NULL);
+    long number = PyLong_AsLong(value);
+    caw_future *f = PyErr_Occurred() ? NULL : sum_new(number);
+    return f ? caw_py_coroutine(module, f, &unnamed) : NULL;
+}
+
+static PyObject *
+raw_named(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    static const caw_py_spec named = CAW_PY_SPEC("one", sum_result, NULL, .qualname = "Number.one");
+    caw_future *f = sum_new(1);
+    return f ? caw_py_coroutine(module, f, &named) : NULL;
+}
+
+static PyObject *
+raw_without_spec(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    caw_future *f = sum_new(1);
+    return f ? caw_py_coroutine(module, f, NULL) : NULL;
+}
+
+/* Append the exception that is set, or None, to a list. */
+static int
+note_exception(PyObject *list)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    int failed = PyList_Append(list, type ? type : Py_None);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return failed;
+}
+
+/* What the public functions answer to NULL: the exceptions, in order. */
+static PyObject *
+null_arguments(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *seen = PyList_New(0);
+    if (!seen) {
+        return NULL;
+    }
+    static const caw_py_async_def no_start[] = {{.spec = {.name = "no_start"}}, CAW_PY_ASYNC_END};
+    caw_promise_resolve(NULL, 0);
+    caw_future_destroy(NULL);
+    caw_waker_wake(CAW_WAKER_NONE);
+    caw_waker_drop(caw_waker_clone(CAW_WAKER_NONE));
+    int failed = 0;
+    failed |= caw_py_coroutine(NULL, sum_new(0), NULL) != NULL || note_exception(seen) < 0;
+    failed |= caw_py_coroutine(module, NULL, NULL) != NULL || note_exception(seen) < 0;
+    failed |= caw_py_add_functions(NULL, ext_convention_functions) == 0 || note_exception(seen) < 0;
+    failed |= caw_py_add_functions(module, NULL) == 0 || note_exception(seen) < 0;
+    failed |= caw_py_add_functions(module, no_start) == 0 || note_exception(seen) < 0;
+    failed |= caw_py_add_methods(module, NULL, ext_convention_functions) == 0 || note_exception(seen) < 0;
+    if (failed) {
+        Py_DECREF(seen);
+        PyErr_SetString(PyExc_AssertionError, "NULL was accepted");
+        return NULL;
+    }
+    return seen;
+}
+
+static PyObject *
+live_futures(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLong(atomic_load(&ext_live_futures));
+}
+
+/* [(name, value)] of the error table, for the tests of the exceptions. */
+static PyObject *
+errors(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    PyObject *table = PyDict_New();
+#define EXT_ERROR(code, value, text)                                                                                   \
+    if (table) {                                                                                                       \
+        PyObject *number = PyLong_FromLong(code);                                                                      \
+        if (!number || PyDict_SetItemString(table, #code, number) < 0) {                                               \
+            Py_CLEAR(table);                                                                                           \
+        }                                                                                                              \
+        Py_XDECREF(number);                                                                                            \
+    }
+    CAW_ERRORS(EXT_ERROR)
+#undef EXT_ERROR
+    return table;
+}
+
+PyMethodDef ext_plain_functions[] = {
+    {"raw", raw, METH_O, NULL},
+    {"raw_named", raw_named, METH_NOARGS, NULL},
+    {"raw_without_spec", raw_without_spec, METH_NOARGS, NULL},
+    {"null_arguments", null_arguments, METH_NOARGS, NULL},
+    {"live_futures", live_futures, METH_NOARGS, NULL},
+    {"errors", errors, METH_NOARGS, NULL},
+    {"resolve_many", ext_resolve_many, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,400 @@
+/* op.c: `Op`: one operation (a promise) that the test starts, resolves and looks at. */
+#include "ext.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <structmember.h>
+#include <time.h>
+
+typedef enum op_on_cancel {
+    OP_CANCEL_NONE = 0, /* nobody can be asked */
+    OP_CANCEL_RESOLVES, /* ends with CAW_ECANCELED inside on_cancel */
+    OP_CANCEL_VALUE,    /* ends with its value inside on_cancel: the result wins */
+    OP_CANCEL_IGNORED,  /* the test resolves later */
+} op_on_cancel;
+
+/* What the Python object and the native operation share; counted, since either may outlive the other. */
+typedef struct op_control {
+    _Atomic int refs;
+    _Atomic int started, cancelled, freed, resolved;
+    struct op_job *_Atomic job; /* while the operation is in flight: for the one who resolves */
+} op_control;
+
+typedef struct op_job {
+    caw_promise promise;
+    op_control *control;
+    op_on_cancel on_cancel;
+    int start_status;
+    struct op_object *op; /* borrowed: the coroutine keeps it alive as `self`; for the result function only */
+} op_job;
+
+typedef struct op_object {
+    PyObject_HEAD
+    PyObject *value;
+    op_control *control;
+    op_on_cancel on_cancel;
+    int start_status;
+} op_object;
+
+static void
+control_release(op_control *control)
+{
+    if (atomic_fetch_sub(&control->refs, 1) == 1) {
+        free(control);
+    }
+}
+
+static bool
+control_resolve(op_control *control, int status)
+{
+    op_job *job = atomic_exchange(&control->job, NULL);
+    if (!job) {
+        return false;
+    }
+    atomic_fetch_add(&control->resolved, 1);
+    caw_promise_resolve(&job->promise, status);
+    return true;
+}
+
+static int
+job_start(caw_promise *p)
+{
+    op_job *job = CAW_CONTAINER_OF(p, op_job, promise);
+    atomic_fetch_add(&job->control->started, 1);
+    if (job->start_status == 0) {
+        atomic_store(&job->control->job, job);
+    }
+    return job->start_status;
+}
+
+static void
+job_on_cancel(caw_promise *p)
+{
+    op_job *job = CAW_CONTAINER_OF(p, op_job, promise);
+    atomic_fetch_add(&job->control->cancelled, 1);
+    if (job->on_cancel == OP_CANCEL_RESOLVES) {
+        control_resolve(job->control, CAW_ECANCELED);
+    }
+    else if (job->on_cancel == OP_CANCEL_VALUE) {
+        control_resolve(job->control, 0);
+    }
+}
+
+static void
+job_free(caw_promise *p)
+{
+    op_job *job = CAW_CONTAINER_OF(p, op_job, promise);
+    atomic_fetch_add(&job->control->freed, 1);
+    control_release(job->control);
+    free(job);
+    atomic_fetch_sub(&ext_live_futures, 1);
+}
+
+static const caw_promise_ops job_ops = CAW_PROMISE_OPS("test.op", job_start, job_free);
+static const caw_promise_ops job_ops_cancel = CAW_PROMISE_OPS_CANCEL("test.op", job_start, job_on_cancel, job_free);
+
+static caw_future *
+op_wait_start(PyObject *self)
+{
+    op_object *op = (op_object *)self;
+    op_job *job = calloc(1, sizeof *job);
+    if (!job) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    atomic_fetch_add(&ext_live_futures, 1);
+    atomic_fetch_add(&op->control->refs, 1);
+    job->control = op->control;
+    job->on_cancel = op->on_cancel;
+    job->start_status = op->start_status;
+    job->op = op;
+    caw_promise_init(&job->promise, op->on_cancel == OP_CANCEL_NONE ? &job_ops : &job_ops_cancel);
+    return &job->promise.future;
+}
+
+static PyObject *
+op_wait_result(caw_future *f)
+{
+    return Py_NewRef(CAW_CONTAINER_OF(f, op_job, promise.future)->op->value);
+}
+
+static const caw_py_async_def op_async_methods[] = {
+    CAW_PY_ASYNC_NOARGS("wait", op_wait_start, op_wait_result, "wait($self)\n--\n\nThe value, once resolved."),
+    CAW_PY_ASYNC_NOARGS("wait_waiting", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_WAIT),
+    CAW_PY_ASYNC_NOARGS("wait_detached", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_DETACH),
+    CAW_PY_ASYNC_NOARGS("wait_shielded", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_SHIELD),
+    CAW_PY_ASYNC_NOARGS("wait_nogil", op_wait_start, op_wait_result, NULL, .poll_without_gil = true),
+    CAW_PY_ASYNC_END,
+};
+
+/* --- resolving --- */
+
+static PyObject *
+op_resolve(PyObject *self, PyObject *args)
+{
+    int status = 0;
+    bool resolved;
+    if (!PyArg_ParseTuple(args, "|i:resolve", &status)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS resolved = control_resolve(((op_object *)self)->control, status);
+    Py_END_ALLOW_THREADS return PyBool_FromLong(resolved);
+}
+
+struct later {
+    op_control *control;
+    int status;
+    long delay_us;
+};
+
+static void *
+later_main(void *arg)
+{
+    struct later *later = arg;
+    struct timespec delay = {later->delay_us / 1000000, later->delay_us % 1000000 * 1000};
+    nanosleep(&delay, NULL);
+    control_resolve(later->control, later->status);
+    control_release(later->control);
+    free(later);
+    return NULL;
+}
+
+static int
+start_detached(void *(*run)(void *), void *arg)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    int error = pthread_create(&thread, &attributes, run, arg);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* resolve_later(delay_us, status=0): from a native thread, which Python does not know. */
+static PyObject *
+op_resolve_later(PyObject *self, PyObject *args)
+{
+    struct later *later = calloc(1, sizeof *later);
+    if (!later || !PyArg_ParseTuple(args, "l|i:resolve_later", &later->delay_us, &later->status)) {
+        free(later);
+        return NULL;
+    }
+    later->control = ((op_object *)self)->control;
+    atomic_fetch_add(&later->control->refs, 1);
+    int error = start_detached(later_main, later);
+    if (error) {
+        control_release(later->control);
+        free(later);
+        return caw_py_set_error(-error);
+    }
+    Py_RETURN_NONE;
+}
+
+struct many {
+    long delay_us, gap_us;
+    Py_ssize_t length;
+    op_control *controls[];
+};
+
+static void *
+many_main(void *arg)
+{
+    struct many *many = arg;
+    struct timespec delay = {many->delay_us / 1000000, many->delay_us % 1000000 * 1000};
+    struct timespec gap = {0, many->gap_us * 1000};
+    nanosleep(&delay, NULL);
+    for (Py_ssize_t i = 0; i < many->length; i++) {
+        if (many->gap_us > 0) {
+            nanosleep(&gap, NULL);
+        }
+        control_resolve(many->controls[i], 0);
+        control_release(many->controls[i]);
+    }
+    free(many);
+    return NULL;
+}
+
+/* resolve_many(list of Op, delay_us=0, gap_us=0): all of them, in order, from one native thread. */
+PyObject *
+ext_resolve_many(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *ops;
+    long delay_us = 0, gap_us = 0;
+    if (!PyArg_ParseTuple(args, "O!|ll:resolve_many", &PyList_Type, &ops, &delay_us, &gap_us)) {
+        return NULL;
+    }
+    Py_ssize_t length = PyList_GET_SIZE(ops);
+    struct many *many = malloc(sizeof *many + (size_t)length * sizeof many->controls[0]);
+    if (!many) {
+        return PyErr_NoMemory();
+    }
+    many->delay_us = delay_us;
+    many->gap_us = gap_us;
+    many->length = length;
+    for (Py_ssize_t i = 0; i < length; i++) {
+        many->controls[i] = ((op_object *)PyList_GET_ITEM(ops, i))->control;
+        atomic_fetch_add(&many->controls[i]->refs, 1);
+    }
+    int error = start_detached(many_main, many);
+    if (error) {
+        many->delay_us = many->gap_us = 0;
+        many_main(many); /* without the thread */
+    }
+    Py_RETURN_NONE;
+}
+
+static op_control *at_exit_control;
+static int at_exit_status;
+
+static void
+at_exit_main(void)
+{
+    control_resolve(at_exit_control, at_exit_status);
+    control_release(at_exit_control);
+}
+
+/* resolve_at_exit(status=0): from exit(), when the interpreter is gone. One operation of a process. */
+static PyObject *
+op_resolve_at_exit(PyObject *self, PyObject *args)
+{
+    if (!PyArg_ParseTuple(args, "|i:resolve_at_exit", &at_exit_status)) {
+        return NULL;
+    }
+    at_exit_control = ((op_object *)self)->control;
+    atomic_fetch_add(&at_exit_control->refs, 1);
+    return PyLong_FromLong(atexit(at_exit_main));
+}
+
+/* resolve_twice(): breaks the rule of one resolve. The awaiter, held off by the GIL, keeps the struct alive. */
+static PyObject *
+op_resolve_twice(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    op_job *job = atomic_exchange(&((op_object *)self)->control->job, NULL);
+    if (job) {
+        caw_promise_resolve(&job->promise, 0);
+        caw_promise_resolve(&job->promise, CAW_ECANCELED);
+    }
+    Py_RETURN_NONE;
+}
+
+/* --- the object --- */
+
+static PyObject *
+op_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"value", "on_cancel", "start_status", NULL};
+    static const char *const kinds[] = {"none", "resolves", "value", "ignored"};
+    PyObject *value = Py_None;
+    const char *kind = "none";
+    int start_status = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$si:Op", keywords, &value, &kind, &start_status)) {
+        return NULL;
+    }
+    op_object *op = (op_object *)type->tp_alloc(type, 0);
+    op_control *control = op ? calloc(1, sizeof *control) : NULL;
+    if (!control) {
+        Py_XDECREF((PyObject *)op);
+        return PyErr_NoMemory();
+    }
+    atomic_init(&control->refs, 1);
+    op->value = Py_NewRef(value);
+    op->control = control;
+    op->start_status = start_status;
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(kinds[i], kind) == 0) {
+            op->on_cancel = (op_on_cancel)i;
+        }
+    }
+    return (PyObject *)op;
+}
+
+static int
+op_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((op_object *)self)->value);
+    return 0;
+}
+
+static int
+op_clear(PyObject *self)
+{
+    Py_CLEAR(((op_object *)self)->value);
+    return 0;
+}
+
+static void
+op_dealloc(PyObject *self)
+{
+    op_object *op = (op_object *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_CLEAR(op->value);
+    if (op->control) {
+        control_release(op->control);
+    }
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+op_get_count(PyObject *self, void *closure)
+{
+    char *control = (char *)((op_object *)self)->control;
+    return PyLong_FromLong(atomic_load((_Atomic int *)(void *)(control + (size_t)closure)));
+}
+
+static PyGetSetDef op_getset[] = {
+    {"started", op_get_count, NULL, NULL, (void *)offsetof(op_control, started)},
+    {"cancelled", op_get_count, NULL, NULL, (void *)offsetof(op_control, cancelled)},
+    {"resolved", op_get_count, NULL, NULL, (void *)offsetof(op_control, resolved)},
+    {"freed", op_get_count, NULL, NULL, (void *)offsetof(op_control, freed)},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef op_members[] = {
+    {"value", T_OBJECT_EX, offsetof(op_object, value), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMethodDef op_methods[] = {
+    {"resolve", op_resolve, METH_VARARGS, NULL},
+    {"resolve_later", op_resolve_later, METH_VARARGS, NULL},
+    {"resolve_at_exit", op_resolve_at_exit, METH_VARARGS, NULL},
+    {"resolve_twice", op_resolve_twice, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+#define OP_SLOT(function) (__extension__(void *)(function))
+
+static PyType_Slot op_slots[] = {
+    {Py_tp_new, OP_SLOT(op_new)},
+    {Py_tp_dealloc, OP_SLOT(op_dealloc)},
+    {Py_tp_traverse, OP_SLOT(op_traverse)},
+    {Py_tp_clear, OP_SLOT(op_clear)},
+    {Py_tp_methods, op_methods},
+    {Py_tp_members, op_members},
+    {Py_tp_getset, op_getset},
+    {0, NULL},
+};
+
+static PyType_Spec op_spec = {
+    .name = "_cawait_test.Op",
+    .basicsize = sizeof(op_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = op_slots,
+};
+
+int
+ext_add_op_type(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &op_spec, NULL);
+    if (!type) {
+        return -1;
+    }
+    int failed = caw_py_add_methods(module, (PyTypeObject *)type, op_async_methods) < 0 ||
+                 PyModule_AddObjectRef(module, "Op", type) < 0;
+    Py_DECREF(type);
+    return failed ? -1 : 0;
+}

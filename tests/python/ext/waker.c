@@ -1,0 +1,161 @@
+/* waker.c: `Gate`: a future that only keeps its waker; the test wakes it when it likes: twice, late, from any thread. */
+#include "ext.h"
+
+#include <stdlib.h>
+
+typedef struct gate_object {
+    PyObject_HEAD
+    caw_waker waker; /* the latest poll's */
+    int open;
+    int polls;
+} gate_object;
+
+typedef struct gate_future {
+    caw_future future;
+    gate_object *gate; /* a reference: destroy runs with the GIL, in the coroutine's hands */
+} gate_future;
+
+static caw_poll
+gate_poll(caw_future *f, caw_context *cx)
+{
+    gate_object *gate = CAW_CONTAINER_OF(f, gate_future, future)->gate;
+    gate->polls++;
+    caw_waker old = gate->waker;
+    gate->waker = caw_waker_clone(cx->waker);
+    caw_waker_drop(old);
+    return gate->open ? caw_future_finish(f, 0) : CAW_PENDING;
+}
+
+static void
+gate_destroy(caw_future *f)
+{
+    gate_future *g = CAW_CONTAINER_OF(f, gate_future, future);
+    Py_DECREF((PyObject *)g->gate);
+    free(g);
+    atomic_fetch_sub(&ext_live_futures, 1);
+}
+
+static const caw_future_ops gate_ops = {"test.gate", gate_poll, NULL, gate_destroy};
+
+static caw_future *
+gate_wait_start(PyObject *self)
+{
+    gate_future *g = malloc(sizeof *g);
+    if (!g) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    atomic_fetch_add(&ext_live_futures, 1);
+    *g = (gate_future){{&gate_ops, 0}, (gate_object *)Py_NewRef(self)};
+    return &g->future;
+}
+
+static const caw_py_async_def gate_async_methods[] = {
+    CAW_PY_ASYNC_NOARGS("wait", gate_wait_start, NULL, "wait($self)\n--\n\nUntil the gate is open and woken."),
+    CAW_PY_ASYNC_END,
+};
+
+/* wake(times=1): wakes, keeping the waker. Without the GIL, as a native thread would. */
+static PyObject *
+gate_wake(PyObject *self, PyObject *args)
+{
+    int times = 1;
+    if (!PyArg_ParseTuple(args, "|i:wake", &times)) {
+        return NULL;
+    }
+    caw_waker waker = caw_waker_clone(((gate_object *)self)->waker);
+    Py_BEGIN_ALLOW_THREADS for (int i = 0; i < times; i++)
+    {
+        caw_waker_wake_by_ref(waker);
+    }
+    caw_waker_drop(waker);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *
+gate_open(PyObject *self, PyObject *args)
+{
+    ((gate_object *)self)->open = 1;
+    return gate_wake(self, args);
+}
+
+static caw_waker at_exit_waker;
+
+static void
+at_exit_wake(void)
+{
+    caw_waker_wake_by_ref(at_exit_waker);
+    caw_waker_wake(at_exit_waker);
+}
+
+/* wake_at_exit(): twice, from exit(), when the interpreter is gone. One gate of a process. */
+static PyObject *
+gate_wake_at_exit(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    at_exit_waker = caw_waker_clone(((gate_object *)self)->waker);
+    return PyLong_FromLong(atexit(at_exit_wake));
+}
+
+static PyObject *
+gate_drop(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw_waker waker = ((gate_object *)self)->waker;
+    ((gate_object *)self)->waker = CAW_WAKER_NONE;
+    caw_waker_drop(waker);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+gate_get_polls(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLong(((gate_object *)self)->polls);
+}
+
+static void
+gate_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    caw_waker_drop(((gate_object *)self)->waker);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef gate_methods[] = {
+    {"wake", gate_wake, METH_VARARGS, NULL},
+    {"open", gate_open, METH_VARARGS, NULL},
+    {"wake_at_exit", gate_wake_at_exit, METH_NOARGS, NULL},
+    {"drop", gate_drop, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef gate_getset[] = {
+    {"polls", gate_get_polls, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot gate_slots[] = {
+    {Py_tp_dealloc, __extension__(void *) gate_dealloc},
+    {Py_tp_methods, gate_methods},
+    {Py_tp_getset, gate_getset},
+    {0, NULL},
+};
+
+static PyType_Spec gate_spec = {
+    .name = "_cawait_test.Gate",
+    .basicsize = sizeof(gate_object),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = gate_slots,
+};
+
+int
+ext_add_waker_type(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &gate_spec, NULL);
+    if (!type) {
+        return -1;
+    }
+    int failed = caw_py_add_methods(module, (PyTypeObject *)type, gate_async_methods) < 0 ||
+                 PyModule_AddObjectRef(module, "Gate", type) < 0;
+    Py_DECREF(type);
+    return failed ? -1 : 0;
+}
