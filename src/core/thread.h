@@ -2,6 +2,8 @@
 #ifndef CAWAIT_SRC_THREAD_H
 #define CAWAIT_SRC_THREAD_H
 
+#include "cawait/base.h"
+
 #include <pthread.h>
 
 CAW__INTERNAL_BEGIN

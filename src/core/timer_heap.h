@@ -3,6 +3,8 @@
 #ifndef CAWAIT_SRC_TIMER_HEAP_H
 #define CAWAIT_SRC_TIMER_HEAP_H
 
+#include "cawait/base.h"
+
 #include <stddef.h>
 #include <stdint.h>
 

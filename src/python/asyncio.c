@@ -59,43 +59,64 @@ caw__asyncio_may_step(caw__state *state, PyObject *loop)
     return may;
 }
 
+/* loop.add_reader(fd, drain): the loop drops its readers when it is closed. 0: it cannot watch fds. */
 static int
-asyncio_attach_here(caw__hub *hub, PyObject *drain)
+asyncio_add_reader(caw__hub *hub, PyObject *drain)
 {
     PyObject *fd = PyLong_FromLong(caw_reactor_fd(hub->inbox->reactor));
-    if (!fd) {
-        return -1;
+    PyObject *added = NULL;
+    if (fd) {
+        added = PyObject_CallMethodObjArgs(hub->loop, hub->state->names.add_reader, fd, drain, NULL);
+        Py_DECREF(fd);
     }
-    PyObject *added = PyObject_CallMethodObjArgs(hub->loop, hub->state->names.add_reader, fd, drain, NULL);
-    Py_DECREF(fd);
     if (added) {
         Py_DECREF(added);
-        return 0;
+        return 1;
     }
     if (!PyErr_ExceptionMatches(PyExc_NotImplementedError)) {
         return -1;
     }
     PyErr_Clear();
-    return caw__helper_start(hub, drain);
+    return 0;
+}
+
+/* Have a thread watch the fd; and let the loop own the hub by a timer that is never due in practice (30 years), since it
+ * drops its timers too when it is closed (BaseEventLoop.close). */
+static int
+asyncio_add_helper(caw__hub *hub, PyObject *drain)
+{
+    if (caw__helper_start(hub) < 0) {
+        return -1;
+    }
+    PyObject *timer = PyObject_CallMethod(hub->loop, "call_later", "dO", 1e9, drain);
+    if (!timer) {
+        caw__hub_close(hub);
+        return -1;
+    }
+    Py_DECREF(timer);
+    return 0;
 }
 
 int
 caw__asyncio_attach(caw__hub *hub, PyObject *drain)
 {
-    /* In an empty context: the reader, or the helper's timer, keeps the context it is added in for as long as the loop lives. */
+    /* In an empty context: the loop keeps the context that it is called in for as long as it keeps the callback. */
     PyObject *context = PyContext_New();
     if (!context || PyContext_Enter(context) < 0) {
         Py_XDECREF(context);
         return -1;
     }
-    int failed = asyncio_attach_here(hub, drain);
-    PyObject *raised = caw__take_raised();
-    failed |= PyContext_Exit(context);
+    int added = asyncio_add_reader(hub, drain);
+    if (added == 0) {
+        added = asyncio_add_helper(hub, drain);
+    }
+    PyObject *raised = added < 0 ? caw__take_raised() : NULL;
+    int left = PyContext_Exit(context);
     Py_DECREF(context);
     if (raised) {
         caw__raise(raised);
     }
-    return failed;
+    return added < 0 || left < 0 ? -1 : 0;
 }
 
 int

@@ -13,7 +13,7 @@ PyObject *caw__asyncio_running_loop(caw__state *state);
  * every callback), not while a task is current (it cannot be entered twice). */
 bool caw__asyncio_may_step(caw__state *state, PyObject *loop);
 
-/* Have the loop call hub.drain() when the hub's reactor has something to do. */
+/* Have the loop call hub.drain() when the hub's reactor has something to do, and own the hub until it is closed. */
 int caw__asyncio_attach(caw__hub *hub, PyObject *drain);
 
 /* loop.call_soon(callback, arg, context=context) */
@@ -22,8 +22,8 @@ int caw__asyncio_call_soon(caw__state *state, PyObject *loop, PyObject *callback
 /* Whether an exception is a cancellation. */
 bool caw__is_cancellation(caw__state *state, PyObject *exception);
 
-/* helper.c: a thread that watches the reactor's fd for a loop that cannot, and calls `drain` on the loop. */
-int caw__helper_start(caw__hub *hub, PyObject *drain);
+/* helper.c: a thread that watches the reactor's fd for a loop that cannot, and has the loop call hub.drain(). */
+int caw__helper_start(caw__hub *hub);
 void caw__helper_drained(caw__helper *helper);
 void caw__helper_stop(caw__helper *helper);
 

@@ -4,16 +4,18 @@
  * loop.call_soon_threadsafe(drain). Then it waits, without the GIL, until the drain has run, because the fd stays
  * readable until then.
  *
- * The hub's owner is again the loop: by a timer that is never due, which the loop drops when it is closed. So the thread
- * must not own the hub. A loop that keeps its timers when it is closed tells nobody: there the thread finds out when
- * call_soon_threadsafe fails, when another loop needs a helper, or at exit. At exit it has to end before the interpreter
- * does, since a thread that asks for the GIL of a dead interpreter hangs or crashes; an atexit callback stops it and
- * waits.
+ * It holds no reference to the hub. It ends when the hub is closed, and at exit: there it has to end before the
+ * interpreter does, since a thread that asks for the GIL of a dead interpreter hangs or crashes. So an atexit
+ * callback stops it and waits.
  *
- * Access: `drained` and `stop` and `ended` are protected by `lock`; `hub` by the GIL; `refs` is atomic; the rest is
- * constant.
+ * Access: `drained`, `polling`, `stop` and `ended` are protected by `lock`; `refs` is atomic; `hub` is protected by the
+ * GIL; the rest is constant. Nobody who holds the GIL waits for the thread, but for `polling`, which it clears without.
+ *
+ * In a forked child there is no thread and the lock may be held for ever: nothing is touched there.
  */
 #include "python/asyncio.h"
+
+#include "core/fork.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -22,10 +24,12 @@
 struct caw__helper {
     _Atomic int refs; /* the thread and the hub */
     caw_reactor *reactor;
-    caw__hub *hub; /* borrowed; NULL once it is closed */
+    caw__hub *hub;       /* borrowed; NULL once it is closed */
+    unsigned generation; /* caw__fork_count() when made */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool drained; /* the drain has run since the last call_soon_threadsafe */
+    bool polling; /* the thread watches the fd */
     bool stop;    /* the hub is closed */
     bool ended;   /* the thread will not touch Python again */
 };
@@ -42,9 +46,18 @@ helper_release(caw__helper *helper)
     }
 }
 
+static bool
+helper_forked(const caw__helper *helper)
+{
+    return helper->generation != caw__fork_count();
+}
+
 static void
 helper_set(caw__helper *helper, bool *flag)
 {
+    if (helper_forked(helper)) {
+        return;
+    }
     pthread_mutex_lock(&helper->lock);
     *flag = true;
     pthread_cond_broadcast(&helper->changed);
@@ -56,11 +69,16 @@ static bool
 helper_wait_readable(caw__helper *helper)
 {
     struct pollfd fd = {.fd = caw_reactor_fd(helper->reactor), .events = POLLIN};
-    while (poll(&fd, 1, -1) < 0 && errno == EINTR) {
+    pthread_mutex_lock(&helper->lock);
+    helper->polling = !helper->stop;
+    bool polling = helper->polling;
+    pthread_mutex_unlock(&helper->lock);
+    while (polling && poll(&fd, 1, -1) < 0 && errno == EINTR) {
     }
     pthread_mutex_lock(&helper->lock);
     bool stop = helper->stop;
-    helper->drained = false;
+    helper->polling = helper->drained = false;
+    pthread_cond_broadcast(&helper->changed);
     pthread_mutex_unlock(&helper->lock);
     return !stop;
 }
@@ -76,21 +94,28 @@ helper_wait_drained(caw__helper *helper)
     pthread_mutex_unlock(&helper->lock);
 }
 
-/* Have the loop drain. False when there is no loop, or it takes no more calls. */
+/* Have the loop drain. False when it takes no more calls, or the hub is closed. */
 static bool
-helper_call_drain(caw__hub *hub)
+helper_call_drain(caw__helper *helper)
 {
-    PyObject *loop = hub ? Py_XNewRef(hub->loop) : NULL;
-    PyObject *drain = loop ? PyObject_GetAttrString((PyObject *)hub, "drain") : NULL;
-    PyObject *handle = drain ? PyObject_CallMethod(loop, "call_soon_threadsafe", "O", drain) : NULL;
-    if (loop && !handle && !PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* RuntimeError: the loop is closed */
-        PyErr_WriteUnraisable(drain);
+    if (!helper->hub) {
+        return false;
     }
-    PyErr_Clear();
+    caw__hub *hub = (caw__hub *)Py_NewRef(helper->hub);
+    PyObject *drain = PyObject_GetAttrString((PyObject *)hub, "drain");
+    PyObject *handle = drain ? PyObject_CallMethod(hub->loop, "call_soon_threadsafe", "O", drain) : NULL;
+    if (!handle) {
+        if (!PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* RuntimeError: the loop is closed */
+            PyErr_WriteUnraisable((PyObject *)hub);
+        }
+        PyErr_Clear();
+        caw__hub_close(hub);
+    }
+    bool called = handle != NULL;
     Py_XDECREF(handle);
     Py_XDECREF(drain);
-    Py_XDECREF(loop);
-    return handle != NULL;
+    Py_DECREF(hub); /* may be the last reference, and stop this thread */
+    return called;
 }
 
 /* The thread. `capsule` holds the helper. */
@@ -99,18 +124,12 @@ helper_main(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
     caw__helper *helper = PyCapsule_GetPointer(capsule, NULL);
     bool readable;
-    for (;;) {
-        Py_BEGIN_ALLOW_THREADS readable = helper_wait_readable(helper);
-        Py_END_ALLOW_THREADS if (!readable || !helper_call_drain(helper->hub))
-        {
-            break;
-        }
-        Py_BEGIN_ALLOW_THREADS helper_wait_drained(helper);
-        Py_END_ALLOW_THREADS
-    }
-    if (helper->hub) {
-        caw__hub_close(helper->hub);
-    }
+    do {
+        Py_BEGIN_ALLOW_THREADS;
+        helper_wait_drained(helper);
+        readable = helper_wait_readable(helper);
+        Py_END_ALLOW_THREADS;
+    } while (readable && helper_call_drain(helper));
     helper_set(helper, &helper->ended);
     helper_release(helper);
     Py_RETURN_NONE;
@@ -128,22 +147,31 @@ void
 caw__helper_stop(caw__helper *helper)
 {
     helper->hub = NULL;
+    if (helper_forked(helper)) {
+        return;
+    }
     helper_set(helper, &helper->stop);
     caw_reactor_ring(helper->reactor);
+    pthread_mutex_lock(&helper->lock);
+    while (helper->polling) { /* the caller closes the reactor next, and that uses up the ring */
+        pthread_cond_wait(&helper->changed, &helper->lock);
+    }
+    pthread_mutex_unlock(&helper->lock);
     helper_release(helper);
 }
 
-/* --- the end of the interpreter, and of loops that were closed --- */
+/* --- the end of the interpreter --- */
 
 static void
 helper_wait_ended(caw__helper *helper)
 {
-    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&helper->lock);
+    Py_BEGIN_ALLOW_THREADS;
+    pthread_mutex_lock(&helper->lock);
     while (!helper->ended) {
         pthread_cond_wait(&helper->changed, &helper->lock);
     }
     pthread_mutex_unlock(&helper->lock);
-    Py_END_ALLOW_THREADS
+    Py_END_ALLOW_THREADS;
 }
 
 /* atexit: stop all helpers of this module and wait for their threads. `self` is the bridge's module. */
@@ -160,7 +188,9 @@ helper_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
         caw__helper *helper = hub->helper;
         atomic_fetch_add_explicit(&helper->refs, 1, memory_order_relaxed); /* relaxed: the hub has a reference */
         caw__hub_close(hub);
-        helper_wait_ended(helper);
+        if (!helper_forked(helper)) {
+            helper_wait_ended(helper);
+        }
         helper_release(helper);
         hub = state->hubs; /* the list may have changed meanwhile */
     }
@@ -186,23 +216,6 @@ helper_register_atexit(caw__state *state)
     return state->helper_registered ? 0 : -1;
 }
 
-/* Let go of loops that were closed without a word. */
-static void
-helper_sweep(caw__state *state)
-{
-    caw__hub *hub = state->hubs;
-    while (hub) {
-        PyObject *closed = hub->helper ? PyObject_CallMethodNoArgs(hub->loop, state->names.is_closed) : NULL;
-        bool gone = closed && PyObject_IsTrue(closed) > 0;
-        Py_XDECREF(closed);
-        PyErr_Clear();
-        if (gone) {
-            caw__hub_close(hub);
-        }
-        hub = gone ? state->hubs : hub->next;
-    }
-}
-
 /* --- the start --- */
 
 static caw__helper *
@@ -216,28 +229,16 @@ helper_new(caw__hub *hub)
     atomic_init(&helper->refs, 2);
     helper->reactor = caw_reactor_retain(hub->inbox->reactor);
     helper->hub = hub;
+    helper->drained = true; /* nothing to wait for yet */
+    helper->generation = caw__fork_count();
     pthread_mutex_init(&helper->lock, NULL);
     pthread_cond_init(&helper->changed, NULL);
     return helper;
 }
 
-/* The loop owns the hub as long as it has this timer: for ever, or until it is closed. */
-static int
-helper_give_to_loop(caw__hub *hub, PyObject *drain)
-{
-    const double never = 1e9; /* seconds: 31 years */
-    PyObject *timer = PyObject_CallMethod(hub->loop, "call_later", "dO", never, drain);
-    if (!timer) {
-        return -1;
-    }
-    Py_DECREF(timer);
-    return 0;
-}
-
 int
-caw__helper_start(caw__hub *hub, PyObject *drain)
+caw__helper_start(caw__hub *hub)
 {
-    helper_sweep(hub->state);
     if (helper_register_atexit(hub->state) < 0) {
         return -1;
     }
@@ -259,5 +260,5 @@ caw__helper_start(caw__hub *hub, PyObject *drain)
     }
     Py_DECREF(started);
     hub->helper = helper;
-    return helper_give_to_loop(hub, drain);
+    return 0;
 }

@@ -2,7 +2,7 @@
  *
  * Born at the first suspension on a loop. Found again from the loop, not from the thread: a loop may move. Its owner is
  * the loop itself, by the reader callback: when the loop is closed it drops its readers, and with them the hub, at
- * once. (A loop without add_reader: see helper.c.) The native half, the inbox, stays as long as nodes know it, so a
+ * once. (Without add_reader it is a timer, see asyncio.c.) The native half, the inbox, stays as long as nodes know it, so a
  * late wake finds a closed reactor and nothing else.
  *
  * The hub holds a reference to every coroutine that a task waits for here. Without it a task that nobody else

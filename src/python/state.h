@@ -17,8 +17,7 @@ CAW__INTERNAL_BEGIN
     X(add_reader)                                                                                                      \
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \
-    X(get_debug)                                                                                                       \
-    X(is_closed)
+    X(get_debug)
 
 typedef struct caw__names {
 #define NAMES_FIELD(name) PyObject *name;

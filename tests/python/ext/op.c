@@ -56,15 +56,28 @@ control_resolve(op_control *control, int status)
     return true;
 }
 
+/* For native threads: the same, once the operation is started. Gives up when nobody else knows of it any more. */
+static void
+control_resolve_started(op_control *control, int status)
+{
+    struct timespec moment = {0, 50000};
+    while (!atomic_load(&control->started) && atomic_load(&control->refs) > 1) {
+        nanosleep(&moment, NULL);
+    }
+    control_resolve(control, status);
+}
+
 static int
 job_start(caw_promise *p)
 {
     op_job *job = CAW_CONTAINER_OF(p, op_job, promise);
-    atomic_fetch_add(&job->control->started, 1);
-    if (job->start_status == 0) {
-        atomic_store(&job->control->job, job);
+    int status = job->start_status;
+    op_control *control = job->control;
+    if (status == 0) {
+        atomic_store(&control->job, job);
     }
-    return job->start_status;
+    atomic_fetch_add(&control->started, 1); /* last: control_resolve_started looks at it */
+    return status;
 }
 
 static void
@@ -153,7 +166,7 @@ later_main(void *arg)
     struct later *later = arg;
     struct timespec delay = {later->delay_us / 1000000, later->delay_us % 1000000 * 1000};
     nanosleep(&delay, NULL);
-    control_resolve(later->control, later->status);
+    control_resolve_started(later->control, later->status);
     control_release(later->control);
     free(later);
     return NULL;
@@ -171,7 +184,7 @@ start_detached(void *(*run)(void *), void *arg)
     return error;
 }
 
-/* resolve_later(delay_us, status=0): from a native thread, which Python does not know. */
+/* resolve_later(delay_us, status=0): from a native thread, which Python does not know; not before it is started. */
 static PyObject *
 op_resolve_later(PyObject *self, PyObject *args)
 {
@@ -208,7 +221,7 @@ many_main(void *arg)
         if (many->gap_us > 0) {
             nanosleep(&gap, NULL);
         }
-        control_resolve(many->controls[i], 0);
+        control_resolve_started(many->controls[i], 0);
         control_release(many->controls[i]);
     }
     free(many);
