@@ -1,0 +1,26 @@
+"""Builds the test extension the way an extension author would: plain setuptools and the joined source."""
+
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+JOINED = ROOT / "build" / "joined"
+EXTENSION = ROOT / "tests" / "python" / "ext"
+
+setup(
+    name="cawait-test",
+    version="0",
+    packages=[],
+    ext_modules=[
+        Extension(
+            "_cawait_test",
+            sources=[str(JOINED / "cawait.c"), *sorted(map(str, EXTENSION.glob("*.c")))],
+            include_dirs=[str(JOINED)],
+            define_macros=[("CAWAIT_JOINED", None)],
+            undef_macros=["NDEBUG"],  # as in the other test builds, assertions are on
+            extra_compile_args=["-std=c11", "-pthread"],
+            extra_link_args=["-pthread"],
+        )
+    ],
+)
