@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import layers
+import snippets
 from build import meson_build, run_c_tests
 from common import BIN, BUILD, RESULTS, ROOT, Failure, Row, run, run_quietly, step, summary
 from interpreters import discover
@@ -41,8 +42,8 @@ def clang_format(*options: str) -> Row:
 
 
 def shape() -> Row:
-    """The layer check; and every Python file compiles."""
-    if wrong := layers.problems():
+    """The layer check; the snippets of the documentation; and every Python file compiles."""
+    if wrong := layers.problems() + snippets.problems():
         raise Failure(f"{len(wrong)} problems\n" + "\n".join(wrong))
     folders = [ROOT / name for name in ("tools", "tests", "examples", "bench")]
     env = {"PYTHONPYCACHEPREFIX": str(BUILD / "pycache"), "PYTHONDONTWRITEBYTECODE": ""}

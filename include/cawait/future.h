@@ -26,8 +26,9 @@ typedef struct caw_future_ops {
     /* CAW_READY with f->status set, or CAW_PENDING after the context's waker was cloned where its wake will come from.
      * The waker of the latest poll counts; earlier ones may be dropped. */
     caw_poll (*poll)(caw_future *f, caw_context *cx);
-    /* Optional: please stop. Asked at most once, not during poll, not after CAW_READY. The future still becomes
-     * ready, with CAW_ECANCELED or with its result. Must return soon; may wake. NULL: nobody can be asked. */
+    /* Optional: please stop. Asked at most once, not during poll, not after CAW_READY; perhaps before the first poll,
+     * and then nothing should start. The future still becomes ready, with CAW_ECANCELED or with its result. Must
+     * return soon; may wake. NULL: nobody can be asked. */
     void (*cancel)(caw_future *f);
     /* The last call, in any state except during poll: nobody looks at this future any more. Memory that an operation in
      * flight still writes to stays until the operation is done (promise.h does this for you). */

@@ -1,0 +1,9 @@
+from collections.abc import Coroutine
+from os import PathLike
+from typing import Any
+
+library: str
+
+def hash_file(path: str | bytes | PathLike[str], /) -> Coroutine[Any, Any, bytes]: ...
+def nothing() -> Coroutine[Any, Any, None]: ...
+def hashes() -> tuple[int, int]: ...

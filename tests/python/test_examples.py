@@ -1,0 +1,177 @@
+"""The examples, run as a user would run them: each script in a process of its own.
+
+Nothing is built here: the modules are on PYTHONPATH when Meson's option `examples` is on.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+ESCAPE = "\x1b"
+DEBUG = ("PYTHONDEVMODE", "PYTHONASYNCIODEBUG")
+QUICK = ("--seconds", "0.1", "--rounds", "1")
+
+
+def needs(module: str) -> pytest.MarkDecorator:
+    """Skip where the module was not built."""
+    return pytest.mark.skipif(importlib.util.find_spec(module) is None, reason=f"the module {module} is not built")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's environment without what tells rich how to draw and asyncio to say what is slow."""
+    left_out = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TREE", *DEBUG)
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**kept, "PYTHONIOENCODING": "utf-8", **changes}
+
+
+def run(script: str, *args: str | Path, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of the examples, piped, and check its exit code."""
+    command = [sys.executable, str(EXAMPLES / script), *map(str, args)]
+    done = subprocess.run(command, env=environment(**env), capture_output=True, encoding="utf-8", timeout=55)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and "never awaited" not in done.stderr
+    return done
+
+
+# --- the three short ones ---
+
+
+@needs("callback_library")
+def test_callback_library_reads_a_file_in_pieces(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(200_000))
+    lines = run("callback_library/demo.py", file).stdout.splitlines()
+    assert lines == ["read 200000 bytes in 4 pieces, equal to the file", "cancelled 100 reads in flight"]
+
+
+@needs("callback_library")
+def test_callback_library_reads_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert "read 0 bytes in 0 pieces" in run("callback_library/demo.py", tmp_path / "empty").stdout
+
+
+@needs("callback_library")
+def test_callback_library_without_the_file_says_so(tmp_path: Path) -> None:
+    assert "No such file" in run("callback_library/demo.py", tmp_path / "none", code=1).stderr
+
+
+@needs("blocking_call")
+def test_blocking_call_looks_users_up() -> None:
+    me = pwd.getpwuid(0)
+    lines = run("blocking_call/demo.py", me.pw_name, "no-such-user").stdout.splitlines()
+    assert lines == [
+        f"{me.pw_name}: uid 0, home {me.pw_dir}, shell {me.pw_shell}",
+        "no-such-user: user not found: 'no-such-user'",
+    ]
+
+
+@needs("fd_and_timer")
+def test_fd_and_timer_waits_for_each() -> None:
+    assert run("fd_and_timer/demo.py").stdout.splitlines() == [
+        "slept for 20 ms, and at least as long: True",
+        "received b'hello'",
+        "one exited with 3, the other was ended by SIGKILL",
+    ]
+
+
+# --- the tour ---
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A small tree with what trees have: folders, links, empty files, odd names."""
+    root = tmp_path / "tree"
+    (root / "folder" / "deeper").mkdir(parents=True)
+    for number in range(20):
+        (root / "folder" / f"file {number}").write_bytes(os.urandom(1000 * number))
+    (root / "folder" / "deeper" / "large").write_bytes(os.urandom(300_000))
+    (root / "link to a file").symlink_to(root / "folder" / "file 7")
+    (root / "link to a folder").symlink_to(root / "folder")
+    (root / "link to nowhere").symlink_to(root / "nowhere")
+    (root / "[bold]name\x1b[31m\n").write_bytes(b"a name that does things to a terminal")
+    os.mkfifo(root / "fifo")
+    return root
+
+
+@needs("_tour")
+def test_tour_hashes_a_tree_and_is_plain_text_when_piped(tree: Path) -> None:
+    done = run("tour/tour.py", tree, *QUICK)
+    assert "23 of 23 hashes are equal to hashlib's" in done.stdout
+    assert "nothing is running after the cancel on asyncio" in done.stdout
+    assert "files/s" in done.stdout and "ns/await" in done.stdout
+    assert ESCAPE not in done.stdout and "\r" not in done.stdout and "in flight\n" not in done.stdout
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) < 80
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@needs("_tour")
+def test_tour_takes_the_tree_from_the_environment_and_any_encoding(tree: Path) -> None:
+    done = run("tour/tour.py", *QUICK, TREE=str(tree), PYTHONIOENCODING="ascii")
+    assert "23 of 23 hashes" in done.stdout
+    assert done.stdout.isascii()
+
+
+@needs("_tour")
+def test_tour_with_colors_forced_shows_no_name_that_controls_the_terminal(tree: Path) -> None:
+    (tree / "bad\x1b[31m\n").symlink_to("/proc/self/mem")
+    done = run("tour/tour.py", tree, *QUICK, code=1, FORCE_COLOR="1")
+    assert ESCAPE in done.stdout
+    assert "bad\\x1b[31m\\n" in done.stdout
+
+
+@needs("_tour")
+def test_tour_reports_a_file_that_cannot_be_read(tree: Path) -> None:
+    (tree / "unreadable").symlink_to("/proc/self/mem")  # a regular file whose first byte nobody can read, not even root
+    done = run("tour/tour.py", tree, *QUICK, code=1)
+    assert f"cannot read {tree}/unreadable: Input/output error" in done.stdout
+    assert "1 files cannot be read" in done.stdout
+    assert "23 of 24 hashes are equal" in done.stdout
+
+
+@needs("_tour")
+def test_tour_of_unreadable_files_only_ends_after_the_first_part(tmp_path: Path) -> None:
+    (tmp_path / "unreadable").symlink_to("/proc/self/mem")
+    done = run("tour/tour.py", tmp_path, code=1)
+    assert "0 of 1 hashes are equal" in done.stdout
+
+
+@needs("_tour")
+@pytest.mark.parametrize(
+    ("name", "reason"), [("none", "is not a folder"), ("file", "is not a folder"), ("", "no files")]
+)
+def test_tour_of_a_wrong_tree_says_so(tmp_path: Path, name: str, reason: str) -> None:
+    if name == "file":
+        (tmp_path / name).touch()
+    done = run("tour/tour.py", tmp_path / name, code=2)
+    assert done.stdout == "" and done.stderr.startswith("tour: ") and reason in done.stderr
+
+
+@needs("_tour")
+def test_tour_without_its_module_says_so() -> None:
+    done = run("tour/tour.py", code=2, PYTHONPATH="")
+    assert done.stdout == "" and "make demo" in done.stderr
+
+
+@needs("_tour")
+def test_tour_ends_cleanly_on_control_c(tree: Path) -> None:
+    command = [sys.executable, "-u", str(EXAMPLES / "tour" / "tour.py"), str(tree)]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as tour:
+        assert tour.stdout is not None
+        while "ticker" not in tour.stdout.readline():
+            assert tour.poll() is None
+        tour.send_signal(signal.SIGINT)
+        _, errors = tour.communicate(timeout=30)
+    assert tour.returncode == 130
+    assert errors == "tour: interrupted\n"
