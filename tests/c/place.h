@@ -6,6 +6,7 @@
 
 #include "test.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -60,7 +61,15 @@ poll_without_waker(caw_future *f, caw_reactor *r)
     return caw_future_poll(f, &cx);
 }
 
-#define SECOND INT64_C(1000000000)
+#define MILLISECOND INT64_C(1000000)
+#define SECOND      INT64_C(1000000000)
+
+static inline bool
+is_readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 0) == 1;
+}
 
 /* Turn until the future is ready; gives up, by a failing check, after a minute. */
 static inline int

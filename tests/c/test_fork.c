@@ -11,13 +11,6 @@
 
 #define HOUR (UINT64_C(3600) * (uint64_t)SECOND)
 
-static bool
-is_readable(int fd)
-{
-    struct pollfd p = {fd, POLLIN, 0};
-    return poll(&p, 1, 0) == 1;
-}
-
 /* True in the child. In the parent: false, when the child is through. */
 static bool
 in_child(void)

@@ -7,15 +7,6 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#define MILLISECOND INT64_C(1000000)
-
-static bool
-is_readable(int fd)
-{
-    struct pollfd p = {fd, POLLIN, 0};
-    return poll(&p, 1, 0) == 1;
-}
-
 static void
 make_pipe(int fds[2])
 {

@@ -49,13 +49,6 @@ item_of(caw__wake_node *node)
     return CAW_CONTAINER_OF(node, struct item, node);
 }
 
-static bool
-is_readable(int fd)
-{
-    struct pollfd p = {fd, POLLIN, 0};
-    return poll(&p, 1, 0) == 1;
-}
-
 static void
 nodes_come_out_in_the_order_they_went_in(caw_reactor_kind kind)
 {
