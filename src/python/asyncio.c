@@ -47,6 +47,14 @@ caw__asyncio_running_loop(caw__state *state)
     return NULL;
 }
 
+PyObject *
+caw__asyncio_running_mark(caw__state *state)
+{
+    /* Where `_asynciomodule.c: set_running_loop` keeps the loop, or on 3.10 and 3.11 what holds the loop. */
+    PyObject *dict = PyThreadState_GetDict(); /* borrowed, as is its item */
+    return dict ? PyDict_GetItemWithError(dict, state->names.__asyncio_running_event_loop__) : NULL;
+}
+
 bool
 caw__asyncio_may_step(caw__state *state, PyObject *loop)
 {

@@ -9,6 +9,10 @@ CAW__INTERNAL_BEGIN
 /* The loop that runs in this thread: a new reference. NULL with a RuntimeError when there is none. */
 PyObject *caw__asyncio_running_loop(caw__state *state);
 
+/* Something that stays the same object as long as the same loop runs in this thread: borrowed, and cheap to ask for.
+ * NULL, without an exception, where there is no such thing. */
+PyObject *caw__asyncio_running_mark(caw__state *state);
+
 /* Whether tasks may be stepped straight from a callback of this loop: not in debug mode (which times and attributes
  * every callback), not while a task is current (it cannot be entered twice). */
 bool caw__asyncio_may_step(caw__state *state, PyObject *loop);

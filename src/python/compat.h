@@ -82,6 +82,20 @@ caw__origin_depth(const PyThreadState *tstate)
     return tstate->coroutine_origin_tracking_depth;
 }
 
+/* A frame of something that has begun: inspect.getcoroutinestate tells it by this on Python 3.10. */
+static inline void
+caw__frame_begin(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX < 0x030B0000
+    if (frame->f_lasti < 0) {
+        frame->f_lasti = 0;
+        frame->f_lineno = frame->f_code->co_firstlineno; /* that instruction has none */
+    }
+#else
+    (void)frame;
+#endif
+}
+
 /* A frame that was made by hand belongs to nobody's call stack. Python 3.10 links it to the frame that runs now. */
 static inline void
 caw__frame_unlink(PyFrameObject *frame)

@@ -52,6 +52,9 @@ caw__coroutine_frame(caw__coroutine *c)
     if (extras && !extras->frame) {
         extras->frame = frame_new(c->function);
     }
+    if (extras && extras->frame && c->state != CORO_CREATED) {
+        caw__frame_begin((PyFrameObject *)extras->frame);
+    }
     return extras ? Py_XNewRef(extras->frame) : NULL;
 }
 

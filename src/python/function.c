@@ -177,13 +177,30 @@ function_get_text_signature(PyObject *self, void *Py_UNUSED(closure))
     return PyUnicode_FromStringAndSize(begin, end - begin);
 }
 
-/* inspect.Signature, or None. inspect reads __text_signature__ itself only of what has no __code__. */
+/* The signature where the doc has none: as much as the convention says. */
+static PyObject *
+function_signature_of_convention(const caw__function *f)
+{
+    switch (f->convention) {
+    case CAW_PY_NOARGS:
+        return PyUnicode_FromString(f->type ? "($self, /)" : "()");
+    case CAW_PY_O:
+        return PyUnicode_FromString(f->type ? "($self, arg, /)" : "(arg, /)");
+    default:
+        return PyUnicode_FromString(f->type ? "($self, /, *args, **kwargs)" : "(*args, **kwargs)");
+    }
+}
+
+/* inspect.Signature. inspect reads __text_signature__ itself only of what has no __code__. */
 static PyObject *
 function_get_signature(PyObject *self, void *Py_UNUSED(closure))
 {
     PyObject *text = function_get_text_signature(self, NULL);
-    if (!text || text == Py_None) {
-        return text;
+    if (text == Py_None) {
+        Py_SETREF(text, function_signature_of_convention((caw__function *)self));
+    }
+    if (!text) {
+        return NULL;
     }
     PyObject *inspect = PyImport_ImportModule("inspect");
     PyObject *type = inspect ? PyObject_GetAttrString(inspect, "Signature") : NULL;

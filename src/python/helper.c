@@ -174,6 +174,26 @@ helper_wait_ended(caw__helper *helper)
     Py_END_ALLOW_THREADS;
 }
 
+/* A loop that still runs does so in a daemon thread. It stands still from now on, as that thread soon will; closing the hub
+ * would have its tasks complain of that. Any other loop may be run once more at exit, and then gets an error. */
+static void
+helper_stop_at_exit(caw__hub *hub)
+{
+    Py_INCREF(hub);
+    PyObject *running = PyObject_CallMethod(hub->loop, "is_running", NULL);
+    caw__helper *helper = running == Py_True ? hub->helper : NULL;
+    if (helper) {
+        hub->helper = NULL;
+        caw__helper_stop(helper);
+    }
+    else {
+        caw__hub_close(hub);
+    }
+    Py_XDECREF(running);
+    PyErr_Clear();
+    Py_DECREF(hub);
+}
+
 /* atexit: stop all helpers of this module and wait for their threads. `self` is the bridge's module. */
 static PyObject *
 helper_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
@@ -187,7 +207,7 @@ helper_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
         }
         caw__helper *helper = hub->helper;
         atomic_fetch_add_explicit(&helper->refs, 1, memory_order_relaxed); /* relaxed: the hub has a reference */
-        caw__hub_close(hub);
+        helper_stop_at_exit(hub);
         if (!helper_forked(helper)) {
             helper_wait_ended(helper);
         }

@@ -78,6 +78,7 @@ hub_new(caw__state *state, PyObject *loop)
     hub->held = NULL;
     hub->n_held = hub->n_room = 0;
     hub->drainer = NULL;
+    hub->mark = NULL;
     hub->helper = NULL;
     hub->next = state->hubs;
     state->hubs = hub;
@@ -104,9 +105,11 @@ hub_attach(caw__state *state, PyObject *loop)
 caw__hub *
 caw__hub_current(caw__state *state)
 {
-    /* In a drain the loop is known, and asking asyncio costs up to 100 ns (getpid on 3.10 and 3.11). */
+    /* In a drain the loop is known, and asking asyncio costs up to 100 ns (getpid on 3.10 and 3.11). Unless a step runs
+     * another loop inside itself. */
     caw__hub *recent = state->recent;
-    if (recent && recent->drainer == PyThreadState_Get()) {
+    if (recent && recent->drainer == PyThreadState_Get() && recent->mark &&
+        recent->mark == caw__asyncio_running_mark(state)) {
         return recent;
     }
     PyObject *loop = caw__asyncio_running_loop(state);
@@ -235,31 +238,53 @@ caw__hub_call_soon(caw__coroutine *c)
     return 0;
 }
 
+/* A wakeup failed: report that. -1 for what has to leave the drain: asyncio lets KeyboardInterrupt and SystemExit leave
+ * the loop. */
+static int
+hub_report(PyObject *culprit)
+{
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1;
+    }
+    PyErr_WriteUnraisable(culprit);
+    return 0;
+}
+
+static int
+hub_step_soon(caw__coroutine *c)
+{
+    Py_INCREF(c); /* a loop's call_soon may be anybody's code */
+    int failed = caw__hub_call_soon(c) < 0 ? hub_report((PyObject *)c) : 0;
+    Py_DECREF(c);
+    return failed;
+}
+
 /* Call the task's wakeup here and now, in the task's context. This is what saves the Handle. */
 static int
 hub_step(caw__coroutine *c)
 {
     if (PyContext_Enter(c->context) < 0) {
         PyErr_Clear(); /* somebody is in that context: one loop turn later nobody is */
-        return caw__hub_call_soon(c);
+        return hub_step_soon(c);
     }
     PyObject *callback = c->callback, *context = c->context;
     c->callback = c->context = NULL;
     PyObject *park = Py_NewRef((PyObject *)c->park);
-    caw__coroutine *held = hub_let_go(c);
+    Py_XDECREF(hub_let_go(c)); /* now: what the awaiter drops after its await goes then, not when the step is over */
     PyObject *outcome = PyObject_CallOneArg(callback, park);
     if (PyContext_Exit(context) < 0) {
         PyErr_WriteUnraisable(context);
     }
+    int failed = outcome ? 0 : hub_report(callback);
     Py_XDECREF(outcome);
     Py_DECREF(park);
     Py_DECREF(callback);
     Py_DECREF(context);
-    Py_XDECREF(held);
-    return outcome ? 0 : -1;
+    return failed;
 }
 
-/* Tell a woken coroutine's awaiter. -1 with an exception only for what has to leave the drain. */
+/* Tell a woken coroutine's awaiter. The coroutine may be gone afterwards. -1 with an exception only for what has to leave
+ * the drain. */
 static int
 hub_deliver(caw__coroutine *c, bool direct)
 {
@@ -270,14 +295,7 @@ hub_deliver(caw__coroutine *c, bool direct)
     if (!c->callback) {
         return 0; /* add_done_callback will see `woken` */
     }
-    if ((direct ? hub_step(c) : caw__hub_call_soon(c)) == 0) {
-        return 0;
-    }
-    if (PyErr_ExceptionMatches(PyExc_Exception)) {
-        PyErr_WriteUnraisable((PyObject *)c);
-        return 0;
-    }
-    return -1; /* KeyboardInterrupt, SystemExit: asyncio lets them leave the loop */
+    return direct ? hub_step(c) : hub_step_soon(c); /* the hub holds what has a callback */
 }
 
 static int
@@ -287,15 +305,10 @@ hub_deliver_batch(caw__hub *hub, bool direct)
         caw__node *node = (caw__node *)hub->batch;
         hub->batch = node->link.next; /* before anything is called: a step may run the loop, and so the drain, again */
         caw__node_rearm(node);
-        caw__coroutine *c = node->owner;
-        Py_XINCREF(c);
+        caw__coroutine *c = node->owner; /* borrowed; nothing runs before hub_deliver that could drop it */
         caw__node_release(node);
-        if (c) {
-            int failed = hub_deliver(c, direct);
-            Py_DECREF(c);
-            if (failed) {
-                return -1;
-            }
+        if (c && hub_deliver(c, direct) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -333,6 +346,36 @@ hub_drain_passes(caw__hub *hub, bool direct)
     return hub_deliver_batch(hub, direct);
 }
 
+/* The loop calls the drain in a context that belongs to the reader. It is left while the drain runs: a step that runs the
+ * loop inside itself would otherwise find it entered, and the loop could not call the drain. A new reference; NULL where
+ * there is none to leave. */
+static PyObject *
+hub_leave_context(void)
+{
+    PyObject *context = Py_XNewRef(PyThreadState_Get()->context);
+    if (context && PyContext_Exit(context) < 0) {
+        PyErr_Clear(); /* called by hand, not by a loop */
+        Py_CLEAR(context);
+    }
+    return context;
+}
+
+/* Takes the reference, and keeps the exception that is set. */
+static void
+hub_enter_context(PyObject *context)
+{
+    if (context) {
+        PyObject *raised = caw__take_raised();
+        if (PyContext_Enter(context) < 0) {
+            PyErr_WriteUnraisable(context);
+        }
+        Py_DECREF(context);
+        if (raised) {
+            caw__raise(raised);
+        }
+    }
+}
+
 static PyObject *
 hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -344,10 +387,15 @@ hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     caw__state *state = hub->state;
     bool direct = !hub->drainer && caw__asyncio_may_step(state, hub->loop);
     PyThreadState *outer = hub->drainer;
+    PyObject *outer_mark = hub->mark;
     hub->drainer = PyThreadState_Get();
+    hub->mark = Py_XNewRef(caw__asyncio_running_mark(state));
     state->recent = hub;
+    PyObject *context = hub_leave_context();
     int failed = hub_drain_passes(hub, direct);
+    hub_enter_context(context);
     hub->drainer = outer;
+    Py_XSETREF(hub->mark, outer_mark);
     if (failed && hub->batch) {
         caw_reactor_ring(hub->inbox->reactor); /* the rest at the next turn of the loop */
     }

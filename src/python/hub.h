@@ -29,6 +29,7 @@ struct caw__hub {
     caw__coroutine **held; /* suspended coroutines with a callback: references */
     uint32_t n_held, n_room;
     PyThreadState *drainer; /* true while a drain runs: whose */
+    PyObject *mark;         /* with drainer: caw__asyncio_running_mark() when it began */
     caw__helper *helper;    /* the thread that stands in for add_reader, or NULL */
     caw__hub *next;         /* in state->hubs */
 };

@@ -86,7 +86,14 @@ void
 caw__forget_returned(caw__state *state)
 {
     PyObject *stop = state->stop_iteration;
-    if (stop && Py_REFCNT(stop) == 1 && ((PyStopIterationObject *)stop)->value) {
+    if (!stop || Py_REFCNT(stop) != 1) {
+        return;
+    }
+    if (!stop_is_clean(stop)) {
+        Py_CLEAR(
+            state->stop_iteration); /* its traceback keeps the frame that called next(), and all that is in there */
+    }
+    else if (((PyStopIterationObject *)stop)->value) {
         Py_CLEAR(((PyStopIterationObject *)stop)->value);
     }
 }

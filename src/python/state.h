@@ -14,6 +14,7 @@ CAW__INTERNAL_BEGIN
 
 /* Attribute and method names, interned once: X(name). */
 #define CAW__NAMES(X)                                                                                                  \
+    X(__asyncio_running_event_loop__)                                                                                  \
     X(add_reader)                                                                                                      \
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \

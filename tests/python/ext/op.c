@@ -63,6 +63,7 @@ control_resolve_started(op_control *control, int status)
     struct timespec moment = {0, 50000};
     while (!atomic_load(&control->started) && atomic_load(&control->refs) > 1) {
         nanosleep(&moment, NULL);
+        moment.tv_nsec = moment.tv_nsec < 10000000 ? moment.tv_nsec * 2 : moment.tv_nsec;
     }
     control_resolve(control, status);
 }
@@ -395,7 +396,7 @@ static PyType_Slot op_slots[] = {
 static PyType_Spec op_spec = {
     .name = "_cawait_test.Op",
     .basicsize = sizeof(op_object),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = op_slots,
 };
 

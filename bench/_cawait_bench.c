@@ -1,0 +1,61 @@
+/* _cawait_bench.c: the benchmark extension's module. */
+#include "bench.h"
+
+#ifndef BENCH_LTO
+#  define BENCH_LTO 0
+#endif
+
+/* How it was compiled, for the table's caption. */
+static const char *
+build_text(void)
+{
+#ifdef NDEBUG
+    const char *kind = "release";
+#else
+    const char *kind = "with assertions";
+#endif
+#ifndef __OPTIMIZE__
+    kind = "not optimized";
+#endif
+    static char text[64];
+#ifdef CAWAIT_JOINED
+    const char *source = "joined source";
+#else
+    const char *source = BENCH_LTO ? "link-time optimization" : "file by file";
+#endif
+#ifdef __clang__
+    (void)snprintf(text, sizeof text, "%s, %s, Clang %d", kind, source, __clang_major__);
+#else
+    (void)snprintf(text, sizeof text, "%s, %s, GCC %d", kind, source, __GNUC__);
+#endif
+    return text;
+}
+
+static int
+module_exec(PyObject *module)
+{
+    return caw_py_add_functions(module, bench_operations) < 0 ||
+                   PyModule_AddStringConstant(module, "BUILD", build_text()) < 0
+               ? -1
+               : 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, __extension__(void *) module_exec},
+    {0, NULL},
+};
+
+static PyModuleDef module_def = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "_cawait_bench",
+    .m_methods = bench_baseline_functions,
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC PyInit__cawait_bench(void);
+
+PyMODINIT_FUNC
+PyInit__cawait_bench(void)
+{
+    return PyModuleDef_Init(&module_def);
+}

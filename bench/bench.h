@@ -1,0 +1,32 @@
+/* bench.h: the benchmark extension, made with the public API only, as a user's would be.
+ *
+ * A benchmark is one process with one interpreter: the worker thread and the list of held operations are static here.
+ */
+#ifndef CAWAIT_BENCH_H
+#define CAWAIT_BENCH_H
+
+#ifdef CAWAIT_JOINED
+#  include "cawait.h"
+#else
+#  include "cawait/python.h"
+#endif
+
+/* Something for the worker thread to do. */
+typedef struct bench_task bench_task;
+struct bench_task {
+    bench_task *next; /* true while queued */
+    void (*run)(bench_task *task);
+};
+
+/* Give the native worker thread a task; the first call starts the thread. 0 or -errno.
+ *   any-thread · no-gil · borrows(task) until it ran · fails(-errno) · quiet */
+int bench_submit(bench_task *task);
+
+/* How often the worker looks for tasks; 0: all the time. Below 1 s.
+ *   any-thread · no-gil · - · never fails · quiet */
+void bench_set_period(uint64_t ns);
+
+extern const caw_py_async_def bench_operations[]; /* operations.c */
+extern PyMethodDef bench_baseline_functions[];    /* baseline.c */
+
+#endif

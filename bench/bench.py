@@ -1,0 +1,143 @@
+"""The benchmarks: `make bench`. Prints a table and writes build/bench.json. Slow or fast, it ends with exit code 0.
+
+    make bench ARGS='--row wake_1000/sleep0'     one row (any part of a name will do)
+    make bench ARGS='--quick'                    less of everything: to see that it works, not for figures
+    make bench PYTHON=python3.12                 on another interpreter
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import _cawait_bench as native
+import rows_await
+import rows_memory
+import rows_produce
+from measure import Row, uvloop
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
+
+ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
+    "ready/async_def": rows_await.ready,
+    "wake_1000/sleep0": rows_await.wake_1000_sleep0,
+    "wake_1000/run_in_executor": rows_await.wake_1000_executor,
+    "wake_1000/call_soon_threadsafe": rows_await.wake_1000_gil,
+    "wake_1/call_soon_threadsafe": rows_await.wake_1_gil,
+    "produce/ns": rows_produce.produce,
+    "produce_gil_hog/produce": rows_produce.produce_gil_hog,
+    "memory/bytes": rows_memory.memory_bytes,
+    "pending_1m/peak_mb": rows_memory.pending_1m,
+}
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure cawait.")
+    parser.add_argument("--row", metavar="NAME", default="", help="only the rows whose name contains this")
+    parser.add_argument("--quick", action="store_true", help="fewer operations, fewer runs")
+    parser.add_argument("--json", metavar="FILE", type=Path, default=RESULTS, help="default: build/bench.json")
+    options = parser.parse_args()
+    if not any(options.row in name for name in ROWS):
+        parser.error(f"no such row: {options.row}; there are {', '.join(ROWS)}")
+    return options
+
+
+def measure(options: argparse.Namespace, console: Console) -> list[Row]:
+    """All rows that are wanted; says meanwhile which."""
+    rows: list[Row] = []
+    for name, function in ROWS.items():
+        if options.row not in name:
+            continue
+        begin = time.monotonic()
+        with console.status(f"measuring {name}"):
+            rows += function(options.quick)
+        console.print(f"{name}: {time.monotonic() - begin:.1f} s", style="dim", highlight=False)
+    return rows
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A figure with about so many digits, or a dash."""
+    if value is None:
+        return "-"
+    decimals = max(0, digits - 1 - len(str(int(value)))) if value < 1000 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def verdict(row: Row) -> str:
+    """Whether the goal is met, in words, so that it can be read without colours."""
+    return {True: "[green]met[/]", False: "[bold red]missed[/]", None: "[dim]-[/]"}[row.met]
+
+
+def goal(row: Row) -> str:
+    """The goal: of the ratio, or of our own figure where there is nothing to compare with."""
+    if row.goal is None or isinstance(row.goal, str):
+        return row.goal or "-"
+    return f"≤ {row.goal:g}" + ("" if row.ratio is not None else f" {row.unit}")
+
+
+def caption(quick: bool) -> str:
+    """What was measured with what."""
+    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    lines = [
+        f"CPython {platform.python_version()} ({'with' if optimized else 'without'} profile-guided optimization)"
+        f"{f', uvloop {uvloop.__version__}' if uvloop else ', no uvloop'}, {os.cpu_count()} cores; cawait: {native.BUILD}",
+        "ratio = median of ours / median of baseline, measured in turns; "
+        "± = interquartile range of the ratios of neighbouring runs",
+    ]
+    return "\n".join([*lines, "QUICK: the figures mean little"] if quick else lines)
+
+
+def table(rows: list[Row], quick: bool) -> Table:
+    """The rows, as they are shown."""
+    shown = Table(title="cawait", caption=caption(quick), caption_justify="left", title_justify="left")
+    shown.add_column("row", overflow="fold")
+    shown.add_column("loop", no_wrap=True)
+    for heading in ("ours", "baseline", "ratio", "±", "goal"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("", no_wrap=True)
+    before = rows[0].name
+    for row in rows:
+        if row.name != before:
+            shown.add_section()
+        before = row.name
+        shown.add_row(
+            row.name + (f" ({row.variant})" if row.variant else ""),
+            row.loop or "-",
+            f"{number(row.ours)} {row.unit}",
+            "-" if row.baseline is None else f"{number(row.baseline)} {row.unit}",
+            number(row.ratio, 5),
+            "-" if row.spread is None else f"{row.spread:.0%}",
+            goal(row),
+            verdict(row),
+        )
+        if "start_s" in row.extra:
+            start, complete = row.extra["start_s"], row.extra["complete_s"]
+            shown.add_row(f"  start {start:.2f} s, complete {complete:.2f} s")
+    return shown
+
+
+def main() -> None:
+    """Measure, write, show."""
+    options = arguments()
+    console = Console() if sys.stdout.isatty() else Console(width=128)
+    progress = Console(stderr=True)
+    rows = measure(options, progress)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps([{**row.as_json(), "quick": options.quick} for row in rows], indent=1) + "\n")
+    console.print(table(rows, options.quick))
+    missed = [row for row in rows if row.met is False]
+    console.print(f"{len(missed)} of {sum(row.met is not None for row in rows)} goals missed; {options.json}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What is measured in a process of its own: memory. Called by measure.in_fresh_process; prints one JSON object."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import _cawait_bench as native
+from measure import run_on
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def resident() -> int:
+    """Bytes of memory that this process has in use (RSS)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def peak() -> int:
+    """The most it had (not getrusage's maximum, which a child inherits)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("no VmHWM")
+
+
+async def bytes_per_operation(n: int) -> dict[str, float]:
+    """The growth of the process, divided by n, when n operations suspend as they do under a Task, but without Tasks.
+
+    Each is made, sent None once (so it starts, and yields), and is then given a callback and a context in the way a
+    Task gives its own: one callback and one context for all, because those belong to the Task. So everything of
+    the library is counted, with what the allocators add: coroutine, collector's header, park, node, the hub's list, and
+    the operation's own struct (a promise and a link, malloc). The list that holds them is filled beforehand.
+    """
+    coroutines: list[object] = [None] * n
+    context = contextvars.copy_context()
+
+    def suspend() -> object:
+        coroutine = native.held()
+        park = coroutine.send(None)
+        park._asyncio_future_blocking = False
+        park.add_done_callback(callback, context=context)
+        return coroutine
+
+    callback = id  # any callable: it is never called
+    first = suspend()  # what is made once, is made here
+    gc.collect()
+    before = resident()
+    for i in range(n):
+        coroutines[i] = suspend()
+    figure = (resident() - before) / n
+    for coroutine in (first, *coroutines):
+        coroutine.close()  # type: ignore[attr-defined]
+    await native.burst()  # the operations end, unobserved
+    return {"bytes": figure}
+
+
+async def pending(n: int) -> dict[str, float]:
+    """n Tasks, each with its own pending operation, memory of the Tasks included; then a native thread completes all.
+
+    Started: every operation is pending and its Task suspended. Completed: every Task is done."""
+    loop = asyncio.get_running_loop()
+    begin = time.perf_counter()
+    tasks = [loop.create_task(native.held()) for _ in range(n)]
+    await asyncio.sleep(0)
+    started = time.perf_counter()
+    resident_started = resident()
+    count, burst_ns = await native.burst()
+    await asyncio.sleep(0)
+    done = sum(task.done() for task in tasks)
+    completed = time.perf_counter()
+    if count != n or done != n:
+        raise RuntimeError(f"{n} operations: {count} completed, {done} tasks done")
+    return {
+        "peak_mb": peak() / 1e6,
+        "pending_mb": resident_started / 1e6,
+        "start_s": started - begin,
+        "complete_s": completed - started,
+        "produce_ns": burst_ns / n,
+    }
+
+
+def main() -> None:
+    """memory.py FUNCTION LOOP N"""
+    function, loop, n = sys.argv[1:]
+    print(json.dumps(run_on(loop, {"bytes": bytes_per_operation, "pending": pending}[function](int(n)))))
+
+
+if __name__ == "__main__":
+    main()
