@@ -20,7 +20,7 @@ ready_destroy(caw_future *Py_UNUSED(f))
 }
 
 static const caw_future_ops ready_ops = {"bench.ready", ready_poll, NULL, ready_destroy};
-static caw_future ready_future = {&ready_ops, 0};
+static caw_future ready_future = {.ops = &ready_ops};
 
 static caw_future *
 ready_start(PyObject *Py_UNUSED(module))

@@ -14,6 +14,14 @@
 #include "cawait/error.h"
 #include "cawait/waker.h"
 
+#ifdef __cplusplus
+#  include <atomic>
+typedef std::atomic<uint32_t> caw_atomic_word;
+#else
+#  include <stdatomic.h>
+typedef _Atomic uint32_t caw_atomic_word;
+#endif
+
 typedef enum caw_poll { CAW_PENDING = 0, CAW_READY = 1 } caw_poll;
 
 typedef struct caw_future caw_future;
@@ -39,6 +47,7 @@ typedef struct caw_future_ops {
 struct caw_future {
     const caw_future_ops *ops; /* read-only */
     int status;                /* 0 or an error; true once poll returned CAW_READY */
+    caw_atomic_word word;      /* for the operation's own use; it costs nothing, the place would be padding */
 };
 
 /* The place where a poll happens: a Python coroutine, a pool, caw_block_on. For those who write such a place. */
@@ -55,6 +64,20 @@ struct caw_context {
 };
 
 CAW_BEGIN_DECLS
+
+/* Make a future of caller's memory. A static one is initialised with {.ops = &ops}.
+ *   init · no-gil · borrows(f, ops) · never fails · quiet */
+static inline void
+caw_future_init(caw_future *f, const caw_future_ops *ops)
+{
+    f->ops = ops;
+    f->status = 0;
+#ifdef __cplusplus
+    std::atomic_init(&f->word, 0u);
+#else
+    atomic_init(&f->word, 0u);
+#endif
+}
 
 /* Poll a future. CAW_READY: f->status says how it ended.
  *   poller · no-gil · borrows(f) · never fails · calls-user */

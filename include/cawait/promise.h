@@ -14,20 +14,12 @@
  * and ends with caw_promise_resolve, which it calls exactly once, cancelled or not. The struct is freed when both
  * sides are through, so an operation that nobody awaits any more can still write its outputs.
  *
- * Nothing here allocates; resolving is two atomic operations and a wake.
+ * Nothing here allocates; resolving is three atomic operations and a wake.
  */
 #ifndef CAWAIT_PROMISE_H
 #define CAWAIT_PROMISE_H
 
 #include "cawait/future.h"
-
-#ifdef __cplusplus
-#  include <atomic>
-typedef std::atomic<uint64_t> caw__promise_word;
-#else
-#  include <stdatomic.h>
-typedef _Atomic uint64_t caw__promise_word;
-#endif
 
 typedef struct caw_promise caw_promise;
 
@@ -44,12 +36,12 @@ typedef struct caw_promise_ops {
     void (*free)(caw_promise *p);
 } caw_promise_ops;
 
-/* 40 bytes on a 64-bit machine. The first member of your struct, or found from there with CAW_CONTAINER_OF (then give a
+/* 32 bytes on a 64-bit machine. The first member of your struct, or found from there with CAW_CONTAINER_OF (then give a
  * free function). */
 struct caw_promise {
-    caw_future future;       /* public: hand &p->future to whoever awaits */
-    caw__promise_word state; /* private: see src/core/promise.c */
-    caw_waker waker;         /* private: true while state says ARMED */
+    caw_future
+        future;      /* public: hand &p->future to whoever awaits; its word is the promise's, see src/core/promise.c */
+    caw_waker waker; /* private: true while the word says ARMED */
 };
 
 CAW_BEGIN_DECLS

@@ -34,7 +34,8 @@ caw_ready(int status)
 {
     caw_future *f = malloc(sizeof *f);
     if (f) {
-        *f = (caw_future){&ready_ops, status};
+        caw_future_init(f, &ready_ops);
+        f->status = status;
     }
     return f;
 }

@@ -59,7 +59,7 @@ io_new(const caw_future_ops *ops, int fd, unsigned events)
     if (!io) {
         return NULL;
     }
-    io->future = (caw_future){ops, 0};
+    caw_future_init(&io->future, ops);
     caw__wait_init(&io->wait, &io_wait_ops);
     io->source = (caw_source){.ready = NULL, .fd = fd, .events = events};
     return &io->future;

@@ -4,22 +4,24 @@
  * consumer that was pending is woken after the result is visible; the struct is freed exactly once, after the last
  * access of either side.
  *
- * One word holds everything the two sides share: flags in the low half, the status in the high half.
+ * One word of flags, `future.word`, is all that the two sides share at the same time:
  *
  *   STARTED        set by the consumer before it calls start; cleared again by it when start fails
  *   ARMED          the waker is filled. Set by the consumer; taken away by whoever takes the waker out:
  *                  the producer (resolve) or the consumer (to replace or drop it)
- *   RESOLVED       the status is there. Set once, by the producer
+ *   CLAIMED        somebody resolves. Set once: who finds it set came second
+ *   RESOLVED       the status is there. Set once, by the producer that set CLAIMED
  *   CANCELLED      the consumer asked to stop. Set by the consumer
  *   PRODUCER_DONE  the producer will not touch the struct again. True before start and after a failed one
  *   CONSUMER_DONE  the consumer will not touch the struct again. Set by destroy
  *
  * Access. `waker` is written by the consumer while not ARMED, and read by whoever took ARMED away. `future.status`
- * is the consumer's alone: it copies the status out of the word. Whoever sets the second of the two DONE flags frees.
+ * is written by the consumer before STARTED (or when start failed), by the producer between CLAIMED and RESOLVED, and
+ * read by the consumer after RESOLVED. Whoever sets the second of the two DONE flags frees.
  *
- * Paths. resolve on a promise that is not armed: one exchange sets RESOLVED and PRODUCER_DONE, and it is over. On an
- * armed one: an exchange takes the waker (RESOLVED, not ARMED), then PRODUCER_DONE, then the wake. The wake comes last
- * because it needs nothing of the struct.
+ * Paths. resolve claims, stores the status, and then, on a promise that is not armed, sets RESOLVED and PRODUCER_DONE
+ * with one exchange, and it is over. On an armed one an exchange takes the waker (RESOLVED, not ARMED), then comes
+ * PRODUCER_DONE, then the wake: last, because it needs nothing of the struct.
  *
  * The race that looks bad: between the producer's RESOLVED and its reading of the waker, the consumer may poll (for
  * another reason), see READY, and destroy. Destroy sets CONSUMER_DONE but does not free, since PRODUCER_DONE is not
@@ -30,18 +32,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PROMISE_STARTED       UINT64_C(1)
-#define PROMISE_ARMED         UINT64_C(2)
-#define PROMISE_RESOLVED      UINT64_C(4)
-#define PROMISE_CANCELLED     UINT64_C(8)
-#define PROMISE_PRODUCER_DONE UINT64_C(16)
-#define PROMISE_CONSUMER_DONE UINT64_C(32)
-
-static inline int
-promise_status(uint64_t state)
-{
-    return (int)(int32_t)(uint32_t)(state >> 32);
-}
+#define PROMISE_STARTED       1u
+#define PROMISE_ARMED         2u
+#define PROMISE_CLAIMED       4u
+#define PROMISE_RESOLVED      8u
+#define PROMISE_CANCELLED     16u
+#define PROMISE_PRODUCER_DONE 32u
+#define PROMISE_CONSUMER_DONE 64u
 
 static inline const caw_promise_ops *
 promise_ops(const caw_promise *p)
@@ -63,51 +60,65 @@ promise_free(caw_promise *p)
 void
 caw_promise_init(caw_promise *p, const caw_promise_ops *ops)
 {
-    p->future = (caw_future){&ops->future, 0};
+    p->future.ops = &ops->future;
+    p->future.status = 0;
     p->waker = CAW_WAKER_NONE;
-    atomic_init(&p->state, PROMISE_PRODUCER_DONE);
+    atomic_init(&p->future.word, PROMISE_PRODUCER_DONE);
 }
 
 /* The first poll: start the operation. False when there is no operation after all, and f->status says why. */
 static bool
-promise_start(caw_promise *p, uint64_t state)
+promise_start(caw_promise *p, uint32_t state)
 {
     if (state & PROMISE_CANCELLED) {
         p->future.status = CAW_ECANCELED;
         return false;
     }
     /* Relaxed: nobody else knows of the promise yet; whatever start() uses to hand it over publishes this too. */
-    atomic_store_explicit(&p->state, PROMISE_STARTED, memory_order_relaxed);
+    atomic_store_explicit(&p->future.word, PROMISE_STARTED, memory_order_relaxed);
     int error = promise_ops(p)->start(p);
     if (error == 0) {
         return true;
     }
-    atomic_store_explicit(&p->state, PROMISE_PRODUCER_DONE, memory_order_relaxed); /* relaxed: there is no producer */
+    atomic_store_explicit(&p->future.word, PROMISE_PRODUCER_DONE,
+                          memory_order_relaxed); /* relaxed: there is no producer */
     p->future.status = error;
     return false;
 }
 
+/* Change the flags, from a state that is not RESOLVED. False when the promise is RESOLVED instead. A CLAIMED that comes in
+ * between is no obstacle: the status is not there yet. */
+static bool
+promise_change(caw_promise *p, uint32_t *state, uint32_t clear, uint32_t set, memory_order order)
+{
+    /* Acquire on failure: pairs with resolve, whose results the caller will read. */
+    while (!atomic_compare_exchange_weak_explicit(&p->future.word, state, (*state & ~clear) | set, order,
+                                                  memory_order_acquire)) {
+        if (*state & PROMISE_RESOLVED) {
+            return false;
+        }
+    }
+    *state = (*state & ~clear) | set;
+    return true;
+}
+
 /* Store the poller's waker. False when the promise was resolved meanwhile. `state` is not RESOLVED. */
 static bool
-promise_arm(caw_promise *p, uint64_t state, caw_waker waker)
+promise_arm(caw_promise *p, uint32_t state, caw_waker waker)
 {
     if (state & PROMISE_ARMED) {
         caw_waker old = p->waker; /* ours to read: only this side fills it */
         if (caw_waker_same(old, waker)) {
             return true;
         }
-        /* Acquire: pairs with resolve, whose results the caller will read if this fails. */
-        if (!atomic_compare_exchange_strong_explicit(&p->state, &state, state & ~PROMISE_ARMED, memory_order_acquire,
-                                                     memory_order_acquire)) {
+        if (!promise_change(p, &state, PROMISE_ARMED, 0, memory_order_acquire)) {
             return false; /* the producer took the old waker and wakes it: spurious, but allowed */
         }
         caw_waker_drop(old);
-        state &= ~PROMISE_ARMED;
     }
     p->waker = caw_waker_clone(waker);
-    /* Release: the producer that takes ARMED away reads the waker. Acquire on failure: as above. */
-    if (!atomic_compare_exchange_strong_explicit(&p->state, &state, state | PROMISE_ARMED, memory_order_release,
-                                                 memory_order_acquire)) {
+    /* acq_rel: the producer that takes ARMED away reads the waker. */
+    if (!promise_change(p, &state, 0, PROMISE_ARMED, memory_order_acq_rel)) {
         caw_waker_drop(p->waker);
         return false;
     }
@@ -119,20 +130,19 @@ caw_promise_poll(caw_future *f, caw_context *cx)
 {
     caw_promise *p = CAW_CONTAINER_OF(f, caw_promise, future);
     /* Acquire: pairs with resolve; the results are visible once RESOLVED is seen. */
-    uint64_t state = atomic_load_explicit(&p->state, memory_order_acquire);
+    uint32_t state = atomic_load_explicit(&p->future.word, memory_order_acquire);
     if (!(state & PROMISE_STARTED)) {
         if (!promise_start(p, state)) {
             return CAW_READY;
         }
-        state = atomic_load_explicit(&p->state, memory_order_acquire); /* start may have resolved already */
+        state = atomic_load_explicit(&p->future.word, memory_order_acquire); /* start may have resolved already */
     }
     if (!(state & PROMISE_RESOLVED)) {
         if (promise_arm(p, state, cx->waker)) {
             return CAW_PENDING;
         }
-        state = atomic_load_explicit(&p->state, memory_order_acquire);
     }
-    return caw_future_finish(f, promise_status(state));
+    return CAW_READY; /* the producer has stored the status */
 }
 
 void
@@ -140,7 +150,7 @@ caw_promise_cancel(caw_future *f)
 {
     caw_promise *p = CAW_CONTAINER_OF(f, caw_promise, future);
     /* Relaxed: a flag for hints (caw_promise_abandoned) and for the consumer itself; it publishes nothing. */
-    uint64_t state = atomic_fetch_or_explicit(&p->state, PROMISE_CANCELLED, memory_order_relaxed);
+    uint32_t state = atomic_fetch_or_explicit(&p->future.word, PROMISE_CANCELLED, memory_order_relaxed);
     if ((state & PROMISE_STARTED) && !(state & (PROMISE_RESOLVED | PROMISE_CANCELLED)) && promise_ops(p)->on_cancel) {
         promise_ops(p)->on_cancel(p);
     }
@@ -151,9 +161,10 @@ caw_promise_destroy(caw_future *f)
 {
     caw_promise *p = CAW_CONTAINER_OF(f, caw_promise, future);
     caw_waker waker = p->waker; /* copied before CONSUMER_DONE: from then on the producer may free the struct */
-    uint64_t state = atomic_load_explicit(&p->state, memory_order_relaxed);
+    uint32_t state = atomic_load_explicit(&p->future.word, memory_order_relaxed);
     /* Release: what the consumer did is visible to the side that frees. Acquire: if we free, so is what it did. */
-    while (!atomic_compare_exchange_weak_explicit(&p->state, &state, (state & ~PROMISE_ARMED) | PROMISE_CONSUMER_DONE,
+    while (!atomic_compare_exchange_weak_explicit(&p->future.word, &state,
+                                                  (state & ~PROMISE_ARMED) | PROMISE_CONSUMER_DONE,
                                                   memory_order_acq_rel, memory_order_relaxed)) {
     }
     if (state & PROMISE_ARMED) {
@@ -166,11 +177,11 @@ caw_promise_destroy(caw_future *f)
 
 /* A resolve with nothing to resolve: ignored, but a mistake worth stopping at while it is being made. */
 static void
-promise_misused(const caw_promise *p, uint64_t state)
+promise_misused(const caw_promise *p, uint32_t state)
 {
 #ifndef NDEBUG
     fprintf(stderr, "cawait: caw_promise_resolve(\"%s\") on a promise that %s\n", p->future.ops->name,
-            state & PROMISE_RESOLVED ? "is resolved already" : "was never started");
+            state & PROMISE_CLAIMED ? "is resolved already" : "was never started");
     abort();
 #else
     (void)p;
@@ -178,34 +189,47 @@ promise_misused(const caw_promise *p, uint64_t state)
 #endif
 }
 
-/* The state after a resolve. An armed promise still has a waker to be taken out, so the producer is not done. */
-static inline uint64_t
-promise_resolved(uint64_t state, int status)
+/* Become the one who resolves. */
+static bool
+promise_claim(caw_promise *p)
 {
-    uint64_t done = state & PROMISE_ARMED ? 0 : PROMISE_PRODUCER_DONE;
-    return (state & ~PROMISE_ARMED) | PROMISE_RESOLVED | done | (uint64_t)(uint32_t)status << 32;
+    /* Relaxed, both: the flag only decides who goes on; the status is published by RESOLVED. */
+    uint32_t state = atomic_load_explicit(&p->future.word, memory_order_relaxed);
+    if (state & PROMISE_STARTED) {
+        state = atomic_fetch_or_explicit(&p->future.word, PROMISE_CLAIMED, memory_order_relaxed);
+        if (!(state & PROMISE_CLAIMED)) {
+            return true;
+        }
+    }
+    promise_misused(p, state);
+    return false;
+}
+
+/* The state after a resolve. An armed promise still has a waker to be taken out, so the producer is not done. */
+static inline uint32_t
+promise_resolved(uint32_t state)
+{
+    uint32_t done = state & PROMISE_ARMED ? 0 : PROMISE_PRODUCER_DONE;
+    return (state & ~PROMISE_ARMED) | PROMISE_RESOLVED | done;
 }
 
 void
 caw_promise_resolve(caw_promise *p, int status)
 {
-    if (!p) {
+    if (!p || !promise_claim(p)) {
         return;
     }
-    uint64_t state = atomic_load_explicit(&p->state, memory_order_relaxed);
-    do {
-        if ((state & PROMISE_RESOLVED) || !(state & PROMISE_STARTED)) {
-            promise_misused(p, state);
-            return;
-        }
-        /* Release: publishes the results, to the acquire in poll. Acquire: pairs with promise_arm's release (the
-         * waker) and, when we free, with destroy. */
-    } while (!atomic_compare_exchange_weak_explicit(&p->state, &state, promise_resolved(state, status),
-                                                    memory_order_acq_rel, memory_order_relaxed));
+    p->future.status = status;
+    uint32_t state = atomic_load_explicit(&p->future.word, memory_order_relaxed);
+    /* Release: publishes the results and the status, to the acquire in poll. Acquire: pairs with promise_arm's release
+     * (the waker) and, when we free, with destroy. */
+    while (!atomic_compare_exchange_weak_explicit(&p->future.word, &state, promise_resolved(state),
+                                                  memory_order_acq_rel, memory_order_relaxed)) {
+    }
     caw_waker waker = CAW_WAKER_NONE;
     if (state & PROMISE_ARMED) {
         waker = p->waker;
-        state = atomic_fetch_or_explicit(&p->state, PROMISE_PRODUCER_DONE, memory_order_acq_rel); /* as above */
+        state = atomic_fetch_or_explicit(&p->future.word, PROMISE_PRODUCER_DONE, memory_order_acq_rel); /* as above */
     }
     if (state & PROMISE_CONSUMER_DONE) {
         promise_free(p);
@@ -216,6 +240,6 @@ caw_promise_resolve(caw_promise *p, int status)
 bool
 caw_promise_abandoned(const caw_promise *p)
 {
-    uint64_t gone = PROMISE_CANCELLED | PROMISE_CONSUMER_DONE;
-    return (atomic_load_explicit(&p->state, memory_order_relaxed) & gone) != 0; /* relaxed: a hint */
+    uint32_t gone = PROMISE_CANCELLED | PROMISE_CONSUMER_DONE;
+    return (atomic_load_explicit(&p->future.word, memory_order_relaxed) & gone) != 0; /* relaxed: a hint */
 }

@@ -72,7 +72,7 @@ caw_sleep(uint64_t duration_ns)
     if (!s) {
         return NULL;
     }
-    s->future = (caw_future){&sleep_ops, 0};
+    caw_future_init(&s->future, &sleep_ops);
     caw__wait_init(&s->wait, &sleep_wait_ops);
     s->duration_ns = duration_ns;
     return &s->future;

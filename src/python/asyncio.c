@@ -9,9 +9,9 @@ asyncio_load(caw__state *state)
         return 1;
     }
     PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-    PyObject *asyncio = modules ? PyDict_GetItemString(modules, "asyncio") : NULL;
+    PyObject *asyncio = modules ? PyDict_GetItemWithError(modules, state->names.asyncio) : NULL;
     if (!asyncio) {
-        return 0;
+        return PyErr_Occurred() ? -1 : 0;
     }
     Py_INCREF(asyncio);
     PyObject *events = PyObject_GetAttrString(asyncio, "events");
@@ -67,25 +67,39 @@ caw__asyncio_may_step(caw__state *state, PyObject *loop)
     return may;
 }
 
+/* After add_reader failed half way (no memory, Ctrl-C): a loop that still knows the fd would never watch the next one of
+ * that number. */
+static void
+asyncio_remove_reader(caw__hub *hub, PyObject *fd)
+{
+    PyObject *raised = caw__take_raised();
+    PyObject *removed = PyObject_CallMethod(hub->loop, "remove_reader", "O", fd);
+    Py_XDECREF(removed);
+    PyErr_Clear();
+    caw__raise(raised);
+}
+
 /* loop.add_reader(fd, drain): the loop drops its readers when it is closed. 0: it cannot watch fds. */
 static int
 asyncio_add_reader(caw__hub *hub, PyObject *drain)
 {
     PyObject *fd = PyLong_FromLong(caw_reactor_fd(hub->inbox->reactor));
-    PyObject *added = NULL;
-    if (fd) {
-        added = PyObject_CallMethodObjArgs(hub->loop, hub->state->names.add_reader, fd, drain, NULL);
-        Py_DECREF(fd);
-    }
-    if (added) {
-        Py_DECREF(added);
-        return 1;
-    }
-    if (!PyErr_ExceptionMatches(PyExc_NotImplementedError)) {
+    if (!fd) {
         return -1;
     }
-    PyErr_Clear();
-    return 0;
+    int result = 1;
+    PyObject *added = PyObject_CallMethodObjArgs(hub->loop, hub->state->names.add_reader, fd, drain, NULL);
+    if (!added && PyErr_ExceptionMatches(PyExc_NotImplementedError)) {
+        PyErr_Clear();
+        result = 0;
+    }
+    else if (!added) {
+        asyncio_remove_reader(hub, fd);
+        result = -1;
+    }
+    Py_XDECREF(added);
+    Py_DECREF(fd);
+    return result;
 }
 
 /* Have a thread watch the fd; and let the loop own the hub by a timer that is never due in practice (30 years), since it

@@ -132,11 +132,13 @@ caw__state *
 caw__state_of_module(PyObject *module)
 {
     PyObject *dict = PyModule_GetDict(module); /* borrowed */
-    PyObject *bridge = dict ? PyDict_GetItemString(dict, STATE_ATTRIBUTE) : NULL;
+    PyObject *name = dict ? PyUnicode_InternFromString(STATE_ATTRIBUTE) : NULL;
+    PyObject *bridge = name ? PyDict_GetItemWithError(dict, name) : NULL; /* borrowed */
+    Py_XDECREF(name);
     if (bridge && PyModule_Check(bridge) && PyModule_GetDef(bridge) == &state_def) {
         return PyModule_GetState(bridge);
     }
-    bridge = dict ? state_module_new() : NULL;
+    bridge = PyErr_Occurred() ? NULL : state_module_new();
     if (!bridge) {
         return NULL;
     }

@@ -16,6 +16,7 @@ CAW__INTERNAL_BEGIN
 #define CAW__NAMES(X)                                                                                                  \
     X(__asyncio_running_event_loop__)                                                                                  \
     X(add_reader)                                                                                                      \
+    X(asyncio)                                                                                                         \
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \
     X(get_debug)

@@ -101,7 +101,7 @@ static const caw_future_ops keeper_ops = {"keeper", keeper_poll, NULL, NULL};
 static void
 wake_during_the_poll_and_long_after_the_end_are_harmless(void)
 {
-    struct keeper k = {{&keeper_ops, 0}, CAW_WAKER_NONE, 0};
+    struct keeper k = {{.ops = &keeper_ops}, CAW_WAKER_NONE, 0};
     CHECK_INT(caw_block_on(&k.future), 0);
     CHECK_INT(k.polls, 2);
     caw_waker_wake_by_ref(k.waker);
@@ -123,7 +123,7 @@ static const caw_future_ops nester_ops = {"nester", nester_poll, NULL, NULL};
 static void
 calls_may_be_nested_in_a_poll(void)
 {
-    caw_future outer = {&nester_ops, -1};
+    caw_future outer = {.ops = &nester_ops, .status = -1};
     CHECK_INT(caw_block_on(&outer), 0);
 }
 

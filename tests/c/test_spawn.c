@@ -86,7 +86,7 @@ new_child(const caw_future_ops *ops, int done_at)
 {
     struct child *c = calloc(1, sizeof *c);
     CHECK(c);
-    c->future = (caw_future){ops, 0};
+    caw_future_init(&c->future, ops);
     c->done_at = done_at;
     CHECK_INT(pthread_mutex_init(&c->lock, NULL), 0);
     destroyed = 0;

@@ -32,7 +32,7 @@ sum_new(long sum)
         return NULL;
     }
     atomic_fetch_add(&ext_live_futures, 1);
-    *s = (sum_future){{&sum_ops, 0}, sum};
+    *s = (sum_future){{.ops = &sum_ops}, sum};
     return &s->future;
 }
 

@@ -57,7 +57,7 @@ value_new(PyObject *value, int status, int left, int wakes)
         return NULL;
     }
     atomic_fetch_add(&ext_live_futures, 1);
-    *v = (value_future){{&value_ops, status}, Py_XNewRef(value), left, wakes};
+    *v = (value_future){{.ops = &value_ops, .status = status}, Py_XNewRef(value), left, wakes};
     return &v->future;
 }
 

@@ -46,7 +46,7 @@ gate_wait_start(PyObject *self)
         return NULL;
     }
     atomic_fetch_add(&ext_live_futures, 1);
-    *g = (gate_future){{&gate_ops, 0}, (gate_object *)Py_NewRef(self)};
+    *g = (gate_future){{.ops = &gate_ops}, (gate_object *)Py_NewRef(self)};
     return &g->future;
 }
 
