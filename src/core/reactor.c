@@ -82,8 +82,8 @@ caw__wakes_send(caw__wakes *wakes)
     return n;
 }
 
-static bool
-reactor_forked(const caw_reactor *r)
+bool
+caw__reactor_forked(const caw_reactor *r)
 {
     return r->generation != caw__fork_count();
 }
@@ -91,7 +91,7 @@ reactor_forked(const caw_reactor *r)
 bool
 caw__reactor_lock(caw_reactor *r)
 {
-    if (reactor_forked(r)) {
+    if (caw__reactor_forked(r)) {
         return false;
     }
     pthread_mutex_lock(&r->lock);
@@ -192,7 +192,7 @@ caw_reactor_retain(caw_reactor *r)
 static void
 reactor_free(caw_reactor *r)
 {
-    bool forked = reactor_forked(r);
+    bool forked = caw__reactor_forked(r);
     r->backend->shut(r, forked);
     if (!forked) {
         pthread_cond_destroy(&r->called);
@@ -260,7 +260,7 @@ void
 caw_reactor_ring(caw_reactor *r)
 {
     /* Relaxed: the mark carries nothing. When close comes between this and the ring, the ring does no harm. */
-    if (!reactor_forked(r) && atomic_load_explicit(&r->head, memory_order_relaxed) != &reactor_closed_mark) {
+    if (!caw__reactor_forked(r) && atomic_load_explicit(&r->head, memory_order_relaxed) != &reactor_closed_mark) {
         r->backend->ring(r);
     }
 }
@@ -270,7 +270,7 @@ caw_reactor_ring(caw_reactor *r)
 bool
 caw__reactor_push(caw_reactor *r, caw__wake_node *node)
 {
-    if (reactor_forked(r)) {
+    if (caw__reactor_forked(r)) {
         return false;
     }
     bool retained = false;
@@ -379,7 +379,7 @@ caw_reactor_turn(caw_reactor *r, int64_t timeout_ns)
 {
     /* Relaxed: this thread itself closes; and a node that is there already was rung for, or keeps us awake here. */
     caw__wake_node *head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    if (reactor_forked(r) || head == &reactor_closed_mark) {
+    if (caw__reactor_forked(r) || head == &reactor_closed_mark) {
         return CAW_ECLOSED;
     }
     caw__fd_event events[CAW__TURN_BATCH];

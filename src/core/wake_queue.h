@@ -10,6 +10,9 @@ typedef struct caw__wake_node {
     struct caw__wake_node *next; /* true while queued */
 } caw__wake_node;
 
+/* Made before a fork() that this process is the child of. */
+bool caw__reactor_forked(const caw_reactor *r);
+
 /* Put a node in, and ring the reactor if the queue was empty. False, and nothing done, when the reactor is closed.
  *   any-thread · no-gil · takes(node) on true · never fails otherwise · quiet */
 bool caw__reactor_push(caw_reactor *r, caw__wake_node *node);

@@ -55,14 +55,17 @@ caw__asyncio_running_mark(caw__state *state)
     return dict ? PyDict_GetItemWithError(dict, state->names.__asyncio_running_event_loop__) : NULL;
 }
 
-bool
+int
 caw__asyncio_may_step(caw__state *state, PyObject *loop)
 {
     PyObject *debug = PyObject_CallMethodNoArgs(loop, state->names.get_debug);
     PyObject *task = debug ? PyObject_CallOneArg(state->current_task, loop) : NULL;
-    bool may = task == Py_None && PyObject_IsTrue(debug) == 0;
+    int may = task == Py_None && PyObject_IsTrue(debug) == 0;
     Py_XDECREF(debug);
     Py_XDECREF(task);
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1; /* a signal handler's KeyboardInterrupt */
+    }
     PyErr_Clear(); /* a loop that cannot tell gets the slower way */
     return may;
 }

@@ -14,8 +14,8 @@ PyObject *caw__asyncio_running_loop(caw__state *state);
 PyObject *caw__asyncio_running_mark(caw__state *state);
 
 /* Whether tasks may be stepped straight from a callback of this loop: not in debug mode (which times and attributes
- * every callback), not while a task is current (it cannot be entered twice). */
-bool caw__asyncio_may_step(caw__state *state, PyObject *loop);
+ * every callback), not while a task is current (it cannot be entered twice). -1 with a KeyboardInterrupt or the like. */
+int caw__asyncio_may_step(caw__state *state, PyObject *loop);
 
 /* Have the loop call hub.drain() when the hub's reactor has something to do, and own the hub until it is closed. */
 int caw__asyncio_attach(caw__hub *hub, PyObject *drain);

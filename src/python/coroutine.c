@@ -153,8 +153,11 @@ static void
 coroutine_dealloc(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    if (c->state != CORO_CLOSED && PyObject_CallFinalizerFromDealloc(self) < 0) {
-        return; /* the warning's handlers kept it */
+    if (c->state != CORO_CLOSED) {
+        caw__coroutine_track(c); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
+        if (PyObject_CallFinalizerFromDealloc(self) < 0) {
+            return; /* the warning's handlers kept it */
+        }
     }
     if (c->tracked) {
         PyObject_GC_UnTrack(self);

@@ -90,6 +90,11 @@ static PyObject *
 function_wrap(caw__function *f, caw_future *future, PyObject *self)
 {
     PyThreadState *tstate = PyThreadState_Get();
+    if (future && !f->state) {
+        caw_future_destroy(future);
+        PyErr_Format(PyExc_RuntimeError, "the module of '%U' is gone", f->qualname);
+        return NULL;
+    }
     if (future && !caw__has_raised(tstate)) {
         return caw__coroutine_new(f, future, self, tstate);
     }

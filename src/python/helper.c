@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 struct caw__helper {
-    _Atomic int refs; /* the thread and the hub */
+    _Atomic int refs; /* the capsule, which is the thread's, and the hub */
     caw_reactor *reactor;
     caw__hub *hub;       /* borrowed; NULL once it is closed */
     unsigned generation; /* caw__fork_count() when made */
@@ -131,7 +131,6 @@ helper_main(PyObject *Py_UNUSED(self), PyObject *capsule)
         Py_END_ALLOW_THREADS;
     } while (readable && helper_call_drain(helper));
     helper_set(helper, &helper->ended);
-    helper_release(helper);
     Py_RETURN_NONE;
 }
 
@@ -256,6 +255,12 @@ helper_new(caw__hub *hub)
     return helper;
 }
 
+static void
+helper_capsule_free(PyObject *capsule)
+{
+    helper_release(PyCapsule_GetPointer(capsule, NULL));
+}
+
 int
 caw__helper_start(caw__hub *hub)
 {
@@ -266,16 +271,20 @@ caw__helper_start(caw__hub *hub)
     if (!helper) {
         return -1;
     }
+    PyObject *capsule = PyCapsule_New(helper, NULL, helper_capsule_free);
+    if (!capsule) {
+        helper_release(helper);
+        helper_release(helper);
+        return -1;
+    }
     PyObject *thread = PyImport_ImportModule("_thread");
-    PyObject *capsule = thread ? PyCapsule_New(helper, NULL, NULL) : NULL;
-    PyObject *run = capsule ? PyCFunction_New(&helper_main_def, NULL) : NULL;
+    PyObject *run = thread ? PyCFunction_New(&helper_main_def, NULL) : NULL;
     PyObject *started = run ? PyObject_CallMethod(thread, "start_new_thread", "O(O)", run, capsule) : NULL;
     Py_XDECREF(run);
-    Py_XDECREF(capsule);
     Py_XDECREF(thread);
-    if (!started) {
-        helper_release(helper);
-        helper_release(helper);
+    Py_DECREF(capsule);
+    if (!started) { /* perhaps it was, and there is only no memory for its number */
+        caw__helper_stop(helper);
         return -1;
     }
     Py_DECREF(started);

@@ -123,6 +123,10 @@ caw__hub_current(caw__state *state)
     if (!hub) {
         hub = hub_attach(state, loop);
     }
+    else if (caw__reactor_forked(hub->inbox->reactor)) {
+        hub = NULL;
+        caw_py_set_error(CAW_EFORKED);
+    }
     Py_DECREF(loop);
     return hub;
 }
@@ -231,11 +235,17 @@ caw__hub_call_soon(caw__coroutine *c)
         PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
         return -1;
     }
-    if (caw__asyncio_call_soon(hub->state, hub->loop, c->callback, (PyObject *)c->park, c->context) < 0) {
-        return -1;
+    PyObject *callback = Py_NewRef(c->callback), *context = Py_NewRef(c->context), *loop = Py_NewRef(hub->loop);
+    PyObject *park = Py_NewRef((PyObject *)c->park);
+    int failed = caw__asyncio_call_soon(hub->state, loop, callback, park, context);
+    if (!failed) {
+        caw__hub_drop_callback(c); /* the loop has it now */
     }
-    caw__hub_drop_callback(c); /* the loop has it now */
-    return 0;
+    Py_DECREF(park);
+    Py_DECREF(loop);
+    Py_DECREF(context);
+    Py_DECREF(callback);
+    return failed;
 }
 
 /* A wakeup failed: report that. -1 for what has to leave the drain: asyncio lets KeyboardInterrupt and SystemExit leave
@@ -255,6 +265,11 @@ hub_step_soon(caw__coroutine *c)
 {
     Py_INCREF(c); /* a loop's call_soon may be anybody's code */
     int failed = caw__hub_call_soon(c) < 0 ? hub_report((PyObject *)c) : 0;
+    if (failed && c->callback &&
+        c->state == CORO_SUSPENDED) { /* a signal came before the work was done: again, later */
+        c->woken = false;
+        caw__node_wake(c->node);
+    }
     Py_DECREF(c);
     return failed;
 }
@@ -385,7 +400,14 @@ hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     }
     Py_INCREF(hub); /* a step may close the loop */
     caw__state *state = hub->state;
-    bool direct = !hub->drainer && caw__asyncio_may_step(state, hub->loop);
+    int direct = hub->drainer ? 0 : caw__asyncio_may_step(state, hub->loop);
+    if (direct < 0) { /* nothing was taken: the fd is still readable */
+        if (hub->helper) {
+            caw__helper_drained(hub->helper);
+        }
+        Py_DECREF(hub);
+        return NULL;
+    }
     PyThreadState *outer = hub->drainer;
     PyObject *outer_mark = hub->mark;
     hub->drainer = PyThreadState_Get();
@@ -421,6 +443,9 @@ hub_poll_reactor(const caw_context *cx, int *error)
     caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
     if (!hub) {
         *error = PyErr_ExceptionMatches(PyExc_MemoryError) ? CAW_ENOMEM : CAW_ENOREACTOR;
+        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+            Py_XSETREF(place->raised, caw__take_raised());
+        }
         PyErr_Clear();
     }
     if (released) {

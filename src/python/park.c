@@ -81,7 +81,7 @@ park_add_done_callback(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
         return NULL;
     }
     caw__coroutine *c = ((caw__park *)self)->coroutine;
-    if (!c) {
+    if (!c || c->state != CORO_SUSPENDED) {
         PyErr_SetString(PyExc_RuntimeError, "the operation has ended");
         return NULL;
     }
@@ -93,9 +93,13 @@ park_add_done_callback(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
     if (!context) {
         return NULL;
     }
+    if (caw__hub_hold(c) < 0) {
+        Py_DECREF(context);
+        return NULL;
+    }
     c->callback = Py_NewRef(args[0]);
     c->context = context;
-    if (caw__hub_hold(c) < 0 || (c->woken && caw__hub_call_soon(c) < 0)) {
+    if (c->woken && caw__hub_call_soon(c) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -105,10 +109,17 @@ static PyObject *
 park_remove_done_callback(PyObject *self, PyObject *callback)
 {
     caw__coroutine *c = ((caw__park *)self)->coroutine;
-    int same = c && c->callback ? PyObject_RichCompareBool(c->callback, callback, Py_EQ) : 0;
-    if (same > 0 && c->callback) {
+    if (!c || !c->callback) {
+        return PyLong_FromLong(0);
+    }
+    Py_INCREF(c);
+    PyObject *mine = Py_NewRef(c->callback);
+    int same = PyObject_RichCompareBool(mine, callback, Py_EQ);
+    if (same > 0 && c->callback == mine) {
         caw__hub_drop_callback(c);
     }
+    Py_DECREF(mine);
+    Py_DECREF(c);
     return same < 0 ? NULL : PyLong_FromLong(same);
 }
 
@@ -121,12 +132,12 @@ park_detach(caw__coroutine *c, PyObject *message)
         return NULL;
     }
     Py_XSETREF(extras->message, Py_NewRef(message));
-    c->detached = true;
+    c->detached = c->woken = true; /* first: call_soon may run a signal handler that cancels again */
     /* Never called directly: cancel() runs inside another task's step. */
     if (c->callback && caw__hub_call_soon(c) < 0) {
+        c->detached = c->woken = false;
         return NULL;
     }
-    c->woken = true;
     Py_RETURN_TRUE;
 }
 

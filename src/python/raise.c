@@ -70,14 +70,18 @@ caw__return_by_iternext(caw__state *state, PyObject *value)
 {
     PyObject *stop = state->stop_iteration;
     if (!stop || !stop_is_clean(stop)) {
-        Py_XDECREF(stop);
-        stop = state->stop_iteration = PyObject_CallNoArgs(PyExc_StopIteration);
-        if (!stop) {
+        PyObject *fresh = PyObject_CallNoArgs(PyExc_StopIteration);
+        if (!fresh) {
             Py_DECREF(value);
             return;
         }
+        state->stop_iteration = Py_NewRef(fresh);
+        Py_XDECREF(stop); /* its traceback's frames may run Python code that comes here again */
+        stop = fresh;
     }
-    Py_INCREF(stop); /* first: dropping the old value may run Python code, which must not reuse it meanwhile */
+    else {
+        Py_INCREF(stop); /* first: dropping the old value may run Python code, which must not reuse it meanwhile */
+    }
     Py_XSETREF(((PyStopIterationObject *)stop)->value, value);
     PyErr_SetRaisedException(stop);
 }

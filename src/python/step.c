@@ -16,6 +16,11 @@ static void
 step_close_state(caw__coroutine *c)
 {
     c->state = CORO_CLOSED;
+    if (c->park) { /* first: from here on nobody can register a callback */
+        caw__park *park = c->park;
+        c->park = NULL;
+        caw__park_orphan(park);
+    }
     if (c->callback) {
         caw__hub_drop_callback(c);
     }
@@ -23,11 +28,6 @@ step_close_state(caw__coroutine *c)
         caw__node *node = c->node;
         c->node = NULL;
         caw__node_give_back(caw__coroutine_state_of(c), node);
-    }
-    if (c->park) {
-        caw__park *park = c->park;
-        c->park = NULL;
-        caw__park_orphan(park);
     }
 }
 
@@ -53,8 +53,15 @@ caw__coroutine_abandon(caw__coroutine *c)
 void
 caw__coroutine_free_awaiter(caw__coroutine *c)
 {
-    if (c->callback && !c->woken && caw__hub_call_soon(c) < 0) {
-        PyErr_Clear(); /* the loop is closed: nobody resumes there any more */
+    if (c->callback && !c->woken) {
+        c->woken = true; /* first: call_soon may run a signal handler that cancels */
+        if (caw__hub_call_soon(c) < 0) {
+            if (!PyErr_ExceptionMatches(
+                    PyExc_RuntimeError)) { /* else the loop is closed: nobody resumes there any more */
+                PyErr_WriteUnraisable((PyObject *)c);
+            }
+            PyErr_Clear();
+        }
     }
 }
 
@@ -63,6 +70,7 @@ static PySendResult
 step_fail(caw__coroutine *c, PyObject **result)
 {
     PyObject *raised = caw__take_raised();
+    caw__coroutine_free_awaiter(c);
     caw__coroutine_abandon(c);
     caw__raise(raised);
     caw__guard_stop_iteration();
@@ -173,6 +181,7 @@ step_value(const caw_py_spec *spec, caw_future *future)
 static PySendResult
 step_finish(caw__coroutine *c, PyObject **result)
 {
+    caw__coroutine_free_awaiter(c); /* thrown into by somebody else */
     caw_future *future = c->future;
     c->future = NULL;
     PyObject *pending = c->extras ? c->extras->pending : NULL;
@@ -211,14 +220,20 @@ step_poll(caw__state *state, caw__coroutine *c)
             return -1;
         }
     }
-    caw__poll_place place = {.state = state, .released = NULL};
+    caw__poll_place place = {.state = state, .released = NULL, .raised = NULL};
     caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
-    if (!c->function->spec->poll_without_gil) {
-        return caw_future_poll(c->future, &cx);
+    bool without_gil = c->function->spec->poll_without_gil;
+    if (without_gil) {
+        place.released = PyEval_SaveThread();
     }
-    place.released = PyEval_SaveThread();
-    caw_poll poll = caw_future_poll(c->future, &cx);
-    PyEval_RestoreThread(place.released);
+    int poll = caw_future_poll(c->future, &cx);
+    if (without_gil) {
+        PyEval_RestoreThread(place.released);
+    }
+    if (place.raised) {
+        caw__raise(place.raised);
+        poll = -1;
+    }
     return poll;
 }
 
@@ -342,15 +357,17 @@ caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
     }
     bool waits = c->state == CORO_SUSPENDED && caw__is_cancellation(state, exception) && step_waits_for_end(c);
     if (waits && caw__coroutine_extras_get(c)) {
-        Py_XSETREF(c->extras->pending, exception);
+        PyObject *old = c->extras->pending;
+        c->extras->pending = exception;
         c->cancelling = true;
         if (caw__coroutine_policy(c) == CAW_PY_CANCEL_WAIT) {
             caw__coroutine_tell(c);
         }
-        return step(state, c, result);
+        PySendResult outcome = step(state, c, result);
+        Py_XDECREF(old); /* last: may run any Python code */
+        return outcome;
     }
     Py_INCREF(c);
-    caw__coroutine_free_awaiter(c);
     PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
     caw__raise(exception);
     PySendResult outcome = step_fail(c, result);

@@ -23,9 +23,9 @@ def all_hubs():
 
 @pytest.fixture
 def hubs():
-    """A function: the hubs that the test has made."""
-    before = set(map(id, all_hubs()))
-    return lambda: [one for one in all_hubs() if id(one) not in before]
+    """A function: the hubs that the test has made. Those of the test before may have had a thread to wait for."""
+    wait_until(lambda: gc.collect() >= 0 and not all_hubs())
+    return all_hubs
 
 
 async def settle(turns=10):
@@ -526,12 +526,12 @@ def test_helper_calls_the_loop_once_per_batch():
 
 
 def test_helper_ends_with_its_loop():
-    before = _thread._count()
+    wait_until(lambda: _thread._count() == 0)  # the helper of the test before
     loop = CountingLoopWithoutReader()
     loop.run_until_complete(t.yield_times(1))
-    assert _thread._count() == before + 1
+    assert _thread._count() == 1
     loop.close()
-    wait_until(lambda: _thread._count() == before)
+    wait_until(lambda: _thread._count() == 0)
 
 
 def test_helper_survives_its_loop_standing_still():
@@ -555,12 +555,12 @@ def test_helper_survives_its_loop_standing_still():
 
 @pytest.mark.parametrize("turn", range(3))
 def test_helpers_of_many_short_loops_all_end(turn):
-    before = _thread._count()
+    wait_until(lambda: _thread._count() == 0)
     for _ in range(30):
         loop = CountingLoopWithoutReader()
         loop.run_until_complete(t.sleep(0))
         loop.close()
-    wait_until(lambda: _thread._count() == before)
+    wait_until(lambda: _thread._count() == 0)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")

@@ -324,6 +324,7 @@ def test_regular_file_is_always_ready(run: Callable[..., Any], tmp_path: Any) ->
 @pytest.mark.parametrize("kind", ["negative", "closed", "never opened"])
 def test_bad_fd_is_an_os_error(run: Callable[..., Any], name: str, kind: str) -> None:
     async def main() -> None:
+        await t.yield_times(1)  # so that the reactor's own fds do not take the number
         fd = {"negative": -1, "never opened": 1_000_000}.get(kind)
         if fd is None:
             fd = os.open("/dev/null", os.O_RDWR)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-HANG_SECONDS = 120
+HANG_SECONDS = 40
 
 # Plain, and with everything that -X dev switches on: debug mode of asyncio, of the allocator, all warnings.
 MODES = {"plain": [], "dev": ["-X", "dev", "-W", "error"]}

@@ -1,0 +1,182 @@
+"""Memory: flat after many awaits, and what happens when there is none. The first argument names the function."""
+
+import asyncio
+import gc
+import os
+import sys
+
+import _cawait_test as t
+from loops import call, new_loop
+
+try:
+    import _testcapi
+except ImportError:
+    _testcapi = None
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def rss():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * PAGE
+
+
+async def suspend_and_resume(n):
+    """n operations, a thousand at a time, resolved by a native thread."""
+    for _ in range(n // 1000):
+        ops = [t.Op(VALUE) for _ in range(1000)]
+        tasks = [asyncio.ensure_future(op.wait()) for op in ops]
+        await asyncio.sleep(0)
+        t.resolve_many(ops)
+        assert await asyncio.gather(*tasks) == [VALUE] * 1000
+
+
+async def cancel(n):
+    for _ in range(n // 1000):
+        ops = [t.Op(VALUE, on_cancel="resolves") for _ in range(1000)]
+        tasks = [asyncio.ensure_future(op.wait()) for op in ops]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel("message")
+        await asyncio.wait(tasks)
+
+
+async def fail(n):
+    for k in range(n // 2):
+        for awaitable in (t.fail(-2), t.result_raises(VALUE)):
+            try:
+                await awaitable
+            except (OSError, ZeroDivisionError):
+                pass
+
+
+async def at_once(n):
+    for _ in range(n):
+        assert await t.ready(VALUE) is VALUE
+
+
+async def by_itself(n):
+    for _ in range(n // 10):
+        await t.yield_times(9)
+
+
+VALUE = object()
+WORK = [(at_once, 100_000), (suspend_and_resume, 100_000), (by_itself, 50_000), (cancel, 30_000), (fail, 20_000)]
+COUNTED = [VALUE, t.Op, t.ready, t.Op.wait, t.yield_times, type(t.ready(1).close() or t.ready), t]
+
+
+async def all_work(part):
+    for function, n in WORK:
+        await function(n // part)
+
+
+def counts():
+    gc.collect()
+    return [sys.getrefcount(one) for one in COUNTED]
+
+
+def flat(kind):
+    """Two rounds: the second one takes nothing more, in references, allocated blocks and pages."""
+
+    async def main():
+        await all_work(4)
+        before, blocks, pages = counts(), sys.getallocatedblocks(), rss()
+        await all_work(1)
+        after, more_blocks, more_pages = counts(), sys.getallocatedblocks() - blocks, rss() - pages
+        assert after == before, (before, after)
+        assert more_blocks < 5000, more_blocks  # a leak would be one for each await
+        assert more_pages < 4 << 20, more_pages
+
+    loop = new_loop(kind)
+    loop.set_debug(False)
+    loop.run_until_complete(main())
+    loop.close()
+    gc.collect()
+    assert t.live_futures() == 0
+
+
+def without_memory(n, function):
+    """Call it while the n-th allocation fails. True when it ran into that. Where the interpreter cannot make a frame for
+    a function in Python (of asyncio) it says so in other words."""
+    sys.setswitchinterval(60)  # it is meant for this thread
+    _testcapi.set_nomemory(n, n + 1)
+    try:
+        function()
+    except MemoryError:
+        return True
+    except (RuntimeError, SystemError) as error:
+        own = "can't start new thread", "<function ", "error return without exception set", "null argument to internal"
+        if not str(error).startswith(own):
+            raise
+        return True
+    finally:
+        _testcapi.remove_mem_hooks()
+    return False
+
+
+def create():
+    t.yield_times(1).close()
+
+
+def first_step():
+    OP.wait().send(None)
+
+
+def first_step_of_a_method():
+    GATE.wait().send(None)
+
+
+def result():
+    try:
+        t.ready((1, 2)).send(None)
+    except StopIteration:
+        pass
+
+
+def own_name():
+    coroutine = t.ready(1)
+    coroutine.__name__ = "name"
+    coroutine.close()
+
+
+OP, GATE = t.Op(on_cancel="resolves"), t.Gate()
+FUNCTIONS = [create, first_step, first_step_of_a_method, result, own_name]
+
+
+def every_allocation_fails(kind):
+    """The n-th allocation fails, for each n, around creating a coroutine and its first step."""
+
+    failures = []
+
+    async def main(function):
+        failures.extend(n for n in range(60) if without_memory(n, function))
+        function()
+
+    for function in FUNCTIONS:
+        loop = new_loop(kind)
+        loop.run_until_complete(main(function))
+        loop.close()
+    GATE.drop()
+    gc.collect()
+    assert failures and t.live_futures() == 0
+
+
+def every_allocation_fails_where_the_hub_is_made(kind):
+    """The same at the first suspension on a loop."""
+    failures = []
+
+    async def main(n):
+        if without_memory(n, first_step):
+            failures.append(n)
+        first_step()
+        await t.yield_times(1)
+
+    for n in range(80):
+        loop = new_loop(kind)
+        loop.run_until_complete(main(n))
+        loop.close()
+    gc.collect()
+    assert failures and t.live_futures() == 0
+
+
+call(globals())

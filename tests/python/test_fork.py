@@ -1,0 +1,38 @@
+"""fork(): the child starts afresh, the parent goes on undisturbed. Each in a process of its own."""
+
+import os
+
+import pytest
+from children import run_child
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
+LOOPS = ["asyncio", "no_reader"] + (["uvloop"] if uvloop else [])
+
+# Python warns of every fork of a process that has threads.
+OPTIONS = ["-X", "dev", "-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::ResourceWarning"]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+@pytest.mark.parametrize(
+    "function",
+    [
+        "before_use",
+        "after_use",
+        "grandchild",
+        "in_task",
+        "in_resumed_task",
+        "in_resumed_task_and_run_in_the_child",
+        "child_that_exits_by_itself",
+        "child_that_exits_with_a_suspended_loop",
+        "processes",
+    ],
+)
+def test_child_and_parent_both_work(function, kind):
+    assert run_child("forks", function, kind, options=OPTIONS) == ""
+    assert run_child("forks", function, kind, options=["-W", "ignore"]) == ""
