@@ -26,7 +26,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux"}
-ASAN_PYTHONS = ("3.10", "3.12")
+ASAN_PYTHONS = ("3.12",)
 
 
 def c_files() -> list[Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import sanitizers
 from build import joined_build, meson_build, python_path, run_c_tests
-from common import BUILD, RESULTS, Row, heading, junit_row, run, step, summary
+from common import BUILD, JOBS, RESULTS, Row, heading, junit_row, run, step, summary
 from interpreters import Interpreter, discover, make_environment
 
 KINDS = ("c", "python", "portable", "joined")
@@ -65,7 +65,9 @@ class Runs:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.unlink(missing_ok=True)
         env = {"PYTHONPATH": modules, **sanitizers.python_environment(self.sanitize)}
-        command = [str(interpreter.python), *PYTEST, f"--junitxml={report}", "tests/python", *self.pytest_args]
+        # A sanitizer reports at the end of the process, which xdist's workers do not reach: no workers then.
+        workers = [] if self.sanitize else ["-n", JOBS]
+        command = [str(interpreter.python), *PYTEST, *workers, f"--junitxml={report}", "tests/python", *self.pytest_args]
         row = junit_row(report, run(command, env))
         row.note = "; ".join(filter(None, [row.note, note]))
         return row

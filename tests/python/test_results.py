@@ -16,6 +16,9 @@ import pytest
 class Thing:
     """An object that can be seen to be dropped."""
 
+    def __repr__(self) -> str:
+        return "Thing()"
+
 
 VALUES = [
     None,
