@@ -9,6 +9,7 @@ joined (the extension built from the joined source by setuptools). One row each,
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -67,7 +68,11 @@ class Runs:
         env = {"PYTHONPATH": modules, **sanitizers.python_environment(self.sanitize)}
         # A sanitizer reports at the end of the process, which xdist's workers do not reach: no workers then.
         workers = [] if self.sanitize else ["-n", JOBS]
-        command = [str(interpreter.python), *PYTEST, *workers, f"--junitxml={report}", "tests/python", *self.pytest_args]
+        # In CI a test that fails is repeated once, alone, and named as RERUN: on a busy machine the first time may be a
+        # time-out. It still has to be looked at (CONTRIBUTING.md).
+        reruns = ["--reruns", "1", "-rR"] if os.environ.get("CI") else []
+        options = [*PYTEST, *workers, *reruns, f"--junitxml={report}", *self.pytest_args]
+        command = [str(interpreter.python), *options, "tests/python"]
         row = junit_row(report, run(command, env))
         row.note = "; ".join(filter(None, [row.note, note]))
         return row

@@ -455,13 +455,13 @@ def test_gather_takes_what_was_cancelled_as_a_result(run):
 def test_as_completed_goes_by_completion_and_times_out(run):
     async def main():
         ops = [t.Op(n, on_cancel="resolves") for n in range(3)]
-        for op, delay_us in zip(ops, (6000, 1000, 0)):
-            if delay_us:
-                op.resolve_later(delay_us)
+        tasks = [await started(op.wait()) for op in ops]
+        ops[1].resolve()
         values = []
         with pytest.raises(asyncio.TimeoutError):
-            for soon in asyncio.as_completed([op.wait() for op in ops], timeout=0.1):
+            for soon in asyncio.as_completed(tasks, timeout=0.5):
                 values.append(await soon)
+                ops[0].resolve()
         assert values == [1, 0]
         await cancel_others()
         assert ops[2].cancelled == 1

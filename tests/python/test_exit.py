@@ -6,7 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from children import HANG_SECONDS, MODES, command, run_child
+from children import HANG_SECONDS, MODES, command, run_child, run_command
 
 try:
     import uvloop
@@ -63,9 +63,7 @@ def test_exit_from_inside_a_task_has_the_code(function, code, kind):
 
 @loops
 def test_exception_at_top_level_is_all_that_is_said(kind):
-    done = subprocess.run(
-        command("exits", "top_level_exception", kind, options=QUIET), capture_output=True, text=True, timeout=HANG_SECONDS
-    )
+    done = run_command(command("exits", "top_level_exception", kind, options=QUIET))
     assert done.returncode == 1
     first, *_, last = done.stderr.splitlines()
     assert first == "Traceback (most recent call last):" and last == "LookupError: at top level"
@@ -99,9 +97,7 @@ def test_subinterpreters_that_share_the_gil_import_await_and_end():
 
 
 def test_second_resolve_is_ignored_or_aborts_with_a_message():
-    done = subprocess.run(
-        command("exits", "debug_double_resolve", "asyncio"), capture_output=True, text=True, timeout=HANG_SECONDS
-    )
+    done = run_command(command("exits", "debug_double_resolve", "asyncio"))
     if done.returncode == 0:
         assert (done.stdout, done.stderr) == ("ignored\n", "")
     else:

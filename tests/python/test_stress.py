@@ -18,7 +18,7 @@ loops = pytest.mark.parametrize("kind", LOOPS)
 
 
 def test_hundred_thousand_operations_at_once_are_completed_by_a_native_thread(run, loop_kind):
-    n = 100_000 if loop_kind in ("asyncio", "uvloop") else 10_000
+    n = 100_000 if loop_kind in ("asyncio", "uvloop") else 5_000
 
     async def main():
         ops = [t.Op(k) for k in range(n)]
@@ -35,7 +35,7 @@ def test_hundred_thousand_operations_at_once_are_completed_by_a_native_thread(ru
 
 def test_completions_from_many_native_threads_are_all_seen(run):
     async def main():
-        for _ in range(5):
+        for _ in range(3):
             ops = [t.Op(k) for k in range(1600)]
             tasks = [asyncio.ensure_future(op.wait()) for op in ops]
             await asyncio.sleep(0)
@@ -50,7 +50,7 @@ def test_operations_that_are_resolved_while_they_start_are_all_seen(run):
     """The native thread resolves each at the moment it is started, so also during its first poll."""
 
     async def main():
-        ops = [t.Op(k) for k in range(2000)]
+        ops = [t.Op(k) for k in range(600)]
         for k in range(4):
             t.resolve_many(ops[k::4])
         for k, op in enumerate(ops):

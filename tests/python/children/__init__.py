@@ -1,5 +1,7 @@
 """Scripts that tests run in a process of their own, and how to run them."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +20,20 @@ def command(script, function, *arguments, options=()):
 
 def run_child(script, function, *arguments, options=(), returncode=0, stderr=""):
     """Run it; its exit code and what it wrote to stderr have to be these. Returns what it wrote to stdout."""
-    done = subprocess.run(
-        command(script, function, *arguments, options=options), capture_output=True, text=True, timeout=HANG_SECONDS
-    )
+    done = run_command(command(script, function, *arguments, options=options))
     if (done.returncode, done.stderr) != (returncode, stderr):
         raise AssertionError(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
+
+
+def run_command(arguments):
+    """As subprocess.run; when it hangs, its own children end with it."""
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        try:
+            out, err = child.communicate(timeout=HANG_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(arguments, child.returncode, out, err)
