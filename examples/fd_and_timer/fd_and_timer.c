@@ -86,7 +86,7 @@ exited_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
         close(fd);
         return (caw_future *)PyErr_NoMemory();
     }
-    *c = (child){.future = {&child_ops, 0}, .readable = readable, .fd = fd};
+    *c = (child){.future = {.ops = &child_ops}, .readable = readable, .fd = fd};
     return &c->future;
 }
 
