@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 typedef struct io_future {
-    caw_future future;
     caw__wait wait;
     caw_source source; /* its `ready` is NULL: that is how the table tells it from a foreign one */
 } io_future;
@@ -29,28 +28,8 @@ io_leave(caw__wait *w)
 
 static const caw__wait_ops io_wait_ops = {io_enter, io_leave};
 
-static caw_poll
-io_poll(caw_future *f, caw_context *cx)
-{
-    return caw__wait_poll(&CAW_CONTAINER_OF(f, io_future, future)->wait, f, cx);
-}
-
-static void
-io_cancel(caw_future *f)
-{
-    caw__wait_cancel(&CAW_CONTAINER_OF(f, io_future, future)->wait);
-}
-
-static void
-io_destroy(caw_future *f)
-{
-    io_future *io = CAW_CONTAINER_OF(f, io_future, future);
-    caw__wait_fini(&io->wait);
-    free(io);
-}
-
-static const caw_future_ops io_readable_ops = {"readable", io_poll, io_cancel, io_destroy};
-static const caw_future_ops io_writable_ops = {"writable", io_poll, io_cancel, io_destroy};
+static const caw_future_ops io_readable_ops = {"readable", caw__wait_poll, caw__wait_cancel, caw__wait_destroy};
+static const caw_future_ops io_writable_ops = {"writable", caw__wait_poll, caw__wait_cancel, caw__wait_destroy};
 
 static caw_future *
 io_new(const caw_future_ops *ops, int fd, unsigned events)
@@ -59,10 +38,9 @@ io_new(const caw_future_ops *ops, int fd, unsigned events)
     if (!io) {
         return NULL;
     }
-    caw_future_init(&io->future, ops);
-    caw__wait_init(&io->wait, &io_wait_ops);
+    caw__wait_init(&io->wait, ops, &io_wait_ops);
     io->source = (caw_source){.ready = NULL, .fd = fd, .events = events};
-    return &io->future;
+    return &io->wait.future;
 }
 
 caw_future *

@@ -36,6 +36,7 @@
 
 #include "core/fork.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <time.h>
@@ -247,7 +248,7 @@ caw_reactor_close(caw_reactor *r)
     /* After the wakes above, so that they still find the queue open. Acquire: pairs with push, as in take. */
     r->left = atomic_exchange_explicit(&r->head, &reactor_closed_mark, memory_order_acquire);
     caw__fd_event events[CAW__TURN_BATCH];
-    (void)r->backend->wait(r, 0, events); /* use up the last rings: a loop that still watches the fd does not spin */
+    (void)r->backend->sleep(r, 0, events); /* use up the last rings: a loop that still watches the fd does not spin */
 }
 
 int
@@ -374,6 +375,23 @@ reactor_expire(caw_reactor *r)
     return done;
 }
 
+/* As the backend's sleep, but to the end of the time: signals, and times beyond INT_MAX, do not shorten it. */
+static int
+reactor_sleep(caw_reactor *r, int64_t timeout_ns, caw__fd_event *events)
+{
+    /* Only a wait that has an end needs to know what time it is. */
+    uint64_t deadline = timeout_ns > 0 ? caw__deadline_after((uint64_t)timeout_ns) : CAW__NO_ALARM;
+    for (;;) {
+        int n = r->backend->sleep(r, timeout_ns == 0 ? 0 : caw__milliseconds_until(deadline), events);
+        if (n != -ETIMEDOUT && n != -EINTR) {
+            return n;
+        }
+        if (timeout_ns == 0 || caw_now_ns() >= deadline) {
+            return 0;
+        }
+    }
+}
+
 int
 caw_reactor_turn(caw_reactor *r, int64_t timeout_ns)
 {
@@ -384,7 +402,7 @@ caw_reactor_turn(caw_reactor *r, int64_t timeout_ns)
     }
     caw__fd_event events[CAW__TURN_BATCH];
     r->alarm_rang = false;
-    int n = r->backend->wait(r, head ? 0 : timeout_ns, events);
+    int n = reactor_sleep(r, head ? 0 : timeout_ns, events);
     if (n < 0) {
         return n;
     }

@@ -134,23 +134,11 @@ epoll_sort(caw_reactor *r, const struct epoll_event *seen, int n, caw__fd_event 
 }
 
 static int
-epoll_sleep(caw_reactor *r, int64_t timeout_ns, caw__fd_event *out)
+epoll_sleep(caw_reactor *r, int milliseconds, caw__fd_event *out)
 {
     struct epoll_event seen[CAW__TURN_BATCH];
-    /* Only a wait that has an end needs to know what time it is. */
-    uint64_t deadline = timeout_ns > 0 ? caw__deadline_after((uint64_t)timeout_ns) : CAW__NO_ALARM;
-    for (;;) {
-        int n = epoll_wait(r->fd, seen, CAW__TURN_BATCH, timeout_ns == 0 ? 0 : caw__milliseconds_until(deadline));
-        if (n > 0) {
-            return epoll_sort(r, seen, n, out);
-        }
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (timeout_ns == 0 || caw_now_ns() >= deadline) { /* else: interrupted, or a time-out beyond INT_MAX */
-            return 0;
-        }
-    }
+    int n = epoll_wait(r->fd, seen, CAW__TURN_BATCH, milliseconds);
+    return n > 0 ? epoll_sort(r, seen, n, out) : n < 0 ? -errno : -ETIMEDOUT;
 }
 
 const caw__backend *
@@ -161,7 +149,7 @@ caw__backend_epoll(void)
         .stop = epoll_stop,
         .shut = epoll_shut,
         .ring = epoll_ring,
-        .wait = epoll_sleep,
+        .sleep = epoll_sleep,
         .set_alarm = epoll_set_alarm,
         .watch = epoll_watch,
         .forget = epoll_forget,

@@ -44,9 +44,9 @@ typedef struct caw__backend {
     void (*stop)(caw_reactor *r);              /* at close: end the threads; later rings are allowed, and do no harm */
     void (*shut)(caw_reactor *r, bool forked); /* at the last reference: close the fds, free what is sure to be whole */
     void (*ring)(caw_reactor *r);              /* any thread */
-    /* Sleep until there is something or the time is over (< 0: for ever); at most CAW__TURN_BATCH events into `out`.
-     * Returns their number. May return 0 early. Sets r->alarm_rang. */
-    int (*wait)(caw_reactor *r, int64_t timeout_ns, caw__fd_event *out);
+    /* Sleep until there is something (-1: for ever); at most CAW__TURN_BATCH events into `out`. Returns their number,
+     * which is 0 after a ring; -ETIMEDOUT, -EINTR, or another -errno. Sets r->alarm_rang. */
+    int (*sleep)(caw_reactor *r, int milliseconds, caw__fd_event *out);
     int (*set_alarm)(caw_reactor *r, uint64_t deadline); /* locked; wait returns then; replaces an earlier alarm */
     /* locked: report one event out of entry->armed, once. 1: the fd needs no waiting, it is always ready. */
     int (*watch)(caw_reactor *r, int fd, caw__fd *entry);
@@ -121,7 +121,7 @@ caw__wakes_full(const caw__wakes *wakes)
  *   any-thread, not locked · no-gil · takes(the wakers) · never fails · wakes */
 int caw__wakes_send(caw__wakes *wakes);
 
-/* What waits on a reactor, inside a future. Before the first poll `reactor` is NULL and the poller owns all of it;
+/* A future that waits on a reactor: the first member of what malloc() gave. Before the first poll `reactor` is NULL and the poller owns all of it;
  * then the reactor's lock guards `waker`, `status`, `phase`. */
 typedef enum caw__wait_phase { CAW__WAIT_NEW, CAW__WAIT_WAITING, CAW__WAIT_ENDED } caw__wait_phase;
 
@@ -133,6 +133,7 @@ typedef struct caw__wait_ops {
 } caw__wait_ops;
 
 struct caw__wait {
+    caw_future future;
     const caw__wait_ops *ops;
     caw_reactor *reactor; /* retained */
     caw_waker waker;      /* true while waiting */
@@ -140,12 +141,13 @@ struct caw__wait {
     caw__wait_phase phase;
 };
 
-/* The three functions of a future, done by its caw__wait. `fini` leaves the memory to the caller.
- *   poller · no-gil · borrows · never fails · quiet; cancel wakes */
-void caw__wait_init(caw__wait *w, const caw__wait_ops *ops);
-caw_poll caw__wait_poll(caw__wait *w, caw_future *f, caw_context *cx);
-void caw__wait_cancel(caw__wait *w);
-void caw__wait_fini(caw__wait *w);
+void caw__wait_init(caw__wait *w, const caw_future_ops *future_ops, const caw__wait_ops *ops);
+
+/* The functions of such a future.
+ *   poller · no-gil · borrows, destroy takes(f) · never fails · quiet, cancel wakes */
+caw_poll caw__wait_poll(caw_future *f, caw_context *cx);
+void caw__wait_cancel(caw_future *f);
+void caw__wait_destroy(caw_future *f);
 
 /* It has left the reactor for good: end it, and collect its waker.
  *   locked · no-gil · takes(its waker, into `wakes`) · never fails · quiet */

@@ -357,25 +357,16 @@ portable_collect(caw_reactor *r, caw__fd_event *out)
 }
 
 static int
-portable_wait(caw_reactor *r, int64_t timeout_ns, caw__fd_event *out)
+portable_sleep(caw_reactor *r, int milliseconds, caw__fd_event *out)
 {
     struct pollfd ring = {r->fd, POLLIN, 0};
-    uint64_t deadline = timeout_ns > 0 ? caw__deadline_after((uint64_t)timeout_ns) : CAW__NO_ALARM;
-    for (;;) {
-        int n = poll(&ring, 1, timeout_ns == 0 ? 0 : caw__milliseconds_until(deadline));
-        if (n > 0) {
-            portable_drain(
-                r->fd);           /* before looking: who rings after this finds the pipe empty, and it stays readable */
-            r->alarm_rang = true; /* which of the rings it was is not known; asking for the alarm again costs little */
-            return portable_collect(r, out);
-        }
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (timeout_ns == 0 || caw_now_ns() >= deadline) {
-            return 0;
-        }
+    int n = poll(&ring, 1, milliseconds);
+    if (n <= 0) {
+        return n < 0 ? -errno : -ETIMEDOUT;
     }
+    portable_drain(r->fd); /* before looking: who rings after this finds the pipe empty, and it stays readable */
+    r->alarm_rang = true;  /* which of the rings it was is not known; asking for the alarm again costs little */
+    return portable_collect(r, out);
 }
 
 const caw__backend *
@@ -386,7 +377,7 @@ caw__backend_portable(void)
         .stop = portable_stop,
         .shut = portable_shut,
         .ring = portable_ring,
-        .wait = portable_wait,
+        .sleep = portable_sleep,
         .set_alarm = portable_set_alarm,
         .watch = portable_watch,
         .forget = portable_forget,

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 typedef struct sleep_future {
-    caw_future future;
     caw__wait wait;
     caw__timer timer;
     uint64_t duration_ns;
@@ -43,27 +42,7 @@ sleep_leave(caw__wait *w)
 
 static const caw__wait_ops sleep_wait_ops = {sleep_enter, sleep_leave};
 
-static caw_poll
-sleep_poll(caw_future *f, caw_context *cx)
-{
-    return caw__wait_poll(&CAW_CONTAINER_OF(f, sleep_future, future)->wait, f, cx);
-}
-
-static void
-sleep_cancel(caw_future *f)
-{
-    caw__wait_cancel(&CAW_CONTAINER_OF(f, sleep_future, future)->wait);
-}
-
-static void
-sleep_destroy(caw_future *f)
-{
-    sleep_future *s = CAW_CONTAINER_OF(f, sleep_future, future);
-    caw__wait_fini(&s->wait);
-    free(s);
-}
-
-static const caw_future_ops sleep_ops = {"sleep", sleep_poll, sleep_cancel, sleep_destroy};
+static const caw_future_ops sleep_ops = {"sleep", caw__wait_poll, caw__wait_cancel, caw__wait_destroy};
 
 caw_future *
 caw_sleep(uint64_t duration_ns)
@@ -72,8 +51,7 @@ caw_sleep(uint64_t duration_ns)
     if (!s) {
         return NULL;
     }
-    caw_future_init(&s->future, &sleep_ops);
-    caw__wait_init(&s->wait, &sleep_wait_ops);
+    caw__wait_init(&s->wait, &sleep_ops, &sleep_wait_ops);
     s->duration_ns = duration_ns;
-    return &s->future;
+    return &s->wait.future;
 }

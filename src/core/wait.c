@@ -9,10 +9,19 @@
  */
 #include "core/reactor_internal.h"
 
+#include <stdlib.h>
+
+static caw__wait *
+wait_of(caw_future *f)
+{
+    return CAW_CONTAINER_OF(f, caw__wait, future);
+}
+
 void
-caw__wait_init(caw__wait *w, const caw__wait_ops *ops)
+caw__wait_init(caw__wait *w, const caw_future_ops *future_ops, const caw__wait_ops *ops)
 {
     *w = (caw__wait){.ops = ops, .phase = CAW__WAIT_NEW};
+    caw_future_init(&w->future, future_ops);
 }
 
 /* Enter the reactor of this place. 0: now WAITING, and the reactor may end it at once. */
@@ -36,8 +45,9 @@ wait_enter(caw__wait *w, caw_reactor *r, caw_waker waker)
 }
 
 static caw_poll
-wait_begin(caw__wait *w, caw_future *f, caw_context *cx)
+wait_begin(caw__wait *w, caw_context *cx)
 {
+    caw_future *f = &w->future;
     if (w->phase == CAW__WAIT_ENDED) { /* cancelled before it began */
         return caw_future_finish(f, w->status);
     }
@@ -57,10 +67,11 @@ wait_begin(caw__wait *w, caw_future *f, caw_context *cx)
 }
 
 caw_poll
-caw__wait_poll(caw__wait *w, caw_future *f, caw_context *cx)
+caw__wait_poll(caw_future *f, caw_context *cx)
 {
+    caw__wait *w = wait_of(f);
     if (!w->reactor) {
-        return wait_begin(w, f, cx);
+        return wait_begin(w, cx);
     }
     caw_waker waker = caw_waker_clone(cx->waker);
     int status = CAW_ECLOSED;
@@ -89,8 +100,9 @@ caw__wait_end(caw__wait *w, int status, caw__wakes *wakes)
 }
 
 void
-caw__wait_cancel(caw__wait *w)
+caw__wait_cancel(caw_future *f)
 {
+    caw__wait *w = wait_of(f);
     if (!w->reactor) {
         w->status = CAW_ECANCELED;
         w->phase = CAW__WAIT_ENDED;
@@ -107,12 +119,9 @@ caw__wait_cancel(caw__wait *w)
     caw__wakes_send(&wakes);
 }
 
-void
-caw__wait_fini(caw__wait *w)
+static void
+wait_leave(caw__wait *w)
 {
-    if (!w->reactor) {
-        return;
-    }
     caw_waker waker = CAW_WAKER_NONE;
     if (caw__reactor_lock(w->reactor)) {
         if (w->phase == CAW__WAIT_WAITING) {
@@ -123,4 +132,14 @@ caw__wait_fini(caw__wait *w)
     }
     caw_waker_drop(waker);
     caw_reactor_release(w->reactor);
+}
+
+void
+caw__wait_destroy(caw_future *f)
+{
+    caw__wait *w = wait_of(f);
+    if (w->reactor) {
+        wait_leave(w);
+    }
+    free(w);
 }

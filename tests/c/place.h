@@ -1,4 +1,4 @@
-/* place.h: a place to poll futures in, for tests: a waker that counts, and a reactor. */
+/* place.h: a place to poll futures in, for tests: a waker that counts, a reactor, a pool. */
 #ifndef CAWAIT_TEST_PLACE_H
 #define CAWAIT_TEST_PLACE_H
 
@@ -121,6 +121,21 @@ end_reactor(caw_reactor *r)
 {
     caw_reactor_close(r);
     caw_reactor_release(r);
+}
+
+static inline caw_pool *
+new_pool(unsigned threads)
+{
+    caw_pool *pool;
+    CHECK_INT(caw_pool_new(threads, &pool), 0);
+    return pool;
+}
+
+static inline void
+end_pool(caw_pool *pool)
+{
+    caw_pool_close(pool);
+    caw_pool_release(pool);
 }
 
 #endif

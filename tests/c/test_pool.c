@@ -6,21 +6,6 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-static caw_pool *
-new_pool(unsigned threads)
-{
-    caw_pool *pool;
-    CHECK_INT(caw_pool_new(threads, &pool), 0);
-    return pool;
-}
-
-static void
-end_pool(caw_pool *pool)
-{
-    caw_pool_close(pool);
-    caw_pool_release(pool);
-}
-
 static atomic_int freed;
 
 static void

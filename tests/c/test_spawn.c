@@ -4,21 +4,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-static caw_pool *
-new_pool(unsigned threads)
-{
-    caw_pool *pool;
-    CHECK_INT(caw_pool_new(threads, &pool), 0);
-    return pool;
-}
-
-static void
-end_pool(caw_pool *pool)
-{
-    caw_pool_close(pool);
-    caw_pool_release(pool);
-}
-
 /* A child that is told by the test what to do; it keeps its waker where the test can reach it. */
 struct child {
     caw_future future;
