@@ -26,7 +26,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux"}
-ASAN_PYTHONS = ("3.12",)
+ASAN_PYTHONS = ("3.10", "3.12")
 
 
 def c_files() -> list[Path]:
@@ -118,10 +118,7 @@ def address_sanitizer() -> Row:
     names = [one.name for one in discover() if not one.problem]
     chosen = [next((name for name in names if name.startswith(want)), names[-1]) for want in ASAN_PYTHONS]
     pythons = [word for name in dict.fromkeys(chosen) for word in ("--python", name)]
-    # Not the fork tests in Python: a fork may copy ASan's allocator lock while another thread holds it, and the child
-    # never frees what the parent's operations own. tests/c/test_fork is among the C tests. Not the memory test: RSS.
-    without = ["--", "--ignore=tests/python/test_fork.py", "-k", "not memory_are_flat"]
-    return sanitized("asan", "--sanitize", "address", "--only", "c", "--only", "python", *pythons, *without)
+    return sanitized("asan", "--sanitize", "address", "--only", "c", "--only", "python", *pythons)
 
 
 def thread_sanitizer() -> Row:

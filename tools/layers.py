@@ -37,7 +37,6 @@ BRIDGE = (
 )
 
 MAX_FILE, MAX_FUNCTION = 500, 80
-MAX_PYTHON_TEST = 900  # one subject each, on many kinds of loop
 THREADS = ("any-thread", "poller", "loop", "init", "the turning thread", "one thread at a time")
 GILS = ("no-gil", "gil", "drops-gil")
 # a path of the machine that something was written on; spelled so that this file does not hold one
@@ -176,8 +175,7 @@ def text_problems(path: Path) -> Iterator[str]:
             yield f"{name_of(path)}:{number}: a path of somebody's machine"
     if path.suffix not in (".c", ".h", ".py"):
         return
-    limit = MAX_PYTHON_TEST if name_of(path).startswith("tests/python/test_") else MAX_FILE
-    if (length := text.count("\n")) > limit:
+    if (length := text.count("\n")) > MAX_FILE:
         yield f"{name_of(path)}:1: {length} lines; two subjects in one file?"
     functions = long_python_functions(text) if path.suffix == ".py" else long_c_functions(text)
     for line_number, length in functions:

@@ -38,18 +38,28 @@ def address_runtime() -> str:
     return subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-def python_environment(sanitize: str) -> dict[str, str]:
-    """Settings for the Python tests: an instrumented module in an interpreter that is not."""
+def python_environment(sanitize: str, reports: Path) -> dict[str, str]:
+    """Settings for the Python tests: an instrumented module in an interpreter that is not. What is found goes into files
+    whose names begin with `reports`: the end of a worker process, when leaks are known, is nobody's to see."""
     if sanitize != "address":
         return {}
     leaks = f"suppressions={ROOT / 'tools' / 'lsan.supp'}:print_suppressions=0"
     return {
         "LD_PRELOAD": address_runtime(),
         "PYTHONMALLOC": "malloc",
-        "ASAN_OPTIONS": f"{ASAN}:malloc_context_size=2",
-        "UBSAN_OPTIONS": UBSAN,
+        "ASAN_OPTIONS": f"{ASAN}:malloc_context_size=2:log_path={reports}",
+        "UBSAN_OPTIONS": f"{UBSAN}:log_path={reports}",
         "LSAN_OPTIONS": leaks,
     }
+
+
+def take_reports(reports: Path) -> str:
+    """What was found, as text; the files are gone then."""
+    found = ""
+    for path in sorted(reports.parent.glob(f"{reports.name}.*")):
+        found += path.read_text(errors="replace")
+        path.unlink()
+    return found
 
 
 def wrapper(sanitize: str) -> list[str]:

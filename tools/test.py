@@ -9,7 +9,6 @@ joined (the extension built from the joined source by setuptools). One row each,
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +20,7 @@ from common import BUILD, JOBS, RESULTS, Row, heading, junit_row, run, step, sum
 from interpreters import Interpreter, discover, make_environment
 
 KINDS = ("c", "python", "portable", "joined")
-PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120"]
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", JOBS]
 
 
 class Runs:
@@ -65,15 +64,14 @@ class Runs:
         report = RESULTS / f"pytest-{name}.xml"
         report.parent.mkdir(parents=True, exist_ok=True)
         report.unlink(missing_ok=True)
-        env = {"PYTHONPATH": modules, **sanitizers.python_environment(self.sanitize)}
-        # A sanitizer reports at the end of the process, which xdist's workers do not reach: no workers then.
-        workers = [] if self.sanitize else ["-n", JOBS]
-        # In CI a test that fails is repeated once, alone, and named as RERUN: on a busy machine the first time may be a
-        # time-out. It still has to be looked at (CONTRIBUTING.md).
-        reruns = ["--reruns", "1", "-rR"] if os.environ.get("CI") else []
-        options = [*PYTEST, *workers, *reruns, f"--junitxml={report}", *self.pytest_args]
-        command = [str(interpreter.python), *options, "tests/python"]
-        row = junit_row(report, run(command, env))
+        found_in = RESULTS / f"sanitizer-{name}"
+        sanitizers.take_reports(found_in)  # of an earlier run
+        env = {"PYTHONPATH": modules, **sanitizers.python_environment(self.sanitize, found_in)}
+        options = [*PYTEST, f"--junitxml={report}", *self.pytest_args]
+        row = junit_row(report, run([str(interpreter.python), *options, "tests/python"], env))
+        if found := sanitizers.take_reports(found_in):
+            print(found)
+            row.failed, row.note = row.failed + 1, "see the sanitizer's report above"
         row.note = "; ".join(filter(None, [row.note, note]))
         return row
 
