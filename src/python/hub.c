@@ -102,8 +102,28 @@ hub_attach(caw__state *state, PyObject *loop)
     return hub;
 }
 
+/* The hub of the loop; NULL with an exception, and the status that says the same to a future. */
+static caw__hub *
+hub_of_loop(caw__state *state, PyObject *loop, int *status)
+{
+    caw__hub *hub = state->hubs;
+    while (hub && hub->loop != loop) {
+        hub = hub->next;
+    }
+    if (!hub) {
+        hub = hub_attach(state, loop);
+        *status = hub ? 0 : PyErr_ExceptionMatches(PyExc_MemoryError) ? CAW_ENOMEM : CAW_ENOREACTOR;
+    }
+    else if (caw__reactor_forked(hub->inbox->reactor)) {
+        hub = NULL;
+        *status = CAW_EFORKED;
+        caw_py_set_error(*status);
+    }
+    return hub;
+}
+
 caw__hub *
-caw__hub_current(caw__state *state)
+caw__hub_current(caw__state *state, int *status)
 {
     /* In a drain the loop is known, and asking asyncio costs up to 100 ns (getpid on 3.10 and 3.11). Unless a step runs
      * another loop inside itself. */
@@ -114,19 +134,10 @@ caw__hub_current(caw__state *state)
     }
     PyObject *loop = caw__asyncio_running_loop(state);
     if (!loop) {
+        *status = CAW_ENOREACTOR;
         return NULL;
     }
-    caw__hub *hub = state->hubs;
-    while (hub && hub->loop != loop) {
-        hub = hub->next;
-    }
-    if (!hub) {
-        hub = hub_attach(state, loop);
-    }
-    else if (caw__reactor_forked(hub->inbox->reactor)) {
-        hub = NULL;
-        caw_py_set_error(CAW_EFORKED);
-    }
+    caw__hub *hub = hub_of_loop(state, loop, status);
     Py_DECREF(loop);
     return hub;
 }
@@ -340,8 +351,9 @@ hub_take(caw__hub *hub)
     *end = caw__reactor_take(hub->inbox->reactor);
 }
 
-/* Deliver what is queued; turn the reactor, which also makes its fd silent; deliver what came of that. The turn is not
- * first, so that a step which runs the loop inside itself (nest_asyncio) finds the fd still readable. */
+/* Deliver what is queued; turn the reactor, which also makes its fd silent; deliver what came of that. While there is
+ * something to deliver the fd is readable, in the first pass because the turn comes after it: a step that runs the loop
+ * inside itself (nest_asyncio) needs that, and so does a loop that goes on after an exception left the drain. */
 static int
 hub_drain_passes(caw__hub *hub, bool direct)
 {
@@ -356,7 +368,8 @@ hub_drain_passes(caw__hub *hub, bool direct)
     }
     hub_take(hub);
     if (hub->batch && hub->batch->next) {
-        caw_reactor_ring(hub->inbox->reactor); /* as above, for the second pass */
+        caw_reactor_ring(
+            hub->inbox->reactor); /* the turn may have used up the ring of what was queued just before it */
     }
     return hub_deliver_batch(hub, direct);
 }
@@ -418,9 +431,6 @@ hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     hub_enter_context(context);
     hub->drainer = outer;
     Py_XSETREF(hub->mark, outer_mark);
-    if (failed && hub->batch) {
-        caw_reactor_ring(hub->inbox->reactor); /* the rest at the next turn of the loop */
-    }
     if (hub->helper) {
         caw__helper_drained(hub->helper);
     }
@@ -439,10 +449,9 @@ hub_poll_reactor(const caw_context *cx, int *error)
     if (released) {
         PyEval_RestoreThread(released);
     }
-    caw__hub *hub = caw__hub_current(place->state);
+    caw__hub *hub = caw__hub_current(place->state, error);
     caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
     if (!hub) {
-        *error = PyErr_ExceptionMatches(PyExc_MemoryError) ? CAW_ENOMEM : CAW_ENOREACTOR;
         if (!PyErr_ExceptionMatches(PyExc_Exception)) {
             Py_XSETREF(place->raised, caw__take_raised());
         }

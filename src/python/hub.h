@@ -36,8 +36,9 @@ struct caw__hub {
 
 extern PyType_Spec caw__hub_spec;
 
-/* The hub of the loop that runs in this thread, made if it is not there: borrowed. NULL with an exception. */
-caw__hub *caw__hub_current(caw__state *state);
+/* The hub of the loop that runs in this thread, made if it is not there: borrowed. NULL with an exception,
+ * and with a status that says the same to a future. */
+caw__hub *caw__hub_current(caw__state *state, int *status);
 
 /* Close it: no wake arrives any more, what waits on its reactor ends. Twice is once. */
 void caw__hub_close(caw__hub *hub);

@@ -114,13 +114,16 @@ park_remove_done_callback(PyObject *self, PyObject *callback)
     }
     Py_INCREF(c);
     PyObject *mine = Py_NewRef(c->callback);
-    int same = PyObject_RichCompareBool(mine, callback, Py_EQ);
-    if (same > 0 && c->callback == mine) {
-        caw__hub_drop_callback(c);
+    int removed = PyObject_RichCompareBool(mine, callback, Py_EQ);
+    if (removed > 0) {
+        removed = c->callback == mine; /* else it was told while they were compared */
+        if (removed) {
+            caw__hub_drop_callback(c);
+        }
     }
     Py_DECREF(mine);
     Py_DECREF(c);
-    return same < 0 ? NULL : PyLong_FromLong(same);
+    return removed < 0 ? NULL : PyLong_FromLong(removed);
 }
 
 /* The awaiter resumes now, without the end of the operation, by result() raising CancelledError(message). */

@@ -242,7 +242,8 @@ step_poll(caw__state *state, caw__coroutine *c)
 static PyObject *
 step_suspend(caw__state *state, caw__coroutine *c)
 {
-    caw__hub *hub = caw__hub_current(state);
+    int status; /* the exception says it */
+    caw__hub *hub = caw__hub_current(state, &status);
     if (!hub) {
         return NULL;
     }
