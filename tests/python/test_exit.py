@@ -91,7 +91,6 @@ def test_subinterpreters_with_their_own_gil_load_the_module_at_once():
     assert run_child("exits", "subinterpreters_without_asyncio", "asyncio") == ""
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the others are tested there")
 def test_subinterpreters_that_share_the_gil_import_await_and_end():
     assert run_child("exits", "subinterpreters_that_share_the_gil", "asyncio") == ""
 

@@ -17,8 +17,11 @@ OPTIONS = ["-X", "dev", "-W", "error", "-W", "ignore::DeprecationWarning", "-W",
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
-# AddressSanitizer does not release the locks of its allocator in the child, where another thread may have held one.
-needs_malloc_after_fork = pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer")
+# glibc makes malloc usable in the child of a process with threads; AddressSanitizer's allocator, before LLVM 18 and GCC
+# 14, does not: the child waits for ever for a lock that another thread held at the fork.
+needs_malloc_after_fork = pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer's malloc may hang in a forked child"
+)
 
 
 @pytest.mark.parametrize("kind", LOOPS)
@@ -33,6 +36,7 @@ needs_malloc_after_fork = pytest.mark.skipif("libasan" in os.environ.get("LD_PRE
         pytest.param("in_resumed_task_and_run_in_the_child", marks=needs_malloc_after_fork),
         "child_that_exits_by_itself",
         "child_that_exits_with_a_suspended_loop",
+        "child_that_runs_the_loop_of_its_parent",
         "processes",
     ],
 )

@@ -281,13 +281,16 @@ except RuntimeError:
 """
 
 
-def run_in_subinterpreter(code, **options):
-    """In one with its own GIL, where there is such a thing and the options do not say otherwise."""
+def run_in_subinterpreter(code, isolated=True):
+    """In one with its own GIL, where there is such a thing; not isolated: in one that shares it."""
     if sys.version_info >= (3, 13):
         import _interpreters as interpreters
+
+        one = interpreters.create("isolated" if isolated else "legacy")
     else:
         import _xxsubinterpreters as interpreters
-    one = interpreters.create(**options)
+
+        one = interpreters.create(isolated=isolated)
     try:
         failure = interpreters.run_string(one, code)
         if failure is not None:

@@ -7,7 +7,7 @@ import sys
 import traceback
 
 import _cawait_test as t
-from loops import call, run
+from loops import call, new_loop, run
 
 
 async def work():
@@ -117,8 +117,6 @@ def child_that_exits_by_itself(kind):
 
 def child_that_exits_with_a_suspended_loop(kind):
     """The parent's loop is open, with operations in flight, when the child ends by itself."""
-    from loops import new_loop
-
     async def begin():
         tasks = [asyncio.ensure_future(op.wait()) for op in ops]
         await asyncio.sleep(0)
@@ -142,6 +140,27 @@ def child_that_exits_with_a_suspended_loop(kind):
     for op in ops:
         op.resolve()
     assert loop.run_until_complete(end()) == list(range(10))
+    loop.close()
+
+
+def child_that_runs_the_loop_of_its_parent(kind):
+    """What would suspend there is an error, in the child and at once; the parent goes on with the loop."""
+
+    async def refused():
+        for awaitable in (t.Op("value", on_cancel="resolves").wait(), t.sleep(0.001), t.sleep(0)):
+            try:
+                await awaitable
+            except RuntimeError as error:
+                assert "CAW_EFORKED" in str(error), error
+            else:
+                raise AssertionError("suspended")
+        assert await t.ready("value") == "value"
+
+    loop = new_loop(kind)
+    loop.set_debug(False)
+    loop.run_until_complete(work())
+    assert_left_well(in_child(lambda: loop.run_until_complete(refused())))
+    loop.run_until_complete(work())
     loop.close()
 
 

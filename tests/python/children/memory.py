@@ -14,6 +14,7 @@ except ImportError:
     _testcapi = None
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+ASAN = "libasan" in os.environ.get("LD_PRELOAD", "")  # it keeps what was freed, to see uses of it
 
 
 def rss():
@@ -84,8 +85,10 @@ def flat(kind):
         await all_work(1)
         after, more_blocks, more_pages = counts(), sys.getallocatedblocks() - blocks, rss() - pages
         assert after == before, (before, after)
-        assert more_blocks < 5000, more_blocks  # a leak would be one for each await
-        assert more_pages < 4 << 20, more_pages
+        # A leak would be one for each await of a kind, 20 000 or more. CPython's own caches still fill: asyncio alone
+        # comes to some hundreds.
+        assert more_blocks < 5000, more_blocks
+        assert more_pages < 4 << 20 or ASAN, more_pages
 
     loop = new_loop(kind)
     loop.set_debug(False)

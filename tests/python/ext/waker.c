@@ -8,6 +8,7 @@ typedef struct gate_object {
     caw_waker waker; /* the latest poll's */
     int open;
     int polls;
+    int cancels;
 } gate_object;
 
 typedef struct gate_future {
@@ -35,10 +36,17 @@ gate_destroy(caw_future *f)
     atomic_fetch_sub(&ext_live_futures, 1);
 }
 
+static void
+gate_cancel(caw_future *f)
+{
+    CAW_CONTAINER_OF(f, gate_future, future)->gate->cancels++;
+}
+
 static const caw_future_ops gate_ops = {"test.gate", gate_poll, NULL, gate_destroy};
+static const caw_future_ops gate_asked_ops = {"test.gate_asked", gate_poll, gate_cancel, gate_destroy};
 
 static caw_future *
-gate_wait_start(PyObject *self)
+gate_new(PyObject *gate, const caw_future_ops *ops)
 {
     gate_future *g = malloc(sizeof *g);
     if (!g) {
@@ -46,12 +54,26 @@ gate_wait_start(PyObject *self)
         return NULL;
     }
     atomic_fetch_add(&ext_live_futures, 1);
-    *g = (gate_future){{.ops = &gate_ops}, (gate_object *)Py_NewRef(self)};
+    *g = (gate_future){{.ops = ops}, (gate_object *)Py_NewRef(gate)};
     return &g->future;
+}
+
+static caw_future *
+gate_wait_start(PyObject *self)
+{
+    return gate_new(self, &gate_ops);
+}
+
+static caw_future *
+gate_wait_asked_start(PyObject *self)
+{
+    return gate_new(self, &gate_asked_ops);
 }
 
 static const caw_py_async_def gate_async_methods[] = {
     CAW_PY_ASYNC_NOARGS("wait", gate_wait_start, NULL, "wait($self)\n--\n\nUntil the gate is open and woken."),
+    CAW_PY_ASYNC_NOARGS("wait_asked", gate_wait_asked_start, NULL,
+                        "wait_asked($self)\n--\n\nThe same; counts each cancel."),
     CAW_PY_ASYNC_END,
 };
 
@@ -111,6 +133,12 @@ gate_get_polls(PyObject *self, void *Py_UNUSED(closure))
     return PyLong_FromLong(((gate_object *)self)->polls);
 }
 
+static PyObject *
+gate_get_cancels(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLong(((gate_object *)self)->cancels);
+}
+
 static void
 gate_dealloc(PyObject *self)
 {
@@ -130,6 +158,7 @@ static PyMethodDef gate_methods[] = {
 
 static PyGetSetDef gate_getset[] = {
     {"polls", gate_get_polls, NULL, NULL, NULL},
+    {"cancels", gate_get_cancels, NULL, NULL, NULL}, /* how often `wait_asked` was told */
     {NULL, NULL, NULL, NULL, NULL},
 };
 
