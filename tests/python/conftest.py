@@ -5,6 +5,7 @@
     new_loop()             a new loop of the kind; it is closed after the test if the test has not done it
     unraisable             what sys.unraisablehook got; a test that expects entries clears it
     loop_errors            what loops reported to their exception handler; likewise
+    hubs()                 the hubs that are alive
 
 After each test: no native future is alive, no coroutine or hub of the library, no file descriptor more than before.
 """
@@ -24,6 +25,7 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
+from common import NoReaderLoop, wait_until
 
 try:
     import uvloop
@@ -76,22 +78,6 @@ def watchdog(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 # --- loops ---
-
-
-class NoReaderLoop(asyncio.SelectorEventLoop):
-    """A loop that cannot watch a file descriptor, like those of Windows."""
-
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
-        raise NotImplementedError
-
-    def remove_reader(self, fd: Any) -> bool:
-        raise NotImplementedError
-
-    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:
-        raise NotImplementedError
-
-    def remove_writer(self, fd: Any) -> bool:
-        raise NotImplementedError
 
 
 def python_task(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
@@ -252,6 +238,17 @@ def live_objects() -> list[Any]:
     objects = gc.get_objects()
     kinds = {kind for kind in set(map(type, objects)) if kind.__module__ == "cawait"}
     return [one for one in objects if type(one) in kinds and type(one).__name__ in ("coroutine", "hub")]
+
+
+@pytest.fixture
+def hubs() -> Callable[[], list[Any]]:
+    """A function: the hubs that are alive, none at first. One of the test before may have had a thread to wait for."""
+
+    def all_hubs() -> list[Any]:
+        return [one for one in live_objects() if type(one).__name__ == "hub"]
+
+    wait_until(lambda: gc.collect() >= 0 and not all_hubs())
+    return all_hubs
 
 
 class Before:

@@ -127,10 +127,11 @@ def test_cancelled_is_exactly_the_class_of_asyncio() -> None:
 
 def test_start_that_fails_ends_the_await(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        op = t.Op(start_status=-errno.EIO)
+        op = t.Op(start_status=-errno.EIO, on_cancel="ignored")
         with pytest.raises(OSError) as caught:
             await op.wait()
         assert caught.value.errno == errno.EIO
+        assert not op.resolve()
         assert (op.started, op.cancelled, op.freed) == (1, 0, 1)
 
     run(main)

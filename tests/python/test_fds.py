@@ -1,4 +1,4 @@
-"""What the core offers, awaited from Python: timers, fd readiness on real pipes, sockets and files, the pool."""
+"""Readiness of file descriptors, awaited from Python: real pipes, sockets and files."""
 
 from __future__ import annotations
 
@@ -11,162 +11,7 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
-
-MANY = 10_000
-MANY_IN_DEBUG_MODE = 1_000  # where asyncio keeps a traceback for each task
-LONG = 3600  # seconds; what sleeps so long is cancelled
-
-
-async def turns(n: int = 5) -> None:
-    """Let everything that can run do so."""
-    for _ in range(n):
-        await asyncio.sleep(0)
-
-
-async def started(coroutine: Any) -> asyncio.Task[Any]:
-    """A task of it that is suspended."""
-    task = asyncio.ensure_future(coroutine)
-    await turns()
-    assert not task.done()
-    return task
-
-
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks and see them all end by that."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    assert all(task.cancelled() for task in tasks)
-
-
-@pytest.fixture
-def many(loop_kind: str) -> int:
-    """How many operations are many."""
-    return MANY_IN_DEBUG_MODE if loop_kind == "asyncio-debug" else MANY
-
-
-# --- timers ---
-
-
-@pytest.mark.parametrize("seconds", [0, 1e-9, 0.001, 0.02])
-@pytest.mark.parametrize("name", ["sleep", "sleep_nogil", "spawned_sleep"])
-def test_sleep_ends(run: Callable[..., Any], name: str, seconds: float) -> None:
-    assert run(getattr(t, name), seconds) is None
-
-
-def test_shorter_sleep_ends_first(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        long, short = [asyncio.ensure_future(t.sleep(seconds)) for seconds in (LONG, 0.001)]
-        done, _ = await asyncio.wait([long, short], return_when=asyncio.FIRST_COMPLETED)
-        assert done == {short}
-        await cancelled(long)
-
-    run(main)
-
-
-def test_sleeps_of_one_turn_end_in_the_order_of_their_deadlines(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        ended = []
-
-        async def sleeper(i: int) -> None:
-            await t.sleep(0.001 + i / 10)
-            ended.append(i)
-
-        tasks = [asyncio.ensure_future(sleeper(i)) for i in (3, 1, 0, 2)]
-        await turns()
-        await asyncio.gather(*tasks)
-        assert ended == [0, 1, 2, 3]
-
-    run(main)
-
-
-def test_sleeps_follow_each_other(run: Callable[..., Any]) -> None:
-    async def main() -> int:
-        for i in range(50):
-            await t.sleep(0.0001 * (i % 3))
-        return i
-
-    assert run(main) == 49
-
-
-def test_loop_goes_on_while_it_sleeps(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        sleeping = await started(t.sleep(LONG))
-        loop = asyncio.get_running_loop()
-        called = loop.create_future()
-        loop.call_later(0.001, called.set_result, "called")
-        assert await called == "called"
-        assert await t.yield_times(3) is None
-        assert not sleeping.done()
-        await cancelled(sleeping)
-
-    run(main)
-
-
-@pytest.mark.parametrize("name", ["sleep", "sleep_nogil", "spawned_sleep"])
-def test_cancelled_sleep_ends_at_once(run: Callable[..., Any], name: str) -> None:
-    async def main() -> None:
-        await cancelled(await started(getattr(t, name)(LONG)))
-        await t.sleep(0)
-
-    run(main)
-
-
-@pytest.mark.parametrize("name", ["sleep", "spawned_sleep"])
-def test_many_sleeps_at_once_all_end(run: Callable[..., Any], name: str, many: int) -> None:
-    async def main() -> None:
-        sleep = getattr(t, name)
-        results = await asyncio.gather(*[sleep(i % 10 / 1000) for i in range(many)])
-        assert results == [None] * many
-
-    run(main)
-
-
-def test_many_sleeps_cancelled_at_once_all_end(run: Callable[..., Any], many: int) -> None:
-    async def main() -> None:
-        before = t.live_futures()
-        tasks = [asyncio.ensure_future(t.sleep(LONG + i % 100)) for i in range(many)]
-        await turns()
-        await cancelled(*tasks[::2])
-        assert not any(task.done() for task in tasks[1::2])
-        await cancelled(*tasks[1::2])
-        assert t.live_futures() == before
-
-    run(main)
-
-
-def test_sleep_that_nobody_awaits_any_more_is_forgotten(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        coroutine = t.sleep(LONG)
-        coroutine.send(None)
-        coroutine.close()
-        another = t.sleep(LONG)
-        another.send(None)
-        del another
-        await t.sleep(0.001)
-
-    run(main)
-
-
-def test_loop_that_ends_with_sleeps_pending_cancels_them(run: Callable[..., Any]) -> None:
-    ended = []
-
-    async def sleeper() -> None:
-        try:
-            await t.sleep(LONG)
-        except asyncio.CancelledError:
-            ended.append("cancelled")
-            raise
-
-    async def main() -> None:
-        main.tasks = [await started(sleeper()) for _ in range(3)]  # kept: asyncio itself refers to tasks only weakly
-
-    run(main)
-    del main.tasks
-    assert ended == ["cancelled"] * 3
-
-
-# --- fds ---
+from common import cancelled, settle, started
 
 
 @pytest.fixture
@@ -306,7 +151,7 @@ def test_many_fds_at_once(run: Callable[..., Any]) -> None:
     async def main() -> None:
         pairs = [socket.socketpair() for _ in range(100)]
         tasks = [asyncio.ensure_future(t.readable(mine.fileno())) for mine, _ in pairs]
-        await turns()
+        await settle()
         assert not any(task.done() for task in tasks)
         for _, other in reversed(pairs):
             other.send(b"x")
@@ -355,17 +200,15 @@ def test_cancelled_readable_can_be_followed_by_another(run: Callable[..., Any], 
 
 def test_fd_closed_after_the_cancel_is_forgotten(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        first, _ = pair = socket.socketpair()
-        number = first.fileno()
+        first, second = socket.socketpair(), socket.socketpair()
+        number = first[0].fileno()
         await cancelled(await started(t.readable(number)))
-        for one in pair:
-            one.close()
-        again = socket.socketpair()  # takes the same numbers
-        assert number in [one.fileno() for one in again]
-        task = await started(t.readable(again[0].fileno()))
-        again[1].send(b"x")
+        os.dup2(second[0].fileno(), number)  # closes what has the number, and gives it to another one
+        first[1].close()
+        task = await started(t.readable(number))
+        second[1].send(b"x")
         await task
-        for one in again:
+        for one in (first[0], *second):
             one.close()
 
     run(main)
@@ -400,71 +243,11 @@ def test_asyncio_may_watch_the_same_fd(run: Callable[..., Any], loop_kind: str, 
         mine, other = sockets
         task = await started(t.readable(mine.fileno()))
         receiving = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(mine, 100))
-        await turns()
+        await settle()
         other.send(b"x")
         assert await receiving == b"x"
         if not task.done():
             other.send(b"y")
         await task
-
-    run(main)
-
-
-# --- the pool ---
-
-
-def test_blocking_call_ends(run: Callable[..., Any]) -> None:
-    assert run(t.blocking, 0.001) is None
-
-
-def test_loop_goes_on_while_a_call_blocks(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        blocking = asyncio.ensure_future(t.blocking(0.02))
-        count = 0
-        while not blocking.done():
-            await asyncio.sleep(0)
-            count += 1
-        assert count > 1
-        await blocking
-
-    run(main)
-
-
-def test_many_blocking_calls_all_end(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        assert await asyncio.gather(*[t.blocking(0) for _ in range(1000)]) == [None] * 1000
-
-    run(main)
-
-
-def test_cancelled_blocking_call_is_cancelled(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        await cancelled(await started(t.blocking(0.02)))
-        await t.blocking(0)
-
-    run(main)
-
-
-def test_queue_of_blocking_calls_can_be_cancelled(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        tasks = [asyncio.ensure_future(t.blocking(0.01)) for _ in range(1000)]
-        await turns()
-        await cancelled(*[task for task in tasks if not task.done()])
-
-    run(main)
-
-
-def test_everything_at_once(run: Callable[..., Any], pipe: tuple[int, int]) -> None:
-    async def main() -> None:
-        reading = asyncio.ensure_future(t.readable(pipe[0]))
-        rest = asyncio.gather(
-            *[t.sleep(i / 1e5) for i in range(100)],
-            *[t.blocking(1e-5) for _ in range(100)],
-            *[t.spawned_sleep(i / 1e5) for i in range(100)],
-            *[t.yield_times(i % 5) for i in range(100)],
-        )
-        assert await rest == [None] * 400
-        os.write(pipe[1], b"x")
-        await reading
 
     run(main)

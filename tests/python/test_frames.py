@@ -1,4 +1,4 @@
-"""What debuggers and asyncio's own views see: frames, code objects, states, origins, stacks."""
+"""What debuggers and asyncio's own views see: frames, code objects, states, origins, names, stacks."""
 
 from __future__ import annotations
 
@@ -208,6 +208,50 @@ def test_no_origin_without_tracking() -> None:
     coroutine = t.ready(1)
     assert coroutine.cr_origin is None
     coroutine.close()
+
+
+# --- names and text ---
+
+
+def test_names_are_those_of_the_function() -> None:
+    for coroutine, name, qualname in [
+        (t.ready(1), "ready", "ready"),
+        (t.Op().wait(), "wait", "Op.wait"),
+        (t.renamed(), "renamed", "Somewhere.renamed"),
+        (t.raw(1), "test.sum", "test.sum"),
+        (t.raw_named(), "one", "Number.one"),
+        (t.raw_without_spec(), "test.sum", "test.sum"),
+    ]:
+        assert (coroutine.__name__, coroutine.__qualname__) == (name, qualname)
+        coroutine.close()
+
+
+def test_repr_names_the_operation_and_its_state(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        op = t.Op(on_cancel="ignored")
+        coroutine = op.wait()
+        assert repr(coroutine).startswith("<coroutine Op.wait (test.op, created) at 0x")
+        task = asyncio.ensure_future(coroutine)
+        await asyncio.sleep(0)
+        assert "(test.op, suspended)" in repr(coroutine)
+        task.cancel()
+        assert "(test.op, being cancelled)" in repr(coroutine)
+        op.resolve()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert "(closed)" in repr(coroutine)
+
+    run(main)
+
+
+def test_repr_says_that_it_is_running(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        seen = []
+        coroutine = t.call_in_poll(lambda: seen.append(repr(coroutine)) or True)
+        await coroutine
+        assert "running" in seen[0] and "call_in_poll" in seen[0]
+
+    run(main)
 
 
 # --- asyncio's views ---

@@ -270,6 +270,10 @@ def test_many_keywords_are_no_problem() -> None:
     assert outcome(t.count(**{f"k{i}": i for i in range(300)})) == 30000
 
 
+def test_null_arguments_are_errors() -> None:
+    assert t.null_arguments() == [SystemError] * 6
+
+
 # --- binding ---
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
+from common import awaiting
 
 
 class Thing:
@@ -172,6 +173,22 @@ def test_value_is_not_kept_alive_longer_than_the_ended_coroutine() -> None:
     assert reference is not None and reference() is None
 
 
+def test_value_is_not_kept_after_the_await(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        value = Thing()
+        alive = weakref.ref(value)
+        op = t.Op(value)
+        op.resolve_later(200)
+        assert await op.wait() is value
+        del op, value
+        for _ in range(3):
+            await t.ready(None)
+        gc.collect()
+        assert alive() is None
+
+    run(main)
+
+
 def test_argument_is_not_kept_alive_by_an_ended_coroutine() -> None:
     thing = Thing()
     reference = weakref.ref(thing)
@@ -212,37 +229,37 @@ def test_nested_awaits_do_not_mix_their_values() -> None:
 # --- functions that break their contract ---
 
 
-async def caught(coroutine: Any) -> BaseException:
-    """The exception of an await."""
-    try:
-        await coroutine
-    except BaseException as error:
-        return error
-    raise AssertionError("no exception")
+@pytest.mark.parametrize(
+    "function, kind, message, cause",
+    [
+        (t.result_raises, ZeroDivisionError, "from result", type(None)),
+        (t.result_raises_stop, RuntimeError, "coroutine raised StopIteration", StopIteration),
+        (
+            t.result_null,
+            SystemError,
+            "the result function of 'result_null' returned NULL without an exception",
+            type(None),
+        ),
+        (
+            t.result_and_exception,
+            SystemError,
+            "the result function of 'result_and_exception' returned a value with an exception set",
+            KeyError,
+        ),
+    ],
+    ids=["raises", "raises StopIteration", "NULL", "value and exception"],
+)
+def test_result_function_that_fails_is_an_error_with_its_cause(
+    run: Callable[..., Any], function: Callable[[Any], Any], kind: type, message: str, cause: type
+) -> None:
+    async def main() -> None:
+        for wrap in (awaiting, asyncio.ensure_future):
+            with pytest.raises(kind) as caught:
+                await wrap(function(1))
+            error = caught.value
+            assert (type(error), str(error), type(error.__cause__)) == (kind, message, cause)
 
-
-def test_result_function_may_raise(run: Callable[..., Any]) -> None:
-    error = run(caught, t.result_raises(1))
-    assert type(error) is ZeroDivisionError and str(error) == "from result"
-
-
-def test_stop_iteration_from_a_result_function_is_a_runtime_error(run: Callable[..., Any]) -> None:
-    error = run(caught, t.result_raises_stop(1))
-    assert type(error) is RuntimeError and str(error) == "coroutine raised StopIteration"
-    assert type(error.__cause__) is StopIteration
-
-
-def test_result_function_that_returns_null_is_a_system_error(run: Callable[..., Any]) -> None:
-    error = run(caught, t.result_null(1))
-    assert type(error) is SystemError
-    assert str(error) == "the result function of 'result_null' returned NULL without an exception"
-
-
-def test_result_function_with_a_value_and_an_exception_is_a_system_error(run: Callable[..., Any]) -> None:
-    error = run(caught, t.result_and_exception(1))
-    assert type(error) is SystemError
-    assert str(error) == "the result function of 'result_and_exception' returned a value with an exception set"
-    assert type(error.__cause__) is KeyError
+    run(main)
 
 
 @pytest.mark.parametrize("name", ["result_raises", "result_raises_stop", "result_null", "result_and_exception"])

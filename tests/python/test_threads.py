@@ -5,6 +5,8 @@ import gc
 import threading
 
 import pytest
+from common import ended, started, until
+from policies import told
 
 import _cawait_test as t
 
@@ -87,10 +89,10 @@ def test_loop_goes_on_in_another_thread(new_loop):
     op.resolve_later(500)
     (first,) = in_threads(lambda _: loop.run_until_complete(end(task)), 0)
     assert first != threading.get_ident()
-    assert loop.run_until_complete(end(asyncio.ensure_future(t.Op.wait(started(loop)), loop=loop))) is not None
+    assert loop.run_until_complete(end(asyncio.ensure_future(t.Op.wait(moved()), loop=loop))) is not None
 
 
-def started(loop):
+def moved():
     op = t.Op("moved")
     op.resolve_later(500)
     return op
@@ -111,39 +113,43 @@ def test_operation_is_resolved_by_a_python_thread(run):
     run(main)
 
 
-@pytest.mark.parametrize("on_cancel", ["none", "ignored", "resolves"])
-def test_cancel_from_many_threads_is_told_once(run, on_cancel):
+def test_cancel_from_another_thread_through_the_loop(run):
     async def main():
-        loop, op = asyncio.get_running_loop(), t.Op(on_cancel=on_cancel)
-        task = asyncio.ensure_future(op.wait_waiting())
-        await asyncio.sleep(0)
-
-        def cancel():
-            for _ in range(20):
-                loop.call_soon_threadsafe(task.cancel)
-
-        threads = [threading.Thread(target=cancel) for _ in range(N_THREADS)]
-        for thread in threads:
-            thread.start()
-        op.resolve_later(1000)
-        await asyncio.wait([task])
-        await asyncio.to_thread(lambda: [thread.join() for thread in threads])
-        await asyncio.sleep(0)
-        assert task.cancelled() and op.cancelled <= 1
+        op = t.Op(on_cancel="resolves")
+        task = await started(op.wait())
+        loop = asyncio.get_running_loop()
+        thread = threading.Thread(target=lambda: loop.call_soon_threadsafe(task.cancel, "from a thread"))
+        thread.start()
+        assert await ended(task) == "cancelled"
+        thread.join()
+        assert (op.cancelled, op.freed) == (1, 1)
 
     run(main)
 
 
-def test_run_coroutine_threadsafe_takes_the_coroutine(run):
-    def from_thread(loop, results):
-        op = t.Op("from a thread")
-        op.resolve_later(500)
-        results.append(asyncio.run_coroutine_threadsafe(op.wait(), loop).result(30))
-
+@pytest.mark.parametrize("on_cancel", ["none", "ignored", "resolves"])
+def test_cancel_from_many_threads_is_told_once(run, on_cancel):
     async def main():
-        results = []
-        await asyncio.to_thread(from_thread, asyncio.get_running_loop(), results)
-        assert results == ["from a thread"]
+        loop, op, answers = asyncio.get_running_loop(), t.Op(on_cancel=on_cancel), []
+        task = await started(op.wait_waiting())
+
+        def cancel_here():
+            answers.append(task.cancel())
+            if len(answers) == 1:
+                op.resolve_later(0)  # by one more thread, while the other cancels arrive
+
+        def cancel():
+            for _ in range(20):
+                loop.call_soon_threadsafe(cancel_here)
+
+        threads = [threading.Thread(target=cancel) for _ in range(N_THREADS)]
+        for thread in threads:
+            thread.start()
+        assert await ended(task) == "cancelled"
+        await until(lambda: len(answers) == N_THREADS * 20)
+        assert answers[0] and told(op, on_cancel)
+        for thread in threads:
+            thread.join()
 
     run(main)
 

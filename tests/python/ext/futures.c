@@ -1,7 +1,10 @@
 /* futures.c: futures with a poll of their own, and what the core offers. */
 #include "ext.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 _Atomic long ext_live_futures;
 
@@ -203,6 +206,23 @@ blocking_start(PyObject *Py_UNUSED(module), PyObject *seconds)
     return future_or_memory_error(caw_blocking(NULL, spin, ns, free));
 }
 
+/* blocking_told(fd): says with a byte at the socket that it runs, and ends when it is told to by one, or by the end of
+ * the other end. */
+static int
+wait_to_be_told(void *arg)
+{
+    int fd = (int)(intptr_t)arg;
+    char byte = 0;
+    return write(fd, &byte, 1) < 0 || read(fd, &byte, 1) < 0 ? -errno : 0;
+}
+
+static caw_future *
+blocking_told_start(PyObject *Py_UNUSED(module), PyObject *fd)
+{
+    intptr_t value = PyLong_AsLong(fd);
+    return PyErr_Occurred() ? NULL : future_or_memory_error(caw_blocking(NULL, wait_to_be_told, (void *)value, NULL));
+}
+
 static caw_future *
 spawned_sleep_start(PyObject *Py_UNUSED(module), PyObject *seconds)
 {
@@ -227,6 +247,7 @@ const caw_py_async_def ext_future_functions[] = {
     CAW_PY_ASYNC_O("readable", readable_start, NULL, NULL),
     CAW_PY_ASYNC_O("writable", writable_start, NULL, NULL),
     CAW_PY_ASYNC_O("blocking", blocking_start, NULL, NULL),
+    CAW_PY_ASYNC_O("blocking_told", blocking_told_start, NULL, NULL),
     CAW_PY_ASYNC_O("spawned_sleep", spawned_sleep_start, NULL, NULL),
     CAW_PY_ASYNC_END,
 };
