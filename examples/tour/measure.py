@@ -79,18 +79,35 @@ def loops() -> dict[str, NewLoop]:
 
 def run_on(new_loop: NewLoop, main: Coroutine[Any, Any, T]) -> T:
     """asyncio.run() for any loop. Ctrl-C cancels `main`, which ends what it began; then KeyboardInterrupt is raised."""
-    loop = new_loop()
-    task = loop.create_task(main)
+    interrupted = False
+    task: asyncio.Task[T] | None = None
+
+    def interrupt(*_: object) -> None:
+        """Raise nothing: in the middle of making or closing a loop that would leave half of it."""
+        nonlocal interrupted
+        interrupted = True
+        if task is not None and not task.done():
+            loop.call_soon_threadsafe(task.cancel)
+
     # Not add_signal_handler: that needs room in the loop's own pipe, which a flood of to_thread's results fills.
-    before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(task.cancel))
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
-        return loop.run_until_complete(task)
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        loop = new_loop()
+        try:
+            task = loop.create_task(main)
+            if interrupted:
+                task.cancel()
+            result = loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
     finally:
         signal.signal(signal.SIGINT, before)
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
+    if interrupted:
+        raise KeyboardInterrupt
+    return result
 
 
 def list_files(tree: str) -> tuple[list[File], list[OSError]]:

@@ -206,8 +206,8 @@ def take(tree: str, seconds: float, rounds: int) -> int:
 
 def main() -> int:
     """Take the tour, unless somebody stops it."""
-    args = arguments()
     try:
+        args = arguments()
         return take(args.tree, args.seconds, args.rounds)
     except KeyboardInterrupt:
         print("tour: interrupted", file=sys.stderr)
