@@ -116,7 +116,7 @@ caw_py_cancel caw__coroutine_policy(const caw__coroutine *c);
 extern PyGetSetDef caw__coroutine_getset[];
 PyObject *caw__coroutine_repr(PyObject *self);
 PyObject *caw__coroutine_qualname(const caw__coroutine *c); /* borrowed; NULL after tp_clear */
-void caw__coroutine_remember_origin(caw__coroutine *c, int depth);
+CAW__SLOW void caw__coroutine_remember_origin(caw__coroutine *c, int depth);
 
 /* frame.c: its frame, for tracebacks and debuggers: a new reference */
 PyObject *caw__coroutine_frame(caw__coroutine *c);

@@ -85,20 +85,15 @@ function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize
     }
 }
 
-/* A future was made: wrap it. No future: there has to be an exception. And not both. */
-static PyObject *
-function_wrap(caw__function *f, caw_future *future, PyObject *self)
+/* There is no coroutine: because start raised, or because something is wrong. */
+CAW__SLOW static PyObject *
+function_wrap_nothing(caw__function *f, caw_future *future)
 {
-    PyThreadState *tstate = PyThreadState_Get();
     if (future && !f->state) {
         caw_future_destroy(future);
         PyErr_Format(PyExc_RuntimeError, "the module of '%U' is gone", f->qualname);
-        return NULL;
     }
-    if (future && !caw__has_raised(tstate)) {
-        return caw__coroutine_new(f, future, self, tstate);
-    }
-    if (future) {
+    else if (future) {
         caw_future_destroy(future);
         PyErr_Format(PyExc_SystemError, "the start function of '%U' returned a future with an exception set",
                      f->qualname);
@@ -109,12 +104,34 @@ function_wrap(caw__function *f, caw_future *future, PyObject *self)
     return NULL;
 }
 
+/* A future was made: wrap it. No future: there has to be an exception. And not both. */
+static inline PyObject *
+function_wrap(caw__function *f, caw_future *future, PyObject *self)
+{
+    PyThreadState *tstate = PyThreadState_Get();
+    if (!future || !f->state || caw__has_raised(tstate)) {
+        return function_wrap_nothing(f, future);
+    }
+    return caw__coroutine_new(f, future, self, tstate);
+}
+
 static PyObject *
 function_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     caw__function *f = (caw__function *)callable;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     return function_wrap(f, function_start(f, f->module, args, nargs, kwnames), NULL);
+}
+
+/* The same where there are no arguments to look at. */
+static PyObject *
+function_vectorcall_noargs(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    caw__function *f = (caw__function *)callable;
+    if (PyVectorcall_NARGS(nargsf) != 0 || kwnames) {
+        return function_vectorcall(callable, args, nargsf, kwnames); /* says what is wrong */
+    }
+    return function_wrap(f, f->start.noargs(f->module), NULL);
 }
 
 static PyObject *
@@ -385,7 +402,9 @@ function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw_
     if (!f) {
         return NULL;
     }
-    f->vectorcall = type ? method_vectorcall : function_vectorcall;
+    f->vectorcall = type                               ? method_vectorcall
+                    : def->convention == CAW_PY_NOARGS ? function_vectorcall_noargs
+                                                       : function_vectorcall;
     f->state = state;
     f->bridge = Py_NewRef(((PyHeapTypeObject *)state->function_type)->ht_module);
     f->spec = &def->spec;
