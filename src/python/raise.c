@@ -59,46 +59,63 @@ caw__return_by_raise(PyObject *value)
 #if PY_VERSION_HEX >= 0x030C0000 && CAW__FREELIST_MAX > 0
 
 static bool
-stop_is_clean(PyObject *stop)
+stop_is_clean(const PyStopIterationObject *stop)
 {
-    PyBaseExceptionObject *base = (PyBaseExceptionObject *)stop;
-    return Py_REFCNT(stop) == 1 && !base->traceback && !base->context && !base->cause && !base->notes;
+    return !stop->traceback && !stop->context && !stop->cause && !stop->notes;
+}
+
+/* Without a value it is clean: that was seen when the value was dropped. */
+static bool
+stop_is_free(const PyStopIterationObject *stop)
+{
+    return stop && !stop->value && Py_REFCNT(stop) == 1;
+}
+
+/* The state's instance, free again, or another one in its place: a new reference, or NULL with an exception. */
+CAW__SLOW static PyStopIterationObject *
+stop_renew(caw__state *state)
+{
+    caw__forget_returned(state);
+    PyStopIterationObject *stop = state->stop_iteration;
+    if (stop_is_free(stop)) {
+        return (PyStopIterationObject *)Py_NewRef(stop);
+    }
+    stop = (PyStopIterationObject *)PyObject_CallNoArgs(PyExc_StopIteration);
+    if (stop) {
+        Py_CLEAR(stop->value); /* it is None */
+        Py_INCREF(stop); /* first: the old one's frames may run Python code, which must not use this one meanwhile */
+        Py_XSETREF(state->stop_iteration, stop);
+    }
+    return stop;
 }
 
 void
 caw__return_by_iternext(caw__state *state, PyObject *value)
 {
-    PyObject *stop = state->stop_iteration;
-    if (!stop || !stop_is_clean(stop)) {
-        PyObject *fresh = PyObject_CallNoArgs(PyExc_StopIteration);
-        if (!fresh) {
-            Py_DECREF(value);
-            return;
-        }
-        state->stop_iteration = Py_NewRef(fresh);
-        Py_XDECREF(stop); /* its traceback's frames may run Python code that comes here again */
-        stop = fresh;
+    PyStopIterationObject *stop = state->stop_iteration;
+    if (stop_is_free(stop)) {
+        Py_INCREF(stop);
     }
-    else {
-        Py_INCREF(stop); /* first: dropping the old value may run Python code, which must not reuse it meanwhile */
+    else if (!(stop = stop_renew(state))) {
+        Py_DECREF(value);
+        return;
     }
-    Py_XSETREF(((PyStopIterationObject *)stop)->value, value);
-    PyErr_SetRaisedException(stop);
+    stop->value = value;
+    PyErr_SetRaisedException((PyObject *)stop);
 }
 
 void
 caw__forget_returned(caw__state *state)
 {
-    PyObject *stop = state->stop_iteration;
-    if (!stop || Py_REFCNT(stop) != 1) {
+    PyStopIterationObject *stop = state->stop_iteration;
+    if (!stop || !stop->value || Py_REFCNT(stop) != 1) {
         return;
     }
-    if (!stop_is_clean(stop)) {
-        Py_CLEAR(
-            state->stop_iteration); /* its traceback keeps the frame that called next(), and all that is in there */
+    if (stop_is_clean(stop)) {
+        Py_CLEAR(stop->value);
     }
-    else if (((PyStopIterationObject *)stop)->value) {
-        Py_CLEAR(((PyStopIterationObject *)stop)->value);
+    else { /* its traceback keeps the frame that called next(), and all that is in there */
+        Py_CLEAR(state->stop_iteration);
     }
 }
 

@@ -49,8 +49,8 @@ typedef struct caw__state {
     caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
 
-    PyObject *functions;      /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
-    PyObject *stop_iteration; /* the one that is used again and again; see raise.c */
+    PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
+    PyStopIterationObject *stop_iteration; /* the one that is used again and again; see raise.c */
 
     caw__coroutine *free_coroutines;
     caw__park *free_parks;
