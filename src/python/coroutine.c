@@ -147,34 +147,44 @@ coroutine_clear(PyObject *self)
     return 0;
 }
 
+/* Let go of all that makes it more than a closed coroutine of a function. False: somebody kept it. */
+CAW__SLOW static bool
+coroutine_strip(caw__coroutine *c)
+{
+    if (c->state != CORO_CLOSED) {
+        caw__coroutine_track(c); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
+        if (PyObject_CallFinalizerFromDealloc((PyObject *)c) < 0) {
+            return false; /* the warning's handlers kept it */
+        }
+    }
+    if (c->tracked) {
+        PyObject_GC_UnTrack(c);
+    }
+    if (c->weakrefs) {
+        PyObject_ClearWeakRefs((PyObject *)c);
+    }
+    coroutine_extras_free(c);
+    Py_CLEAR(c->self);
+    return true;
+}
+
 static void
 coroutine_dealloc(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    if (c->state != CORO_CLOSED) {
-        caw__coroutine_track(c); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
-        if (PyObject_CallFinalizerFromDealloc(self) < 0) {
-            return; /* the warning's handlers kept it */
-        }
+    /* What has extras or a self is tracked. */
+    if ((c->state != CORO_CLOSED || c->tracked || c->weakrefs) && !coroutine_strip(c)) {
+        return;
     }
-    if (c->tracked) {
-        PyObject_GC_UnTrack(self);
-    }
-    if (c->weakrefs) {
-        PyObject_ClearWeakRefs(self);
-    }
-    coroutine_extras_free(c);
-    Py_CLEAR(c->self);
-    PyTypeObject *type = Py_TYPE(self);
     caw__function *function = c->function;
     caw__state *state = caw__coroutine_state_of(c);
-    c->function = NULL;
     if (state && state->n_free_coroutines < CAW__FREELIST_MAX && !c->finalized) {
         c->self = (PyObject *)state->free_coroutines;
         state->free_coroutines = c;
         state->n_free_coroutines++;
     }
     else {
+        PyTypeObject *type = Py_TYPE(self);
         type->tp_free(self);
         Py_DECREF(type);
     }
