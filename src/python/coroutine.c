@@ -10,7 +10,7 @@
 /* --- birth and death --- */
 
 /* From here on a new coroutine is all zeros. */
-#define COROUTINE_BLANK offsetof(caw__coroutine, node)
+#define COROUTINE_BLANK offsetof(caw__coroutine, park)
 
 PyObject *
 caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
@@ -24,10 +24,11 @@ caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, 
     }
     else {
         c = PyObject_GC_New(caw__coroutine, state->coroutine_type);
-    }
-    if (!c) {
-        caw_future_destroy(future);
-        return NULL;
+        if (!c) {
+            caw_future_destroy(future);
+            return NULL;
+        }
+        c->node = NULL;
     }
     c->future = future;
     c->function = (caw__function *)Py_NewRef(function);
@@ -147,6 +148,17 @@ coroutine_clear(PyObject *self)
     return 0;
 }
 
+CAW__SLOW static void
+coroutine_free(caw__coroutine *c)
+{
+    PyTypeObject *type = Py_TYPE(c);
+    if (c->node) {
+        caw__node_release(c->node);
+    }
+    PyObject_GC_Del(c);
+    Py_DECREF(type);
+}
+
 /* Let go of all that makes it more than a closed coroutine of a function. False: somebody kept it. */
 CAW__SLOW static bool
 coroutine_strip(caw__coroutine *c)
@@ -184,9 +196,7 @@ coroutine_dealloc(PyObject *self)
         state->n_free_coroutines++;
     }
     else {
-        PyTypeObject *type = Py_TYPE(self);
-        type->tp_free(self);
-        Py_DECREF(type);
+        coroutine_free(c);
     }
     if (state) {
         caw__forget_returned(state);
@@ -200,8 +210,7 @@ caw__coroutine_free_list_clear(caw__state *state)
     while (state->free_coroutines) {
         caw__coroutine *c = state->free_coroutines;
         state->free_coroutines = (caw__coroutine *)c->self;
-        Py_DECREF(Py_TYPE(c));
-        PyObject_GC_Del(c);
+        coroutine_free(c);
     }
 }
 

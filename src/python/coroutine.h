@@ -12,6 +12,7 @@
  * A suspended coroutine waits for one of two things: the future's waker (through its node), or a cancel.
  *
  *   woken       the awaiter has been told to resume; a send is expected
+ *   polled      the future has been polled: it is asked to stop before it is given up
  *   told        the future was asked to stop; never asked twice
  *   cancelling  a cancel came and the policy is to wait for the end of the operation
  *   detached    a cancel came and the awaiter resumes without the operation's end
@@ -43,7 +44,7 @@ struct caw__coroutine {
     caw_future *future;      /* owned; NULL once it is finished or given up */
     caw__function *function; /* what made it: spec and names; NULL only after tp_clear */
     PyObject *self;          /* what the method was called on, or NULL */
-    caw__node *node;         /* a reference; NULL before the first poll and when closed */
+    caw__node *node;         /* a reference; NULL until needed; stays for the next use of this memory */
     caw__park *park;         /* what it yields; NULL before the first suspension */
     PyObject *callback;      /* the awaiter's wakeup: while SUSPENDED, before it is woken */
     PyObject *context;       /* the context to call it in: with callback */
@@ -52,6 +53,7 @@ struct caw__coroutine {
     uint32_t held_at;              /* its place in the hub's list: true while it has a callback */
     char running;
     unsigned char state; /* caw__coroutine_state */
+    bool polled;
     bool woken : 1;
     bool told : 1;
     bool cancelling : 1;

@@ -93,54 +93,33 @@ caw__node_waker(caw__node *node)
 }
 
 caw__node *
-caw__node_take(caw__state *state, caw__coroutine *owner)
+caw__node_new(caw__coroutine *owner)
 {
-    caw__node *node = state->free_nodes;
+    caw__node *node = malloc(sizeof *node);
     if (node) {
-        state->free_nodes = (caw__node *)node->link.next;
-        state->n_free_nodes--;
-    }
-    else {
-        node = malloc(sizeof *node);
-        if (!node) {
-            return NULL;
-        }
         atomic_init(&node->refs, 1);
         atomic_init(&node->flags, NODE_UNBOUND);
         node->inbox = NULL;
+        node->owner = owner;
     }
-    node->owner = owner;
     return node;
 }
 
-void
-caw__node_give_back(caw__state *state, caw__node *node)
+bool
+caw__node_reset(caw__node *node)
 {
-    node->owner = NULL;
     /* Acquire: if the count is 1 nobody else has the node, and what the others did to it is over. */
-    bool alone = atomic_load_explicit(&node->refs, memory_order_acquire) == 1;
-    if (!alone || !state || state->n_free_nodes >= CAW__FREELIST_MAX) {
+    if (atomic_load_explicit(&node->refs, memory_order_acquire) != 1) {
+        node->owner = NULL;
         caw__node_release(node);
-        return;
+        return false;
     }
     if (node->inbox) {
         caw__inbox_release(node->inbox);
         node->inbox = NULL;
     }
     atomic_store_explicit(&node->flags, NODE_UNBOUND, memory_order_relaxed); /* relaxed: nobody else has it */
-    node->link.next = (caw__wake_node *)state->free_nodes;
-    state->free_nodes = node;
-    state->n_free_nodes++;
-}
-
-void
-caw__node_free_list_clear(caw__state *state)
-{
-    while (state->free_nodes) {
-        caw__node *node = state->free_nodes;
-        state->free_nodes = (caw__node *)node->link.next;
-        free(node);
-    }
+    return true;
 }
 
 void

@@ -2,7 +2,9 @@
  *
  * Promise. A waker may be used on any thread, after the coroutine, the loop and the interpreter are gone. So it must not
  * point to a Python object: it points to a node, plain memory that is counted and touches nothing of Python. A node
- * belongs to one coroutine at a time; each clone of the coroutine's waker and the wake queue hold a reference more.
+ * belongs to one coroutine; each clone of the coroutine's waker and the wake queue hold a reference more. If nobody else
+ * has it when the coroutine is closed, it stays with the coroutine's memory, for the next coroutine that lives there: so
+ * a future that is ready at its first poll costs no node.
  *
  * Words and who may touch them:
  *
@@ -14,7 +16,7 @@
  *     UNBOUND  there is no inbox yet: the first poll is running. Cleared by the poller when it has suspended
  *   inbox    written by the poller before it clears UNBOUND (release); read by a wake that saw UNBOUND clear (acquire);
  *            never changed after that while anybody else holds a reference
- *   owner    the coroutine, borrowed; NULL when it is through with the node. Protected by the GIL
+ *   owner    the coroutine, borrowed; NULL when it has left the node to others. Protected by the GIL
  *
  * The race that looks bad: an operation completes on another thread during the first poll, when nobody knows yet which
  * loop will have to be woken. The wake sets QUEUED, sees UNBOUND, and leaves. The poller clears UNBOUND afterwards, sees
@@ -50,10 +52,11 @@ caw__inbox *caw__inbox_retain(caw__inbox *inbox);
 void caw__inbox_release(caw__inbox *inbox);
 
 /* A node with one reference, unbound; NULL when out of memory. */
-caw__node *caw__node_take(caw__state *state, caw__coroutine *owner);
+caw__node *caw__node_new(caw__coroutine *owner);
 
-/* The coroutine is through with it. state may be NULL. */
-void caw__node_give_back(caw__state *state, caw__node *node);
+/* The coroutine is through with what the node was for. True: nobody else has it, it is as new. False: others may still
+ * wake it, so the coroutine's reference was given back. */
+bool caw__node_reset(caw__node *node);
 
 /* A waker of the node, borrowed from the coroutine's reference. */
 caw_waker caw__node_waker(caw__node *node);
@@ -69,9 +72,6 @@ void caw__node_rearm(caw__node *node);
 
 /* Give back the reference that the queue held. Any thread, no GIL. */
 void caw__node_release(caw__node *node);
-
-/* Free what the free list holds. */
-void caw__node_free_list_clear(caw__state *state);
 
 CAW__INTERNAL_END
 

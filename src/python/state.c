@@ -61,8 +61,7 @@ state_clear(PyObject *module)
     /* The free lists first, while their types are there. */
     caw__coroutine_free_list_clear(state);
     caw__park_free_list_clear(state);
-    caw__node_free_list_clear(state);
-    state->n_free_coroutines = state->n_free_parks = state->n_free_nodes = CAW__FREELIST_MAX; /* full from now on */
+    state->n_free_coroutines = state->n_free_parks = CAW__FREELIST_MAX; /* full from now on */
     Py_CLEAR(state->coroutine_type);
     Py_CLEAR(state->park_type);
     Py_CLEAR(state->hub_type);

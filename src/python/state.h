@@ -54,8 +54,7 @@ typedef struct caw__state {
 
     caw__coroutine *free_coroutines;
     caw__park *free_parks;
-    caw__node *free_nodes;
-    int n_free_coroutines, n_free_parks, n_free_nodes;
+    int n_free_coroutines, n_free_parks;
 
     bool helper_registered; /* helper.c's atexit callback */
 } caw__state;

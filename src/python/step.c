@@ -24,10 +24,8 @@ step_close_state(caw__coroutine *c)
     if (c->callback) {
         caw__hub_drop_callback(c);
     }
-    if (c->node) {
-        caw__node *node = c->node;
+    if (c->node && !caw__node_reset(c->node)) {
         c->node = NULL;
-        caw__node_give_back(caw__coroutine_state_of(c), node);
     }
 }
 
@@ -39,8 +37,7 @@ caw__coroutine_abandon(caw__coroutine *c)
     }
     char was_running = c->running;
     c->running = true;
-    bool polled = c->node != NULL;
-    if (polled && c->future && caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD) {
+    if (c->polled && c->future && caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD) {
         caw__coroutine_tell(c);
     }
     caw_future *future = c->future;
@@ -214,12 +211,13 @@ static int
 step_poll(caw__state *state, caw__coroutine *c)
 {
     if (!c->node) {
-        c->node = caw__node_take(state, c);
+        c->node = caw__node_new(c);
         if (!c->node) {
             PyErr_NoMemory();
             return -1;
         }
     }
+    c->polled = true;
     caw__poll_place place = {.state = state, .released = NULL, .raised = NULL};
     caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
     bool without_gil = c->function->spec->poll_without_gil;
