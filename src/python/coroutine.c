@@ -227,6 +227,17 @@ coroutine_await(PyObject *self)
     return Py_NewRef(self);
 }
 
+/* Who sends may hold the coroutine only by a field that what a poll runs can change, as asyncio's Task does. */
+static PySendResult
+coroutine_am_send(PyObject *self, PyObject *value, PyObject **result)
+{
+    Py_INCREF(self);
+    PySendResult outcome = caw__coroutine_send(self, value, result);
+    Py_DECREF(self);
+    return outcome;
+}
+
+/* `await`, next() and the other callers hold what they iterate over. */
 static PyObject *
 coroutine_iternext(PyObject *self)
 {
@@ -365,7 +376,7 @@ static PyType_Slot coroutine_slots[] = {
     {Py_tp_iter, CAW__SLOT(PyObject_SelfIter)},
     {Py_tp_iternext, CAW__SLOT(coroutine_iternext)},
     {Py_am_await, CAW__SLOT(coroutine_await)},
-    {Py_am_send, CAW__SLOT(caw__coroutine_send)},
+    {Py_am_send, CAW__SLOT(coroutine_am_send)},
     {Py_tp_methods, coroutine_methods},
     {Py_tp_members, coroutine_members},
     {Py_tp_getset, caw__coroutine_getset},

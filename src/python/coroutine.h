@@ -93,7 +93,8 @@ void caw__coroutine_free_list_clear(caw__state *state);
 
 /* step.c: resuming, in all its ways */
 
-/* Resume with a value: PYGEN_NEXT with what it yields, PYGEN_RETURN with its value, PYGEN_ERROR. */
+/* Resume with a value: PYGEN_NEXT with what it yields, PYGEN_RETURN with its value, PYGEN_ERROR. The caller holds the
+ * coroutine: a poll may drop all other references. */
 PySendResult caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result);
 
 /* Set the error of a second awaiter: only the one that it waits with resumes a suspended coroutine. */

@@ -11,18 +11,24 @@
 
 /* --- giving up --- */
 
+CAW__SLOW static void
+step_drop_park(caw__coroutine *c)
+{
+    caw__park *park = c->park; /* first: from here on nobody can register a callback */
+    c->park = NULL;
+    caw__park_orphan(park);
+    if (c->callback) {
+        caw__hub_drop_callback(c);
+    }
+}
+
 /* Nothing is waited for any more. The future is the caller's business. */
-static void
+static inline void
 step_close_state(caw__coroutine *c)
 {
     c->state = CORO_CLOSED;
-    if (c->park) { /* first: from here on nobody can register a callback */
-        caw__park *park = c->park;
-        c->park = NULL;
-        caw__park_orphan(park);
-    }
-    if (c->callback) {
-        caw__hub_drop_callback(c);
+    if (c->park) { /* without one there was no suspension, so nobody has a callback here */
+        step_drop_park(c);
     }
     if (c->node && !caw__node_reset(c->node)) {
         c->node = NULL;
@@ -63,7 +69,7 @@ caw__coroutine_free_awaiter(caw__coroutine *c)
 }
 
 /* Give up with the exception that is set. */
-static PySendResult
+CAW__SLOW static PySendResult
 step_fail(caw__coroutine *c, PyObject **result)
 {
     PyObject *raised = caw__take_raised();
@@ -125,7 +131,7 @@ step_operation_name(const caw_py_spec *spec, const caw_future *future)
     return spec->name ? spec->name : future->ops->name;
 }
 
-static PyObject *
+CAW__SLOW static PyObject *
 step_error(const caw_py_spec *spec, caw_future *future)
 {
     if (spec->error && future->status < 0) {
@@ -142,7 +148,7 @@ step_error(const caw_py_spec *spec, caw_future *future)
 }
 
 /* The result function broke its contract: say so, with what it had set as the cause. */
-static PyObject *
+CAW__SLOW static PyObject *
 step_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
 {
     PyObject *cause = caw__take_raised();
@@ -158,7 +164,7 @@ step_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
 }
 
 /* The value of a ready future, or NULL with its exception. */
-static PyObject *
+static inline PyObject *
 step_value(const caw_py_spec *spec, caw_future *future)
 {
     if (future->status != 0) {
@@ -174,27 +180,20 @@ step_value(const caw_py_spec *spec, caw_future *future)
     return value;
 }
 
-/* The future is ready: finish with its outcome or, where the awaiter was cancelled, with that. */
-static PySendResult
-step_finish(caw__coroutine *c, PyObject **result)
+/* In place of a value, the cancellation that waited for the end of the operation. */
+CAW__SLOW static PyObject *
+step_raise_pending(caw__coroutine *c)
 {
-    caw__coroutine_free_awaiter(c); /* thrown into by somebody else */
-    caw_future *future = c->future;
-    c->future = NULL;
-    PyObject *pending = c->extras ? c->extras->pending : NULL;
-    if (pending) {
-        c->extras->pending = NULL;
-        caw__raise(pending);
-        *result = NULL;
-    }
-    else {
-        *result = step_value(c->function->spec, future);
-    }
-    if (*result) {
-        step_close_state(c);
-        caw_future_destroy(future);
-        return PYGEN_RETURN;
-    }
+    PyObject *pending = c->extras->pending;
+    c->extras->pending = NULL;
+    caw__raise(pending);
+    return NULL;
+}
+
+/* Finish with the exception that is set. */
+CAW__SLOW static PySendResult
+step_finish_raised(caw__coroutine *c, caw_future *future)
+{
     PyObject *raised = caw__take_raised();
     step_close_state(c);
     caw_future_destroy(future);
@@ -204,30 +203,48 @@ step_finish(caw__coroutine *c, PyObject **result)
     return PYGEN_ERROR;
 }
 
+/* The future is ready: finish with its outcome or, where the awaiter was cancelled, with that. */
+static inline PySendResult
+step_finish(caw__coroutine *c, PyObject **result)
+{
+    if (c->callback) {
+        caw__coroutine_free_awaiter(c); /* thrown into by somebody else */
+    }
+    caw_future *future = c->future;
+    c->future = NULL;
+    *result = c->extras && c->extras->pending ? step_raise_pending(c) : step_value(c->function->spec, future);
+    if (!*result) {
+        return step_finish_raised(c, future);
+    }
+    step_close_state(c);
+    caw_future_destroy(future);
+    return PYGEN_RETURN;
+}
+
 /* --- the step --- */
 
+CAW__SLOW static int
+step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place)
+{
+    place->released = PyEval_SaveThread();
+    int poll = caw_future_poll(c->future, cx);
+    PyEval_RestoreThread(place->released);
+    return poll;
+}
+
 /* Poll the future once. -1 with an exception when it could not be polled. */
-static int
+static inline int
 step_poll(caw__state *state, caw__coroutine *c)
 {
-    if (!c->node) {
-        c->node = caw__node_new(c);
-        if (!c->node) {
-            PyErr_NoMemory();
-            return -1;
-        }
+    if (!c->node && !(c->node = caw__node_new(c))) {
+        PyErr_NoMemory();
+        return -1;
     }
     c->polled = true;
     caw__poll_place place = {.state = state, .released = NULL, .raised = NULL};
     caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
-    bool without_gil = c->function->spec->poll_without_gil;
-    if (without_gil) {
-        place.released = PyEval_SaveThread();
-    }
-    int poll = caw_future_poll(c->future, &cx);
-    if (without_gil) {
-        PyEval_RestoreThread(place.released);
-    }
+    int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
+                                                   : (int)caw_future_poll(c->future, &cx);
     if (place.raised) {
         caw__raise(place.raised);
         poll = -1;
@@ -265,23 +282,25 @@ step_suspend(caw__state *state, caw__coroutine *c)
     return Py_NewRef((PyObject *)c->park);
 }
 
-/* Poll, then finish or suspend. */
+/* The future is not ready: suspend; or fail, as the poll did. */
+CAW__SLOW static PySendResult
+step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result)
+{
+    if (poll < 0 || !(*result = step_suspend(state, c))) {
+        return step_fail(c, result);
+    }
+    return PYGEN_NEXT;
+}
+
+/* Poll, then finish or suspend. A poll may run any Python code: the caller holds the coroutine. */
 static PySendResult
 step(caw__state *state, caw__coroutine *c, PyObject **result)
 {
-    Py_INCREF(c); /* a poll may run Python code that drops the caller's reference */
     c->running = true;
     c->woken = c->detached = false;
-    PySendResult outcome = PYGEN_NEXT;
     int poll = step_poll(state, c);
-    if (poll == CAW_READY) {
-        outcome = step_finish(c, result);
-    }
-    else if (poll < 0 || !(*result = step_suspend(state, c))) {
-        outcome = step_fail(c, result);
-    }
+    PySendResult outcome = poll == CAW_READY ? step_finish(c, result) : step_not_ready(state, c, poll, result);
     c->running = false;
-    Py_DECREF(c);
     return outcome;
 }
 
@@ -362,7 +381,9 @@ caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         if (caw__coroutine_policy(c) == CAW_PY_CANCEL_WAIT) {
             caw__coroutine_tell(c);
         }
+        Py_INCREF(c);
         PySendResult outcome = step(state, c, result);
+        Py_DECREF(c);
         Py_XDECREF(old); /* last: may run any Python code */
         return outcome;
     }
