@@ -100,6 +100,9 @@ static void
 coroutine_finalize(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
+    if (c->running) {
+        return; /* __del__() called by hand, from inside: whoever runs it holds it, so this is not its end */
+    }
     c->finalized = true;
     if (c->state == CORO_CLOSED) {
         return;
@@ -148,7 +151,7 @@ coroutine_clear(PyObject *self)
     return 0;
 }
 
-CAW__SLOW static void
+CAW__APART static void
 coroutine_free(caw__coroutine *c)
 {
     PyTypeObject *type = Py_TYPE(c);
@@ -160,7 +163,7 @@ coroutine_free(caw__coroutine *c)
 }
 
 /* Let go of all that makes it more than a closed coroutine of a function. False: somebody kept it. */
-CAW__SLOW static bool
+CAW__APART static bool
 coroutine_strip(caw__coroutine *c)
 {
     if (c->state != CORO_CLOSED) {

@@ -11,7 +11,7 @@
 
 /* --- giving up --- */
 
-CAW__SLOW static void
+CAW__APART static void
 step_drop_park(caw__coroutine *c)
 {
     caw__park *park = c->park; /* first: from here on nobody can register a callback */
@@ -131,7 +131,7 @@ step_operation_name(const caw_py_spec *spec, const caw_future *future)
     return spec->name ? spec->name : future->ops->name;
 }
 
-CAW__SLOW static PyObject *
+CAW__APART static PyObject *
 step_error(const caw_py_spec *spec, caw_future *future)
 {
     if (spec->error && future->status < 0) {
@@ -191,7 +191,7 @@ step_raise_pending(caw__coroutine *c)
 }
 
 /* Finish with the exception that is set. */
-CAW__SLOW static PySendResult
+CAW__APART static PySendResult
 step_finish_raised(caw__coroutine *c, caw_future *future)
 {
     PyObject *raised = caw__take_raised();
@@ -223,7 +223,7 @@ step_finish(caw__coroutine *c, PyObject **result)
 
 /* --- the step --- */
 
-CAW__SLOW static int
+CAW__APART static int
 step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place)
 {
     place->released = PyEval_SaveThread();
@@ -283,7 +283,7 @@ step_suspend(caw__state *state, caw__coroutine *c)
 }
 
 /* The future is not ready: suspend; or fail, as the poll did. */
-CAW__SLOW static PySendResult
+CAW__APART static PySendResult
 step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result)
 {
     if (poll < 0 || !(*result = step_suspend(state, c))) {

@@ -300,3 +300,21 @@ def test_tracer_that_awaits_by_hand_gets_its_own_values(loop):
     finally:
         sys.settrace(before)
     assert values == list(range(50)) and len(seen) > 50
+
+
+def test_finalizer_called_by_hand_during_the_poll_does_nothing(loop):
+    """The collector never calls it then; `__del__` is there for anybody."""
+
+    async def main():
+        coroutine = t.call_in_poll(lambda: [coroutine.__del__(), True][1])
+        await coroutine
+        coroutine.__del__()
+        suspended = gate.wait()
+        suspended.send(None)
+        suspended.__del__()
+        with pytest.raises(RuntimeError, match="already awaited"):
+            suspended.send(None)
+
+    gate = t.Gate()
+    loop.run_until_complete(main())
+    gate.drop()
