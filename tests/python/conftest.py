@@ -32,8 +32,9 @@ try:
 except ImportError:
     uvloop = None
 
-TEST_SECONDS = 60  # one test
-RUN_SECONDS = 30  # one run() in it
+SLOW = 5 if "libasan" in os.environ.get("LD_PRELOAD", "") else 1  # AddressSanitizer
+TEST_SECONDS = 60 * SLOW  # one test, before it counts as hanging
+RUN_SECONDS = 30 * SLOW  # one run() in it
 SETTLE_SECONDS = 3  # what other threads have still to finish after the test
 
 KINDS = ["asyncio", "asyncio-debug", "uvloop", "no_reader", "python-task"]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-HANG_SECONDS = 40
+HANG_SECONDS = 200 if "libasan" in os.environ.get("LD_PRELOAD", "") else 40  # AddressSanitizer is slow
 
 # Plain, and with everything that -X dev switches on: debug mode of asyncio, of the allocator, all warnings.
 MODES = {"plain": [], "dev": ["-X", "dev", "-W", "error"]}
