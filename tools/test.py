@@ -20,7 +20,7 @@ from common import BUILD, JOBS, RESULTS, Row, heading, junit_row, run, step, sum
 from interpreters import Interpreter, discover, make_environment
 
 KINDS = ("c", "python", "portable", "joined")
-PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", JOBS]
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", JOBS, "--dist", "worksteal"]
 
 
 class Runs:
