@@ -58,6 +58,7 @@ struct caw__coroutine {
     bool told : 1;
     bool cancelling : 1;
     bool detached : 1;
+    bool ended : 1;     /* the future is ready, and has not been taken */
     bool tracked : 1;   /* by the collector; see caw__coroutine_track */
     bool finalized : 1; /* the finalizer has run, which Python remembers of the memory: it is not used again */
 };

@@ -452,10 +452,7 @@ hub_poll_reactor(const caw_context *cx, int *error)
     caw__hub *hub = caw__hub_current(place->state, error);
     caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
     if (!hub) {
-        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
-            Py_XSETREF(place->raised, caw__take_raised());
-        }
-        PyErr_Clear();
+        Py_XSETREF(place->raised, caw__take_raised());
     }
     if (released) {
         PyEval_SaveThread();

@@ -54,7 +54,7 @@ int caw__hub_call_soon(caw__coroutine *c);
 typedef struct caw__poll_place {
     caw__state *state;
     PyThreadState *released; /* NULL while the GIL is held */
-    PyObject *raised;        /* a KeyboardInterrupt that came while the reactor was looked for: for after the poll */
+    PyObject *raised;        /* why the reactor was not found, or NULL: for after the poll */
 } caw__poll_place;
 
 extern const caw_host caw__poll_host;

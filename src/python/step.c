@@ -43,7 +43,7 @@ caw__coroutine_abandon(caw__coroutine *c)
     }
     char was_running = c->running;
     c->running = true;
-    if (c->polled && c->future && caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD) {
+    if (c->polled && !c->ended && c->future && caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD) {
         caw__coroutine_tell(c);
     }
     caw_future *future = c->future;
@@ -232,6 +232,23 @@ step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place
     return poll;
 }
 
+/* The reactor was asked for and not found. A KeyboardInterrupt that came meanwhile is raised in any case. An Exception says
+ * more than the status that it became, where that is what the future ended with; the author's error function goes first,
+ * and a future that ended in another way, or goes on, has found one. Takes the exception. */
+CAW__SLOW static int
+step_poll_without_reactor(caw__coroutine *c, int poll, PyObject *raised)
+{
+    int status = poll == CAW_READY ? c->future->status : 0;
+    bool said = status == CAW_ENOREACTOR || status == CAW_EFORKED || status == CAW_ENOMEM;
+    if (PyErr_GivenExceptionMatches(raised, PyExc_Exception) && (!said || c->function->spec->error)) {
+        Py_DECREF(raised);
+        return poll;
+    }
+    c->ended = poll == CAW_READY;
+    caw__raise(raised);
+    return -1;
+}
+
 /* Poll the future once. -1 with an exception when it could not be polled. */
 static inline int
 step_poll(caw__state *state, caw__coroutine *c)
@@ -241,15 +258,11 @@ step_poll(caw__state *state, caw__coroutine *c)
         return -1;
     }
     c->polled = true;
-    caw__poll_place place = {.state = state, .released = NULL, .raised = NULL};
+    caw__poll_place place = {.state = state};
     caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
     int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
                                                    : (int)caw_future_poll(c->future, &cx);
-    if (place.raised) {
-        caw__raise(place.raised);
-        poll = -1;
-    }
-    return poll;
+    return place.raised ? step_poll_without_reactor(c, poll, place.raised) : poll;
 }
 
 /* Suspend on the loop that runs in this thread: a new reference to what is yielded. NULL with an exception: there is

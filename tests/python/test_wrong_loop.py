@@ -71,5 +71,5 @@ def test_operation_that_is_ready_needs_no_loop():
 
 
 def test_timer_without_a_running_loop_is_an_error():
-    with pytest.raises(RuntimeError, match="polled in a place that has no reactor .CAW_ENOREACTOR."):
+    with pytest.raises(RuntimeError, match="no running event loop: .* has to be awaited inside one"):
         t.sleep(1000).send(None)
