@@ -4,8 +4,7 @@
  * anybody. A call into the user's functions may run any Python code; `running` keeps that code out of this coroutine.
  */
 #include "python/asyncio.h"
-#include "python/coroutine.h"
-#include "python/hub.h"
+#include "python/outcome.h"
 #include "python/park.h"
 #include "python/raise.h"
 
@@ -125,71 +124,6 @@ step_waits_for_end(const caw__coroutine *c)
 
 /* --- finishing --- */
 
-static const char *
-step_operation_name(const caw_py_spec *spec, const caw_future *future)
-{
-    return spec->name ? spec->name : future->ops->name;
-}
-
-CAW__APART static PyObject *
-step_error(const caw_py_spec *spec, caw_future *future)
-{
-    if (spec->error && future->status < 0) {
-        spec->error(future, future->status);
-    }
-    else {
-        caw_py_set_error(future->status);
-    }
-    if (!PyErr_Occurred()) {
-        PyErr_Format(PyExc_SystemError, "the error function of '%s' set no exception for status %d",
-                     step_operation_name(spec, future), future->status);
-    }
-    return NULL;
-}
-
-/* The result function broke its contract: say so, with what it had set as the cause. */
-CAW__SLOW static PyObject *
-step_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
-{
-    PyObject *cause = caw__take_raised();
-    PyErr_Format(PyExc_SystemError, "the result function of '%s' returned %s", step_operation_name(spec, future),
-                 value ? "a value with an exception set" : "NULL without an exception");
-    if (cause) {
-        PyObject *error = caw__take_raised();
-        PyException_SetCause(error, cause);
-        caw__raise(error);
-    }
-    Py_XDECREF(value);
-    return NULL;
-}
-
-/* The value of a ready future, or NULL with its exception. */
-static inline PyObject *
-step_value(const caw_py_spec *spec, caw_future *future)
-{
-    if (future->status != 0) {
-        return step_error(spec, future);
-    }
-    if (!spec->result) {
-        return Py_NewRef(Py_None);
-    }
-    PyObject *value = spec->result(future);
-    if (!value != caw__has_raised(PyThreadState_Get())) {
-        return step_bad_result(spec, future, value);
-    }
-    return value;
-}
-
-/* In place of a value, the cancellation that waited for the end of the operation. */
-CAW__SLOW static PyObject *
-step_raise_pending(caw__coroutine *c)
-{
-    PyObject *pending = c->extras->pending;
-    c->extras->pending = NULL;
-    caw__raise(pending);
-    return NULL;
-}
-
 /* Finish with the exception that is set. */
 CAW__APART static PySendResult
 step_finish_raised(caw__coroutine *c, caw_future *future)
@@ -212,7 +146,7 @@ step_finish(caw__coroutine *c, PyObject **result)
     }
     caw_future *future = c->future;
     c->future = NULL;
-    *result = c->extras && c->extras->pending ? step_raise_pending(c) : step_value(c->function->spec, future);
+    *result = c->extras && c->extras->pending ? caw__outcome_of_cancelled(c) : caw__outcome(c, future);
     if (!*result) {
         return step_finish_raised(c, future);
     }

@@ -1,0 +1,17 @@
+/* outcome.h: what a ready future ends its coroutine with. */
+#ifndef CAWAIT_SRC_OUTCOME_H
+#define CAWAIT_SRC_OUTCOME_H
+
+#include "python/coroutine.h"
+
+CAW__INTERNAL_BEGIN
+
+/* The value of a ready future: a new reference; or NULL with its exception. */
+PyObject *caw__outcome(const caw__coroutine *c, caw_future *future);
+
+/* The same where the awaiter was cancelled meanwhile: NULL with the cancellation. */
+PyObject *caw__outcome_of_cancelled(caw__coroutine *c);
+
+CAW__INTERNAL_END
+
+#endif
