@@ -1,6 +1,8 @@
 /* asyncio.c: see asyncio.h. Nothing is imported that the program has not imported itself. */
 #include "python/asyncio.h"
 
+#include "python/park.h"
+
 /* asyncio's functions, once it is there. 0 when it is not: then no loop of it runs either. -1 with an exception. */
 static int
 asyncio_load(caw__state *state)
@@ -31,20 +33,20 @@ asyncio_load(caw__state *state)
     return 1;
 }
 
-PyObject *
-caw__asyncio_running_loop(caw__state *state)
+int
+caw__asyncio_running_loop(caw__state *state, PyObject **loop)
 {
+    *loop = NULL;
     int loaded = asyncio_load(state);
-    PyObject *loop = loaded > 0 ? PyObject_CallNoArgs(state->get_running_loop) : NULL;
-    if (loop && loop != Py_None) {
-        return loop;
+    if (loaded <= 0) {
+        return loaded;
     }
-    Py_XDECREF(loop);
-    if (!PyErr_Occurred()) {
-        PyErr_SetString(PyExc_RuntimeError, "no running event loop: a C operation that does not end at once has to be "
-                                            "awaited inside one");
+    *loop = PyObject_CallNoArgs(state->get_running_loop);
+    if (*loop == Py_None) {
+        Py_CLEAR(*loop);
+        return 0;
     }
-    return NULL;
+    return *loop ? 1 : -1;
 }
 
 PyObject *
@@ -55,9 +57,12 @@ caw__asyncio_running_mark(caw__state *state)
     return dict ? PyDict_GetItemWithError(dict, state->names.__asyncio_running_event_loop__) : NULL;
 }
 
-int
-caw__asyncio_may_step(caw__state *state, PyObject *loop)
+/* Not in debug mode, which times and attributes every callback; not while a task is current: it cannot be entered twice. */
+static int
+asyncio_may_step(caw__hub *hub)
 {
+    caw__state *state = hub->state;
+    PyObject *loop = hub->loop;
     PyObject *debug = PyObject_CallMethodNoArgs(loop, state->names.get_debug);
     PyObject *task = debug ? PyObject_CallOneArg(state->current_task, loop) : NULL;
     int may = task == Py_None && PyObject_IsTrue(debug) == 0;
@@ -122,8 +127,8 @@ asyncio_add_helper(caw__hub *hub, PyObject *drain)
     return 0;
 }
 
-int
-caw__asyncio_attach(caw__hub *hub, PyObject *drain)
+static int
+asyncio_attach_drain(caw__hub *hub, PyObject *drain)
 {
     /* In an empty context: the loop keeps the context that it is called in for as long as it keeps the callback. */
     PyObject *context = PyContext_New();
@@ -144,18 +149,45 @@ caw__asyncio_attach(caw__hub *hub, PyObject *drain)
     return added < 0 || left < 0 ? -1 : 0;
 }
 
-int
-caw__asyncio_call_soon(caw__state *state, PyObject *loop, PyObject *callback, PyObject *arg, PyObject *context)
+static int
+asyncio_attach(caw__hub *hub)
 {
-    PyObject *args[] = {loop, callback, arg, context};
+    PyObject *drain = PyObject_GetAttrString((PyObject *)hub, "drain");
+    int attached = drain ? asyncio_attach_drain(hub, drain) : -1;
+    Py_XDECREF(drain);
+    return attached;
+}
+
+static PyObject *
+asyncio_suspend(caw__hub *hub, caw__coroutine *c)
+{
+    (void)hub; /* the task will ask for the loop by park.get_loop() */
+    c->park->blocking = true;
+    return Py_NewRef((PyObject *)c->park);
+}
+
+/* loop.call_soon(callback, park, context=context) */
+static int
+asyncio_resume(caw__hub *hub, caw__coroutine *c)
+{
+    const caw__state *state = hub->state;
+    PyObject *callback = Py_NewRef(c->callback), *context = Py_NewRef(c->context), *loop = Py_NewRef(hub->loop);
+    PyObject *park = Py_NewRef((PyObject *)c->park);
+    PyObject *args[] = {loop, callback, park, context};
     PyObject *handle = PyObject_VectorcallMethod(state->names.call_soon, args, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                                  state->call_soon_kwnames);
-    if (!handle) {
-        return -1;
+    if (handle) {
+        caw__hub_drop_callback(c); /* the loop has it now */
     }
-    Py_DECREF(handle);
-    return 0;
+    Py_DECREF(park);
+    Py_DECREF(loop);
+    Py_DECREF(context);
+    Py_DECREF(callback);
+    Py_XDECREF(handle);
+    return handle ? 0 : -1;
 }
+
+const caw__framework caw__asyncio = {asyncio_attach, asyncio_may_step, asyncio_suspend, asyncio_resume};
 
 bool
 caw__is_cancellation(caw__state *state, PyObject *exception)

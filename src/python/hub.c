@@ -9,7 +9,7 @@
 int
 caw__hub_hold(caw__coroutine *c)
 {
-    caw__hub *hub = c->node->inbox->hub;
+    caw__hub *hub = caw__hub_of(c);
     if (!hub) {
         PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
         return -1;
@@ -29,11 +29,11 @@ caw__hub_hold(caw__coroutine *c)
     return 0;
 }
 
-/* Take the coroutine out of the hub's list: the caller has the reference now, if there was one. */
+/* Take the coroutine out of the hub's list: the caller has the reference now. */
 static caw__coroutine *
 hub_let_go(caw__coroutine *c)
 {
-    caw__hub *hub = c->node ? c->node->inbox->hub : NULL;
+    caw__hub *hub = caw__hub_of(c);
     if (!hub || c->held_at >= hub->n_held || hub->held[c->held_at] != c) {
         return NULL;
     }
@@ -57,7 +57,7 @@ caw__hub_drop_callback(caw__coroutine *c)
 /* --- finding and making --- */
 
 static caw__hub *
-hub_new(caw__state *state, PyObject *loop)
+hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
 {
     int error;
     caw__inbox *inbox = caw__inbox_new(&error);
@@ -71,6 +71,7 @@ hub_new(caw__state *state, PyObject *loop)
         return NULL;
     }
     hub->state = state;
+    hub->framework = framework;
     hub->loop = Py_NewRef(loop);
     hub->inbox = inbox;
     inbox->hub = hub;
@@ -88,30 +89,27 @@ hub_new(caw__state *state, PyObject *loop)
 
 /* Make a hub that the loop owns. Borrowed. */
 static caw__hub *
-hub_attach(caw__state *state, PyObject *loop)
+hub_attach(caw__state *state, const caw__framework *framework, PyObject *loop)
 {
-    caw__hub *hub = hub_new(state, loop);
-    PyObject *drain = hub ? PyObject_GetAttrString((PyObject *)hub, "drain") : NULL;
-    if (!drain || caw__asyncio_attach(hub, drain) < 0) {
-        Py_XDECREF(drain);
+    caw__hub *hub = hub_new(state, framework, loop);
+    if (!hub || framework->attach(hub) < 0) {
         Py_XDECREF(hub);
         return NULL;
     }
-    Py_DECREF(drain);
     Py_DECREF(hub); /* what attach gave to the loop keeps it */
     return hub;
 }
 
 /* The hub of the loop; NULL with an exception, and the status that says the same to a future. */
 static caw__hub *
-hub_of_loop(caw__state *state, PyObject *loop, int *status)
+hub_of_loop(caw__state *state, const caw__framework *framework, PyObject *loop, int *status)
 {
     caw__hub *hub = state->hubs;
     while (hub && hub->loop != loop) {
         hub = hub->next;
     }
     if (!hub) {
-        hub = hub_attach(state, loop);
+        hub = hub_attach(state, framework, loop);
         *status = hub ? 0 : PyErr_ExceptionMatches(PyExc_MemoryError) ? CAW_ENOMEM : CAW_ENOREACTOR;
     }
     else if (caw__reactor_forked(hub->inbox->reactor)) {
@@ -132,12 +130,13 @@ caw__hub_current(caw__state *state, int *status)
         recent->mark == caw__asyncio_running_mark(state)) {
         return recent;
     }
-    PyObject *loop = caw__asyncio_running_loop(state);
-    if (!loop) {
+    PyObject *loop;
+    const caw__framework *framework = caw__framework_running(state, &loop);
+    if (!framework) {
         *status = CAW_ENOREACTOR;
         return NULL;
     }
-    caw__hub *hub = hub_of_loop(state, loop, status);
+    caw__hub *hub = hub_of_loop(state, framework, loop, status);
     Py_DECREF(loop);
     return hub;
 }
@@ -239,23 +238,16 @@ hub_dealloc(PyObject *self)
 /* --- the drain --- */
 
 int
-caw__hub_call_soon(caw__coroutine *c)
+caw__hub_resume_soon(caw__coroutine *c)
 {
-    caw__hub *hub = c->node->inbox->hub;
+    caw__hub *hub = caw__hub_of(c);
     if (!hub) {
         PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
         return -1;
     }
-    PyObject *callback = Py_NewRef(c->callback), *context = Py_NewRef(c->context), *loop = Py_NewRef(hub->loop);
-    PyObject *park = Py_NewRef((PyObject *)c->park);
-    int failed = caw__asyncio_call_soon(hub->state, loop, callback, park, context);
-    if (!failed) {
-        caw__hub_drop_callback(c); /* the loop has it now */
-    }
-    Py_DECREF(park);
-    Py_DECREF(loop);
-    Py_DECREF(context);
-    Py_DECREF(callback);
+    Py_INCREF(hub);
+    int failed = hub->framework->resume(hub, c);
+    Py_DECREF(hub);
     return failed;
 }
 
@@ -275,7 +267,7 @@ static int
 hub_step_soon(caw__coroutine *c)
 {
     Py_INCREF(c); /* a loop's call_soon may be anybody's code */
-    int failed = caw__hub_call_soon(c) < 0 ? hub_report((PyObject *)c) : 0;
+    int failed = caw__hub_resume_soon(c) < 0 ? hub_report((PyObject *)c) : 0;
     if (failed && c->callback &&
         c->state == CORO_SUSPENDED) { /* a signal came before the work was done: again, later */
         c->woken = false;
@@ -413,7 +405,7 @@ hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     }
     Py_INCREF(hub); /* a step may close the loop */
     caw__state *state = hub->state;
-    int direct = hub->drainer ? 0 : caw__asyncio_may_step(state, hub->loop);
+    int direct = hub->drainer ? 0 : hub->framework->may_step(hub);
     if (direct < 0) { /* nothing was taken: the fd is still readable */
         if (hub->helper) {
             caw__helper_drained(hub->helper);

@@ -22,7 +22,8 @@ typedef struct caw__helper caw__helper;
 
 struct caw__hub {
     PyObject_HEAD
-    caw__state *state;     /* NULL once the module is gone */
+    caw__state *state; /* NULL once the module is gone */
+    const caw__framework *framework;
     PyObject *loop;        /* NULL once the hub is closed */
     caw__inbox *inbox;     /* a reference; inbox->hub is this hub until it is closed */
     caw__wake_node *batch; /* woken nodes that the drain has not come to */
@@ -40,6 +41,13 @@ extern PyType_Spec caw__hub_spec;
  * and with a status that says the same to a future. */
 caw__hub *caw__hub_current(caw__state *state, int *status);
 
+/* The hub that the coroutine is suspended on: borrowed. NULL when that is closed, or the coroutine waits for no wake. */
+static inline caw__hub *
+caw__hub_of(const caw__coroutine *c)
+{
+    return c->node && c->node->inbox ? c->node->inbox->hub : NULL;
+}
+
 /* Close it: no wake arrives any more, what waits on its reactor ends. Twice is once. */
 void caw__hub_close(caw__hub *hub);
 
@@ -47,8 +55,8 @@ void caw__hub_close(caw__hub *hub);
 int caw__hub_hold(caw__coroutine *c);
 void caw__hub_drop_callback(caw__coroutine *c);
 
-/* Resume the awaiter of a suspended coroutine through loop.call_soon. On failure the callback stays. */
-int caw__hub_call_soon(caw__coroutine *c);
+/* Resume the awaiter of a suspended coroutine by the loop, later. On failure the callback stays. */
+int caw__hub_resume_soon(caw__coroutine *c);
 
 /* The place where coroutines poll: how a poll gets at the hub's reactor. */
 typedef struct caw__poll_place {

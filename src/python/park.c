@@ -62,7 +62,7 @@ static PyObject *
 park_get_loop(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     caw__coroutine *c = ((caw__park *)self)->coroutine;
-    caw__hub *hub = c ? c->node->inbox->hub : NULL;
+    caw__hub *hub = c ? caw__hub_of(c) : NULL;
     if (!hub) {
         PyErr_SetString(PyExc_RuntimeError, c ? "Event loop is closed" : "the operation has ended");
         return NULL;
@@ -99,7 +99,7 @@ park_add_done_callback(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
     }
     c->callback = Py_NewRef(args[0]);
     c->context = context;
-    if (c->woken && caw__hub_call_soon(c) < 0) {
+    if (c->woken && caw__hub_resume_soon(c) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -137,7 +137,7 @@ park_detach(caw__coroutine *c, PyObject *message)
     Py_XSETREF(extras->message, Py_NewRef(message));
     c->detached = c->woken = true; /* first: call_soon may run a signal handler that cancels again */
     /* Never called directly: cancel() runs inside another task's step. */
-    if (c->callback && caw__hub_call_soon(c) < 0) {
+    if (c->callback && caw__hub_resume_soon(c) < 0) {
         c->detached = c->woken = false;
         return NULL;
     }

@@ -27,6 +27,7 @@ typedef struct caw__names {
 #undef NAMES_FIELD
 } caw__names;
 
+typedef struct caw__framework caw__framework;
 typedef struct caw__hub caw__hub;
 typedef struct caw__coroutine caw__coroutine;
 typedef struct caw__park caw__park;

@@ -57,7 +57,7 @@ caw__coroutine_free_awaiter(caw__coroutine *c)
 {
     if (c->callback && !c->woken) {
         c->woken = true; /* first: call_soon may run a signal handler that cancels */
-        if (caw__hub_call_soon(c) < 0) {
+        if (caw__hub_resume_soon(c) < 0) {
             if (!PyErr_ExceptionMatches(
                     PyExc_RuntimeError)) { /* else the loop is closed: nobody resumes there any more */
                 PyErr_WriteUnraisable((PyObject *)c);
@@ -225,8 +225,7 @@ step_suspend(caw__state *state, caw__coroutine *c)
     }
     caw__coroutine_track(c);
     c->state = CORO_SUSPENDED;
-    c->park->blocking = true;
-    return Py_NewRef((PyObject *)c->park);
+    return hub->framework->suspend(hub, c);
 }
 
 /* The future is not ready: suspend; or fail, as the poll did. */
@@ -271,8 +270,9 @@ step_enter(caw__coroutine *c)
 static bool
 step_is_elsewhere(const caw__coroutine *c)
 {
-    PyObject *here = caw__asyncio_running_loop(caw__coroutine_state_of(c));
-    const caw__hub *hub = c->node ? c->node->inbox->hub : NULL;
+    PyObject *here = NULL;
+    (void)caw__framework_running(caw__coroutine_state_of(c), &here);
+    const caw__hub *hub = caw__hub_of(c);
     bool elsewhere = here && (!hub || hub->loop != here);
     Py_XDECREF(here);
     PyErr_Clear();
