@@ -32,9 +32,11 @@
 #    error "cawait needs Python 3.10 or newer"
 #  endif
 
-/* What happens to an operation whose awaiter is cancelled. In every policy the awaiter ends with the cancellation, never
- * with the result, and a result that nobody takes is destroyed. Closing or collecting the coroutine never waits: it
- * asks the operation to stop (shield: does not ask) and leaves it to end by itself. */
+/* What happens to an operation whose awaiter is cancelled, by asyncio's Task.cancel (once for each call), or by a scope of
+ * trio or anyio. In every policy the awaiter ends with the cancellation, never with the result, and a result that nobody
+ * takes is destroyed. But on trio a shielded operation returns its value: the scope cancels again at the next checkpoint.
+ * Closing or collecting the coroutine never waits: it asks the operation to stop (shield: does not ask) and leaves it to
+ * end by itself. */
 typedef enum caw_py_cancel {
     CAW_PY_CANCEL_DEFAULT = 0, /* wait where the future has a cancel function, else detach */
     CAW_PY_CANCEL_WAIT,        /* asked to stop; the awaiter resumes when it has ended; a second cancel detaches */
@@ -123,7 +125,7 @@ CAW_API PyObject *caw_py_coroutine(PyObject *module, caw_future *future, const c
 
 /* Set the Python exception of an error status; NULL is returned so that a caller can return it:
  *   CAW_ENOMEM        MemoryError
- *   CAW_ECANCELED     asyncio.CancelledError
+ *   CAW_ECANCELED     asyncio.CancelledError; RuntimeError where trio runs, whose Cancelled is its own to raise
  *   CAW_ECLOSED, CAW_EBROKEN, CAW_ENOREACTOR, CAW_EFORKED   RuntimeError with the code's text
  *   other -errno      OSError, that is its subclass for the errno: TimeoutError, BrokenPipeError, ...
  *   anything else     SystemError

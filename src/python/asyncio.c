@@ -50,6 +50,16 @@ caw__asyncio_running_loop(caw__state *state, PyObject **loop)
 }
 
 PyObject *
+caw__asyncio_current_coroutine(caw__state *state, PyObject *loop)
+{
+    PyObject *task = PyObject_CallOneArg(state->current_task, loop);
+    PyObject *coroutine = task && task != Py_None ? PyObject_CallMethod(task, "get_coro", NULL) : NULL;
+    Py_XDECREF(task);
+    PyErr_Clear();
+    return coroutine;
+}
+
+PyObject *
 caw__asyncio_running_mark(caw__state *state)
 {
     /* Where `_asynciomodule.c: set_running_loop` keeps the loop, or on 3.10 and 3.11 what holds the loop. */
@@ -187,7 +197,7 @@ asyncio_resume(caw__hub *hub, caw__coroutine *c)
     return handle ? 0 : -1;
 }
 
-const caw__framework caw__asyncio = {asyncio_attach, asyncio_may_step, asyncio_suspend, asyncio_resume};
+const caw__framework caw__asyncio = {asyncio_attach, asyncio_may_step, asyncio_suspend, asyncio_resume, .holds = true};
 
 bool
 caw__is_cancellation(caw__state *state, PyObject *exception)

@@ -9,6 +9,9 @@ CAW__INTERNAL_BEGIN
 /* The loop that runs in this thread, in `loop`: a new reference, or NULL when there is none. -1 with an exception. */
 int caw__asyncio_running_loop(caw__state *state, PyObject **loop);
 
+/* The coroutine of the loop's current task: a new reference, or NULL when there is none. Never raises. */
+PyObject *caw__asyncio_current_coroutine(caw__state *state, PyObject *loop);
+
 /* Something that stays the same object as long as the same loop runs in this thread: borrowed, and cheap to ask for.
  * NULL, without an exception, where there is no such thing. */
 PyObject *caw__asyncio_running_mark(caw__state *state);

@@ -39,6 +39,22 @@ caw__raise(PyObject *exception)
 #endif
 }
 
+/* The attribute: a new reference, or NULL. Never raises. */
+static inline PyObject *
+caw__attribute(PyObject *object, PyObject *name)
+{
+    PyObject *value = NULL;
+#if PY_VERSION_HEX >= 0x030D0000
+    int found = PyObject_GetOptionalAttr(object, name, &value);
+#else
+    int found = _PyObject_LookupAttr(object, name, &value);
+#endif
+    if (found < 0) {
+        PyErr_Clear();
+    }
+    return value;
+}
+
 /* The exception that is set, taken out: a new reference, or NULL. Its traceback is attached. */
 static inline PyObject *
 caw__take_raised(void)

@@ -56,6 +56,7 @@ coroutine_extras_free(caw__coroutine *c)
         Py_XDECREF(extras->frame);
         Py_XDECREF(extras->pending);
         Py_XDECREF(extras->message);
+        Py_XDECREF(extras->before);
         PyMem_Free(extras);
     }
 }
@@ -133,6 +134,7 @@ coroutine_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(c->extras->frame);
         Py_VISIT(c->extras->pending);
         Py_VISIT(c->extras->message);
+        Py_VISIT(c->extras->before);
     }
     return 0;
 }

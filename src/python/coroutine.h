@@ -35,8 +35,9 @@ typedef struct caw__coroutine_extras {
     PyObject *qualname; /* set by the user */
     PyObject *origin;   /* where it was created, a tuple; only with origin tracking */
     PyObject *frame;    /* once somebody asked for it */
-    PyObject *pending;  /* the exception to raise when the operation has ended: while cancelling */
-    PyObject *message;  /* of the cancel: while detached */
+    PyObject *pending; /* what to raise, or to call so that it raises, when the operation has ended: while cancelling */
+    PyObject *message; /* of the cancel: while detached */
+    PyObject *before;  /* trio's checkpoint, which is awaited before the first poll */
 } caw__coroutine_extras;
 
 struct caw__coroutine {
@@ -58,9 +59,11 @@ struct caw__coroutine {
     bool told : 1;
     bool cancelling : 1;
     bool detached : 1;
-    bool ended : 1;     /* the future is ready, and has not been taken */
-    bool tracked : 1;   /* by the collector; see caw__coroutine_track */
-    bool finalized : 1; /* the finalizer has run, which Python remembers of the memory: it is not used again */
+    bool aborted : 1;    /* trio has called the abort function, and forgotten it; the task waits on */
+    bool checkpoint : 1; /* in the first step under trio: a future that is ready lets others run before it is taken */
+    bool ended : 1;      /* the future is ready, and has not been taken yet */
+    bool tracked : 1;    /* by the collector; see caw__coroutine_track */
+    bool finalized : 1;  /* the finalizer has run, which Python remembers of the memory: it is not used again */
 };
 
 extern PyType_Spec caw__coroutine_spec;

@@ -1,7 +1,8 @@
-/* framework.h: the few places where async frameworks differ. So far there is one: asyncio, and uvloop, which speaks its
- * protocol.
+/* framework.h: the few places where async frameworks differ: asyncio (and uvloop, which speaks its protocol) and trio.
+ * anyio needs no place of its own: a run of it is a run of one of the two.
  *
- * Which one it is is asked when a coroutine suspends, of what runs then and there, and never remembered for a thread.
+ * Which one it is is asked when a coroutine suspends, of what runs then and there, and never remembered for a thread: in
+ * trio's guest mode both live in one.
  */
 #ifndef CAWAIT_SRC_FRAMEWORK_H
 #define CAWAIT_SRC_FRAMEWORK_H
@@ -22,13 +23,22 @@ struct caw__framework {
 
     /* Have the awaiter of a suspended coroutine that has a callback resume, later. On failure the callback stays. */
     int (*resume)(caw__hub *hub, caw__coroutine *c);
+
+    /* Whether the hub keeps what waits alive: nobody else may know of a task of asyncio. trio knows its tasks, and who
+     * suspends cannot be told from who is driven by hand, and may be dropped. */
+    bool holds;
 };
 
-extern const caw__framework caw__asyncio;
+extern const caw__framework caw__asyncio, caw__trio;
 
-/* What runs in this thread, and in `loop`, a new reference, what its hub is found by. NULL with a RuntimeError when nothing
+/* What runs in this thread, and in `loop`, a new reference, what its hub is found by: the loop, or the token of the trio
+ * run. Where a run of each is inside the other, the one that awaits this coroutine. NULL with a RuntimeError when nothing
  * runs. */
-const caw__framework *caw__framework_running(caw__state *state, PyObject **loop);
+const caw__framework *caw__framework_running(caw__state *state, const caw__coroutine *c, PyObject **loop);
+
+/* The task of trio that awaits this coroutine: a new reference, or NULL when trio does not run here, or runs only around
+ * what awaits it. Never raises; costs next to nothing without trio. */
+PyObject *caw__framework_trio_task(caw__state *state, const caw__coroutine *c);
 
 CAW__INTERNAL_END
 

@@ -3,6 +3,7 @@
 
 #include "python/asyncio.h"
 #include "python/park.h"
+#include "python/trio.h"
 
 /* --- suspended coroutines --- */
 
@@ -25,11 +26,14 @@ caw__hub_hold(caw__coroutine *c)
         hub->n_room = n_room;
     }
     c->held_at = hub->n_held;
-    hub->held[hub->n_held++] = (caw__coroutine *)Py_NewRef(c);
+    hub->held[hub->n_held++] = c;
+    if (hub->framework->holds) {
+        Py_INCREF(c);
+    }
     return 0;
 }
 
-/* Take the coroutine out of the hub's list: the caller has the reference now. */
+/* Take the coroutine out of the hub's list: the caller has the reference now, if there was one. */
 static caw__coroutine *
 hub_let_go(caw__coroutine *c)
 {
@@ -40,7 +44,7 @@ hub_let_go(caw__coroutine *c)
     caw__coroutine *last = hub->held[--hub->n_held];
     hub->held[c->held_at] = last;
     last->held_at = c->held_at;
-    return c;
+    return hub->framework->holds ? c : NULL;
 }
 
 void
@@ -121,17 +125,21 @@ hub_of_loop(caw__state *state, const caw__framework *framework, PyObject *loop, 
 }
 
 caw__hub *
-caw__hub_current(caw__state *state, int *status)
+caw__hub_current(caw__state *state, const caw__coroutine *c, int *status)
 {
     /* In a drain the loop is known, and asking asyncio costs up to 100 ns (getpid on 3.10 and 3.11). Unless a step runs
      * another loop inside itself. */
     caw__hub *recent = state->recent;
     if (recent && recent->drainer == PyThreadState_Get() && recent->mark &&
         recent->mark == caw__asyncio_running_mark(state)) {
-        return recent;
+        PyObject *task = caw__trio_task(state);
+        if (!task) {
+            return recent;
+        }
+        Py_DECREF(task);
     }
     PyObject *loop;
-    const caw__framework *framework = caw__framework_running(state, &loop);
+    const caw__framework *framework = caw__framework_running(state, c, &loop);
     if (!framework) {
         *status = CAW_ENOREACTOR;
         return NULL;
@@ -193,7 +201,7 @@ caw__hub_close(caw__hub *hub)
     uint32_t n_held = hub->n_held;
     hub->held = NULL;
     hub->n_held = hub->n_room = 0;
-    for (uint32_t i = 0; i < n_held; i++) {
+    for (uint32_t i = 0; i < n_held && hub->framework->holds; i++) {
         Py_DECREF(held[i]); /* may run any Python code; the hub is empty by now */
     }
     PyMem_Free(held);
@@ -206,7 +214,7 @@ hub_traverse(PyObject *self, visitproc visit, void *arg)
     caw__hub *hub = (caw__hub *)self;
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(hub->loop);
-    for (uint32_t i = 0; i < hub->n_held; i++) {
+    for (uint32_t i = 0; i < hub->n_held && hub->framework->holds; i++) {
         Py_VISIT(hub->held[i]);
     }
     return 0;
@@ -416,7 +424,7 @@ hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     PyThreadState *outer = hub->drainer;
     PyObject *outer_mark = hub->mark;
     hub->drainer = PyThreadState_Get();
-    hub->mark = Py_XNewRef(caw__asyncio_running_mark(state));
+    hub->mark = direct ? Py_XNewRef(caw__asyncio_running_mark(state)) : NULL;
     state->recent = hub;
     PyObject *context = hub_leave_context();
     int failed = hub_drain_passes(hub, direct);
@@ -441,7 +449,7 @@ hub_poll_reactor(const caw_context *cx, int *error)
     if (released) {
         PyEval_RestoreThread(released);
     }
-    caw__hub *hub = caw__hub_current(place->state, error);
+    caw__hub *hub = caw__hub_current(place->state, place->coroutine, error);
     caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
     if (!hub) {
         Py_XSETREF(place->raised, caw__take_raised());
@@ -454,8 +462,16 @@ hub_poll_reactor(const caw_context *cx, int *error)
 
 const caw_host caw__poll_host = {"a Python coroutine", hub_poll_reactor};
 
+static PyObject *
+hub_close_method(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw__hub_close((caw__hub *)self);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef hub_methods[] = {
     {"drain", hub_drain, METH_NOARGS, "Resume what was woken. Called by the loop."},
+    {"close", hub_close_method, METH_NOARGS, "End what waits here. Called when the loop ends."},
     {NULL, NULL, 0, NULL},
 };
 

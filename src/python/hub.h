@@ -24,10 +24,10 @@ struct caw__hub {
     PyObject_HEAD
     caw__state *state; /* NULL once the module is gone */
     const caw__framework *framework;
-    PyObject *loop;        /* NULL once the hub is closed */
+    PyObject *loop;        /* the loop, or the token of a trio run; NULL once the hub is closed */
     caw__inbox *inbox;     /* a reference; inbox->hub is this hub until it is closed */
     caw__wake_node *batch; /* woken nodes that the drain has not come to */
-    caw__coroutine **held; /* suspended coroutines with a callback: references */
+    caw__coroutine **held; /* suspended coroutines with a callback: references where the framework holds */
     uint32_t n_held, n_room;
     PyThreadState *drainer; /* true while a drain runs: whose */
     PyObject *mark;         /* with drainer: caw__asyncio_running_mark() when it began */
@@ -37,9 +37,9 @@ struct caw__hub {
 
 extern PyType_Spec caw__hub_spec;
 
-/* The hub of the loop that runs in this thread, made if it is not there: borrowed. NULL with an exception,
- * and with a status that says the same to a future. */
-caw__hub *caw__hub_current(caw__state *state, int *status);
+/* The hub of the loop that runs in this thread and awaits the coroutine, made if it is not there: borrowed. NULL with an
+ * exception, and with a status that says the same to a future. */
+caw__hub *caw__hub_current(caw__state *state, const caw__coroutine *c, int *status);
 
 /* The hub that the coroutine is suspended on: borrowed. NULL when that is closed, or the coroutine waits for no wake. */
 static inline caw__hub *
@@ -61,6 +61,7 @@ int caw__hub_resume_soon(caw__coroutine *c);
 /* The place where coroutines poll: how a poll gets at the hub's reactor. */
 typedef struct caw__poll_place {
     caw__state *state;
+    const caw__coroutine *coroutine;
     PyThreadState *released; /* NULL while the GIL is held */
     PyObject *raised;        /* why the reactor was not found, or NULL: for after the poll */
 } caw__poll_place;

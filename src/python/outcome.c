@@ -1,6 +1,7 @@
 /* outcome.c: see outcome.h. */
 #include "python/outcome.h"
 
+#include "python/framework.h"
 #include "python/raise.h"
 
 static const char *
@@ -9,12 +10,27 @@ outcome_operation_name(const caw_py_spec *spec, const caw_future *future)
     return spec->name ? spec->name : future->ops->name;
 }
 
+/* The native side cancelled the operation by itself. trio has no exception for that: Cancelled is its own to raise. */
+static bool
+outcome_is_cancelled_in_trio(const caw__coroutine *c, const caw_future *future)
+{
+    PyObject *loop = NULL;
+    bool in_trio =
+        future->status == CAW_ECANCELED && caw__framework_running(caw__coroutine_state_of(c), c, &loop) == &caw__trio;
+    Py_XDECREF(loop);
+    PyErr_Clear();
+    return in_trio;
+}
+
 CAW__APART static PyObject *
 outcome_error(const caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
     if (spec->error && future->status < 0) {
         spec->error(future, future->status);
+    }
+    else if (outcome_is_cancelled_in_trio(c, future)) {
+        PyErr_Format(PyExc_RuntimeError, "the operation was cancelled (%s)", caw_error_name(future->status));
     }
     else {
         caw_py_set_error(future->status);
@@ -59,11 +75,27 @@ caw__outcome(const caw__coroutine *c, caw_future *future)
     return value;
 }
 
+/* Raise the cancellation that the operation had the time to end after: an exception that was thrown in, or what trio gave
+ * to raise it by. Takes the reference. */
+static PyObject *
+outcome_raise(PyObject *pending)
+{
+    if (PyExceptionInstance_Check(pending)) {
+        caw__raise(pending);
+        return NULL;
+    }
+    Py_XDECREF(PyObject_CallNoArgs(pending));
+    if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_SystemError, "raise_cancel raised nothing");
+    }
+    Py_DECREF(pending);
+    return NULL;
+}
+
 PyObject *
 caw__outcome_of_cancelled(caw__coroutine *c)
 {
     PyObject *pending = c->extras->pending;
     c->extras->pending = NULL;
-    caw__raise(pending);
-    return NULL;
+    return outcome_raise(pending);
 }

@@ -1,21 +1,28 @@
 /* park.c: see park.h. The protocol is that of `_asynciomodule.c: task_step_handle_result_impl` (CPython 3.13). */
 #include "python/park.h"
 
-#include "python/hub.h"
+#include "python/trio.h"
 
 #include <structmember.h>
 
 caw__park *
 caw__park_new(caw__state *state, caw__coroutine *c)
 {
-    caw__park *park = state->free_parks;
+    caw__park *park = state->trio.free_parks;
     if (park) {
+        state->trio.free_parks = (caw__park *)park->coroutine;
+        state->trio.n_free_parks--;
+    }
+    else if ((park = state->free_parks)) {
         state->free_parks = (caw__park *)park->coroutine;
         state->n_free_parks--;
         caw__revive((PyObject *)park);
     }
     else {
         park = PyObject_New(caw__park, state->park_type);
+        if (park) {
+            park->wait = NULL;
+        }
     }
     if (park) {
         park->coroutine = c;
@@ -28,6 +35,17 @@ void
 caw__park_orphan(caw__park *park)
 {
     park->coroutine = NULL;
+    if (park->wait) {
+        caw__state *state = caw__state_of_type(Py_TYPE(park));
+        if (state && state->trio.n_free_parks < CAW__FREELIST_MAX && Py_REFCNT(park->wait) == 1 &&
+            Py_REFCNT(park->abort) == 1 && Py_REFCNT(park) == 2) {
+            park->coroutine = (caw__coroutine *)state->trio.free_parks;
+            state->trio.free_parks = park; /* the reference goes with it */
+            state->trio.n_free_parks++;
+            return;
+        }
+        Py_CLEAR(park->wait);
+    }
     Py_DECREF(park);
 }
 
@@ -50,6 +68,13 @@ park_dealloc(PyObject *self)
 void
 caw__park_free_list_clear(caw__state *state)
 {
+    while (state->trio.free_parks) {
+        caw__park *park = state->trio.free_parks;
+        state->trio.free_parks = (caw__park *)park->coroutine;
+        park->coroutine = NULL;
+        Py_CLEAR(park->wait);
+        Py_DECREF(park);
+    }
     while (state->free_parks) {
         caw__park *park = state->free_parks;
         state->free_parks = (caw__park *)park->coroutine;
@@ -226,6 +251,7 @@ static PyMethodDef park_methods[] = {
     {"cancel", (PyCFunction)(void (*)(void))park_cancel, METH_VARARGS | METH_KEYWORDS, NULL},
     {"result", park_result, METH_NOARGS, NULL},
     {"done", park_done, METH_NOARGS, NULL},
+    {"abort", caw__trio_abort, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

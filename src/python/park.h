@@ -15,6 +15,8 @@ CAW__INTERNAL_BEGIN
 struct caw__park {
     PyObject_HEAD
     caw__coroutine *coroutine; /* borrowed; NULL when the coroutine is through */
+    PyObject *wait;            /* trio's message, which knows this park and is known by it; see caw__park_orphan */
+    PyObject *abort;           /* with wait, which keeps it: what trio calls to cancel */
     char blocking;             /* asyncio's: set when yielded by `await`, cleared by the task that takes it */
 };
 
@@ -23,7 +25,9 @@ extern PyType_Spec caw__park_spec;
 /* A park for this coroutine; NULL with MemoryError. */
 caw__park *caw__park_new(caw__state *state, caw__coroutine *c);
 
-/* The coroutine is through with it: takes its reference. */
+/* The coroutine is through with it: takes its reference. A park that has a message for trio is used again together with
+ * it, since making one is a fifth of what an operation costs there; where trio still has the message or its function, the
+ * cycle of the two is taken apart. */
 void caw__park_orphan(caw__park *park);
 
 void caw__park_free_list_clear(caw__state *state);

@@ -5,6 +5,7 @@
 #include "python/function.h"
 #include "python/hub.h"
 #include "python/park.h"
+#include "python/trio.h"
 
 /* Under this name the user's module keeps the bridge alive. */
 #define STATE_ATTRIBUTE "__cawait__"
@@ -51,7 +52,7 @@ state_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->current_task);
     Py_VISIT(state->cancelled_error);
     Py_VISIT(state->functions);
-    return 0;
+    return caw__trio_visit(&state->trio, visit, arg);
 }
 
 static int
@@ -62,6 +63,7 @@ state_clear(PyObject *module)
     caw__coroutine_free_list_clear(state);
     caw__park_free_list_clear(state);
     state->n_free_coroutines = state->n_free_parks = CAW__FREELIST_MAX; /* full from now on */
+    state->trio.n_free_parks = CAW__FREELIST_MAX;
     Py_CLEAR(state->coroutine_type);
     Py_CLEAR(state->park_type);
     Py_CLEAR(state->hub_type);
@@ -74,6 +76,8 @@ state_clear(PyObject *module)
     Py_CLEAR(state->get_running_loop);
     Py_CLEAR(state->current_task);
     Py_CLEAR(state->cancelled_error);
+    caw__trio_forget(&state->trio);
+    state->trio.loaded = false;
     Py_CLEAR(state->functions);
     Py_CLEAR(state->stop_iteration);
     return 0;

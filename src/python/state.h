@@ -15,11 +15,20 @@ CAW__INTERNAL_BEGIN
 /* Attribute and method names, interned once: X(name). */
 #define CAW__NAMES(X)                                                                                                  \
     X(__asyncio_running_event_loop__)                                                                                  \
+    X(_cancel_points)                                                                                                  \
+    X(_cancel_status)                                                                                                  \
+    X(_runner)                                                                                                         \
+    X(abort)                                                                                                           \
     X(add_reader)                                                                                                      \
     X(asyncio)                                                                                                         \
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \
-    X(get_debug)
+    X(effectively_cancelled)                                                                                           \
+    X(get_debug)                                                                                                       \
+    X(ki_pending)                                                                                                      \
+    X(outcome)                                                                                                         \
+    X(task)                                                                                                            \
+    X(trio)
 
 typedef struct caw__names {
 #define NAMES_FIELD(name) PyObject *name;
@@ -32,6 +41,35 @@ typedef struct caw__hub caw__hub;
 typedef struct caw__coroutine caw__coroutine;
 typedef struct caw__park caw__park;
 typedef struct caw__node caw__node;
+
+/* What trio.c has learned of trio: X(object). */
+#define CAW__TRIO_OBJECTS(X)                                                                                           \
+    X(trio)                                                                                                            \
+    X(in_trio_task)                                                                                                    \
+    X(current_task)                                                                                                    \
+    X(current_trio_token)                                                                                              \
+    X(reschedule)                                                                                                      \
+    X(spawn_system_task)                                                                                               \
+    X(wait_readable)                                                                                                   \
+    X(checkpoint_if_cancelled)                                                                                         \
+    X(watch)                                                                                                           \
+    X(wait_type)                                                                                                       \
+    X(schedule_point)                                                                                                  \
+    X(nothing)                                                                                                         \
+    X(error_type)                                                                                                      \
+    X(abort_succeeded)                                                                                                 \
+    X(abort_failed)
+
+typedef struct caw__trio_api {
+#define TRIO_FIELD(name) PyObject *name;
+    CAW__TRIO_OBJECTS(TRIO_FIELD)
+#undef TRIO_FIELD
+    PyObject *context;     /* where trio keeps the current task, or NULL: private to it, see trio.c */
+    Py_ssize_t n_modules;  /* the size of sys.modules when trio was last looked for */
+    bool loaded;           /* all objects are there */
+    caw__park *free_parks; /* with their messages */
+    int n_free_parks;
+} caw__trio_api;
 
 typedef struct caw__state {
     PyTypeObject *coroutine_type;
@@ -46,6 +84,7 @@ typedef struct caw__state {
     PyObject *get_running_loop;
     PyObject *current_task;
     PyObject *cancelled_error;
+    caw__trio_api trio;
 
     caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */

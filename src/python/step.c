@@ -7,6 +7,7 @@
 #include "python/outcome.h"
 #include "python/park.h"
 #include "python/raise.h"
+#include "python/trio.h"
 
 /* --- giving up --- */
 
@@ -192,7 +193,7 @@ step_poll(caw__state *state, caw__coroutine *c)
         return -1;
     }
     c->polled = true;
-    caw__poll_place place = {.state = state};
+    caw__poll_place place = {.state = state, .coroutine = c};
     caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
     int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
                                                    : (int)caw_future_poll(c->future, &cx);
@@ -205,7 +206,7 @@ static PyObject *
 step_suspend(caw__state *state, caw__coroutine *c)
 {
     int status; /* the exception says it */
-    caw__hub *hub = caw__hub_current(state, &status);
+    caw__hub *hub = caw__hub_current(state, c, &status);
     if (!hub) {
         return NULL;
     }
@@ -228,6 +229,18 @@ step_suspend(caw__state *state, caw__coroutine *c)
     return hub->framework->suspend(hub, c);
 }
 
+/* The future is ready in the first step under trio: let other tasks run before it is taken. */
+CAW__APART static PySendResult
+step_yield_to_others(caw__state *state, caw__coroutine *c, PyObject **result)
+{
+    caw__coroutine_track(c);
+    c->ended = true;
+    c->state = CORO_SUSPENDED;
+    c->woken = true;
+    *result = caw__trio_schedule_point(state);
+    return PYGEN_NEXT;
+}
+
 /* The future is not ready: suspend; or fail, as the poll did. */
 CAW__APART static PySendResult
 step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result)
@@ -244,10 +257,75 @@ step(caw__state *state, caw__coroutine *c, PyObject **result)
 {
     c->running = true;
     c->woken = c->detached = false;
-    int poll = step_poll(state, c);
-    PySendResult outcome = poll == CAW_READY ? step_finish(c, result) : step_not_ready(state, c, poll, result);
+    int poll = c->ended ? (int)CAW_READY : step_poll(state, c);
+    PySendResult outcome = poll != CAW_READY ? step_not_ready(state, c, poll, result)
+                           : c->checkpoint   ? step_yield_to_others(state, c, result)
+                                             : step_finish(c, result);
+    c->checkpoint = false;
     c->running = false;
     return outcome;
+}
+
+/* Begin, or go on with, the part of trio's checkpoint that comes before the operation. PYGEN_RETURN: it may start. */
+static PySendResult
+step_checkpoint(caw__coroutine *c, PyObject *sent, PyObject **result)
+{
+    Py_INCREF(c);
+    c->running = true;
+    PyObject *before = c->extras->before;
+    PySendResult outcome = PyIter_Send(before, sent ? sent : Py_None, result);
+    c->running = false;
+    if (outcome == PYGEN_NEXT) {
+        caw__coroutine_track(c);
+        c->state = c->state == CORO_CLOSED ? CORO_CLOSED : CORO_SUSPENDED;
+        c->woken = true;
+    }
+    else {
+        c->extras->before = NULL;
+        Py_DECREF(before);
+        Py_CLEAR(*result);
+        outcome = outcome == PYGEN_RETURN ? outcome : step_fail(c, result);
+    }
+    Py_DECREF(c);
+    return outcome;
+}
+
+/* The first step, in a task of trio. */
+static PySendResult
+step_first_in_trio(caw__state *state, caw__coroutine *c, PyObject *task, PyObject **result)
+{
+    c->checkpoint = true;
+    PyObject *before = caw__trio_checkpoint_if_cancelled(state, task);
+    if (before == Py_None) {
+        Py_DECREF(before);
+        return PYGEN_RETURN;
+    }
+    if (!before || !caw__coroutine_extras_get(c)) {
+        Py_XDECREF(before);
+        return step_fail(c, result);
+    }
+    c->extras->before = before;
+    return step_checkpoint(c, NULL, result);
+}
+
+/* What comes before the poll: a checkpoint, an exception that trio sent. PYGEN_RETURN: nothing more, poll. */
+static PySendResult
+step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
+{
+    if (c->state == CORO_CREATED) {
+        PyObject *task = caw__framework_trio_task(state, c);
+        PySendResult outcome = task ? step_first_in_trio(state, c, task, result) : PYGEN_RETURN;
+        Py_XDECREF(task);
+        return outcome;
+    }
+    if (c->extras && c->extras->before) {
+        return step_checkpoint(c, value, result);
+    }
+    PyObject *error = value && value != Py_None ? caw__trio_sent_error(state, value) : NULL;
+    if (!error) {
+        return PYGEN_RETURN;
+    }
+    return caw__coroutine_throw(c, error, result);
 }
 
 /* The state, when the coroutine may be resumed now; else NULL with an exception. */
@@ -271,7 +349,7 @@ static bool
 step_is_elsewhere(const caw__coroutine *c)
 {
     PyObject *here = NULL;
-    (void)caw__framework_running(caw__coroutine_state_of(c), &here);
+    (void)caw__framework_running(caw__coroutine_state_of(c), c, &here);
     const caw__hub *hub = caw__hub_of(c);
     bool elsewhere = here && (!hub || hub->loop != here);
     Py_XDECREF(here);
@@ -296,6 +374,13 @@ caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
 {
     caw__coroutine *c = (caw__coroutine *)self;
     *result = NULL;
+    if (c->state == CORO_CLOSED && !c->running && c->extras && c->extras->before) {
+        /* Closed in the middle of trio's checkpoint, which has to end in the task that it began in. */
+        PySendResult outcome = step_checkpoint(c, value, result);
+        if (outcome != PYGEN_RETURN) {
+            return outcome;
+        }
+    }
     caw__state *state = step_enter(c);
     if (!state) {
         return PYGEN_ERROR;
@@ -308,7 +393,8 @@ caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
         caw__coroutine_refuse(c); /* nothing changes for the awaiter that it waits with */
         return PYGEN_ERROR;
     }
-    return step(state, c, result);
+    PySendResult outcome = step_before_poll(state, c, value, result);
+    return outcome == PYGEN_RETURN ? step(state, c, result) : outcome;
 }
 
 PySendResult
@@ -320,7 +406,8 @@ caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         Py_DECREF(exception);
         return PYGEN_ERROR;
     }
-    bool waits = c->state == CORO_SUSPENDED && caw__is_cancellation(state, exception) && step_waits_for_end(c);
+    bool in_flight = c->state == CORO_SUSPENDED && c->polled && !c->ended; /* else between trio's checkpoints */
+    bool waits = in_flight && caw__is_cancellation(state, exception) && step_waits_for_end(c);
     if (waits && caw__coroutine_extras_get(c)) {
         PyObject *old = c->extras->pending;
         c->extras->pending = exception;

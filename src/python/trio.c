@@ -1,0 +1,447 @@
+/* trio.c: the framework trio, by its public API for other libraries, trio.lowlevel.
+ *
+ * One system task per run waits for the reactor's fd and drains the hub. The drain resumes tasks by trio's reschedule(),
+ * which only queues them: what trio promises of its scheduler (its order, its clock, its instruments) stays true.
+ *
+ * Who suspends yields what trio.lowlevel.wait_task_rescheduled() yields (protocols.md 5.1: learned from it, by driving one),
+ * and is resumed with an outcome sent in, never by throw(). Each operation is a checkpoint, as trio asks of all: a task
+ * that is cancelled already starts nothing; a future that is ready at once lets the scheduler run before it is taken.
+ *
+ * Cancellation. trio calls the abort function once for each suspension, and tells by `raise_cancel` what to raise. Under
+ * the wait policy the answer is FAILED, and the awaiter raises when the operation has ended; there is no second cancel
+ * to detach it. Under shield the answer is FAILED and nothing else happens: the value comes through, and since trio's
+ * cancellation has levels the next checkpoint raises it.
+ *
+ * Three things that trio keeps to itself are looked at, because asking by a call of Python costs as much as the operation:
+ * which task is current, whether it is cancelled, which run it belongs to. Where one of them is not found, the public
+ * function is called.
+ *
+ * Nothing is imported that the program has not imported itself.
+ */
+#include "python/trio.h"
+
+#include "python/park.h"
+
+/* The system task. Python, because what it does is await trio. It goes on, shielded, until no task waits here any more:
+ * system tasks are cancelled before the run ends, and one of them may be waiting for an operation to let go. */
+static const char trio_watch_source[] = "async def cawait_watch(hub, fd, awaited, wait_readable, trio):\n"
+                                        "    try:\n"
+                                        "        while True:\n"
+                                        "            await wait_readable(fd)\n"
+                                        "            hub.drain()\n"
+                                        "    except trio.Cancelled:\n"
+                                        "        with trio.CancelScope(shield=True):\n"
+                                        "            while awaited():\n"
+                                        "                await wait_readable(fd)\n"
+                                        "                hub.drain()\n"
+                                        "        raise\n"
+                                        "    finally:\n"
+                                        "        hub.close()\n";
+
+/* --- what is learned of trio --- */
+
+void
+caw__trio_forget(caw__trio_api *api)
+{
+#define TRIO_CLEAR(name) Py_CLEAR(api->name);
+    CAW__TRIO_OBJECTS(TRIO_CLEAR)
+#undef TRIO_CLEAR
+    Py_CLEAR(api->context);
+}
+
+int
+caw__trio_visit(caw__trio_api *api, visitproc visit, void *arg)
+{
+#define TRIO_VISIT(name) Py_VISIT(api->name);
+    CAW__TRIO_OBJECTS(TRIO_VISIT)
+#undef TRIO_VISIT
+    Py_VISIT(api->context);
+    return 0;
+}
+
+/* The first thing that a coroutine yields: a new reference. Takes the coroutine, and closes it. */
+static PyObject *
+trio_first_yield(PyObject *coroutine)
+{
+    PyObject *yielded = NULL;
+    if (coroutine && PyIter_Send(coroutine, Py_None, &yielded) == PYGEN_NEXT) {
+        PyObject *closed = PyObject_CallMethod(coroutine, "close", NULL);
+        if (!closed) {
+            Py_CLEAR(yielded);
+        }
+        Py_XDECREF(closed);
+    }
+    else {
+        Py_CLEAR(yielded);
+    }
+    Py_XDECREF(coroutine);
+    return yielded;
+}
+
+static PyObject *
+trio_make_watch(void)
+{
+    PyObject *globals = PyDict_New(), *done = NULL, *watch = NULL;
+    if (globals && PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0) {
+        done = PyRun_String(trio_watch_source, Py_file_input, globals, globals);
+    }
+    if (done) {
+        watch = PyMapping_GetItemString(globals, "cawait_watch");
+    }
+    Py_XDECREF(done);
+    Py_XDECREF(globals);
+    return watch;
+}
+
+static int
+trio_learn_classes(caw__trio_api *api, PyObject *lowlevel, PyObject *outcome)
+{
+    PyObject *wait = trio_first_yield(PyObject_CallMethod(lowlevel, "wait_task_rescheduled", "O", Py_None));
+    if (!wait) {
+        return -1;
+    }
+    api->wait_type = Py_NewRef((PyObject *)Py_TYPE(wait));
+    Py_DECREF(wait);
+    api->schedule_point = trio_first_yield(PyObject_CallMethod(lowlevel, "cancel_shielded_checkpoint", NULL));
+    api->nothing = PyObject_CallMethod(outcome, "Value", "O", Py_None);
+    api->error_type = PyObject_GetAttrString(outcome, "Error");
+    PyObject *abort = PyObject_GetAttrString(lowlevel, "Abort");
+    api->abort_succeeded = abort ? PyObject_GetAttrString(abort, "SUCCEEDED") : NULL;
+    api->abort_failed = abort ? PyObject_GetAttrString(abort, "FAILED") : NULL;
+    Py_XDECREF(abort);
+    return 0;
+}
+
+/* trio's thread-local variable, in whose attribute `task` the current task is. */
+static PyObject *
+trio_context(void)
+{
+    PyObject *run = PyDict_GetItemString(PyImport_GetModuleDict(), "trio._core._run"); /* borrowed */
+    PyObject *context = run ? PyObject_GetAttrString(run, "GLOBAL_RUN_CONTEXT") : NULL;
+    PyErr_Clear();
+    return context;
+}
+
+static int
+trio_learn(caw__trio_api *api, PyObject *trio, PyObject *outcome)
+{
+    PyObject *lowlevel = PyObject_GetAttrString(trio, "lowlevel");
+    if (!lowlevel) {
+        return -1;
+    }
+    api->trio = Py_NewRef(trio);
+    api->in_trio_task = PyObject_GetAttrString(lowlevel, "in_trio_task");
+    api->current_task = PyObject_GetAttrString(lowlevel, "current_task");
+    api->current_trio_token = PyObject_GetAttrString(lowlevel, "current_trio_token");
+    api->reschedule = PyObject_GetAttrString(lowlevel, "reschedule");
+    api->spawn_system_task = PyObject_GetAttrString(lowlevel, "spawn_system_task");
+    api->wait_readable = PyObject_GetAttrString(lowlevel, "wait_readable");
+    api->checkpoint_if_cancelled = PyObject_GetAttrString(lowlevel, "checkpoint_if_cancelled");
+    api->context = trio_context();
+    api->watch = trio_make_watch();
+    int failed = trio_learn_classes(api, lowlevel, outcome);
+    Py_DECREF(lowlevel);
+#define TRIO_CHECK(name) failed = failed || !api->name;
+    CAW__TRIO_OBJECTS(TRIO_CHECK)
+#undef TRIO_CHECK
+    return failed ? -1 : 0;
+}
+
+/* Learn all of it, or nothing: Python code runs meanwhile, in other threads too. */
+static void
+trio_learn_at_once(caw__trio_api *api, PyObject *trio, PyObject *outcome)
+{
+    caw__trio_api fresh = *api; /* which knows nothing yet */
+    bool learned = trio_learn(&fresh, trio, outcome) == 0;
+    if (learned && !api->loaded) {
+        fresh.loaded = true;
+        *api = fresh;
+    }
+    else {
+        caw__trio_forget(&fresh);
+    }
+}
+
+/* Whether trio is there, and what is needed of it is known. What cannot be learned now (the import is under way in another
+ * thread, no memory) is tried again the next time. */
+static bool
+trio_is_loaded(caw__state *state)
+{
+    caw__trio_api *api = &state->trio;
+    if (api->loaded) {
+        return true;
+    }
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+    Py_ssize_t n_modules = modules ? PyDict_Size(modules) : 0;
+    if (n_modules == api->n_modules) {
+        return false; /* nothing was imported since */
+    }
+    PyObject *raised = caw__take_raised();
+    PyObject *trio = Py_XNewRef(PyDict_GetItemWithError(modules, state->names.trio));
+    PyObject *outcome = Py_XNewRef(PyDict_GetItemWithError(modules, state->names.outcome));
+    if (!trio) {
+        api->n_modules = n_modules;
+    }
+    else if (outcome) {
+        trio_learn_at_once(api, trio, outcome);
+    }
+    PyErr_Clear();
+    Py_XDECREF(trio);
+    Py_XDECREF(outcome);
+    if (raised) {
+        caw__raise(raised);
+    }
+    return api->loaded;
+}
+
+PyObject *
+caw__trio_task(caw__state *state)
+{
+    if (!trio_is_loaded(state)) {
+        return NULL;
+    }
+    PyObject *task = state->trio.context ? caw__attribute(state->trio.context, state->names.task) : NULL;
+    if (task || state->trio.context) {
+        return task;
+    }
+    PyObject *in_task = PyObject_CallNoArgs(state->trio.in_trio_task);
+    if (in_task == Py_True) {
+        task = PyObject_CallNoArgs(state->trio.current_task);
+    }
+    Py_XDECREF(in_task);
+    PyErr_Clear();
+    return task;
+}
+
+PyObject *
+caw__trio_run_of(caw__state *state, PyObject *task)
+{
+    PyObject *run = caw__attribute(task, state->names._runner);
+    return run ? run : PyObject_CallNoArgs(state->trio.current_trio_token);
+}
+
+/* --- checkpoints --- */
+
+/* An attribute that is a flag; true also where it is not there. */
+static bool
+trio_flag(PyObject *object, PyObject *name)
+{
+    PyObject *flag = object ? caw__attribute(object, name) : NULL;
+    Py_XDECREF(flag);
+    return flag != Py_False;
+}
+
+/* Whether a checkpoint would let the task pass: surely true, or not known. */
+static bool
+trio_lets_pass(caw__state *state, PyObject *task)
+{
+    PyObject *status = caw__attribute(task, state->names._cancel_status);
+    PyObject *run = caw__attribute(task, state->names._runner);
+    bool stops = trio_flag(status, state->names.effectively_cancelled) || trio_flag(run, state->names.ki_pending);
+    Py_XDECREF(status);
+    Py_XDECREF(run);
+    return !stops;
+}
+
+PyObject *
+caw__trio_checkpoint_if_cancelled(caw__state *state, PyObject *task)
+{
+    return trio_lets_pass(state, task) ? Py_NewRef(Py_None) : PyObject_CallNoArgs(state->trio.checkpoint_if_cancelled);
+}
+
+/* The checkpoint that was let pass counts as one: trio.testing.assert_checkpoints looks. Where the operation suspends, trio
+ * counts by itself. */
+static void
+trio_count_checkpoint(caw__state *state)
+{
+    PyObject *task = caw__trio_task(state);
+    PyObject *count = task ? caw__attribute(task, state->names._cancel_points) : NULL;
+    PyObject *one = count ? PyLong_FromLong(1) : NULL;
+    PyObject *more = one ? PyNumber_Add(count, one) : NULL;
+    if (more) {
+        (void)PyObject_SetAttr(task, state->names._cancel_points, more);
+    }
+    PyErr_Clear();
+    Py_XDECREF(more);
+    Py_XDECREF(one);
+    Py_XDECREF(count);
+    Py_XDECREF(task);
+}
+
+PyObject *
+caw__trio_schedule_point(caw__state *state)
+{
+    trio_count_checkpoint(state);
+    return Py_NewRef(state->trio.schedule_point);
+}
+
+PyObject *
+caw__trio_sent_error(caw__state *state, PyObject *sent)
+{
+    if ((PyObject *)Py_TYPE(sent) != state->trio.error_type) {
+        return NULL;
+    }
+    PyObject *value = PyObject_CallMethod(sent, "unwrap", NULL);
+    Py_XDECREF(value);
+    return caw__take_raised();
+}
+
+/* --- the framework --- */
+
+/* Whether the task waits for this coroutine. Not when it is driven by hand: trio does not survive a reschedule() of a task
+ * that does not wait. There is no public way to ask; where the private one is gone, it is taken to wait. */
+static bool
+trio_waits(const caw__coroutine *c)
+{
+    if (c->aborted) {
+        return true;
+    }
+    PyObject *abort = PyObject_GetAttrString(c->callback, "_abort_func");
+    bool waits = !abort || (PyCFunction_Check(abort) && PyCFunction_GET_SELF(abort) == (PyObject *)c->park);
+    Py_XDECREF(abort);
+    PyErr_Clear();
+    return waits;
+}
+
+/* Whether a task waits for one of those that are suspended on the hub. */
+static PyObject *
+trio_awaited(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    const caw__hub *hub = (caw__hub *)self;
+    bool awaited = false;
+    for (uint32_t i = 0; i < hub->n_held && !awaited; i++) {
+        awaited = trio_waits(hub->held[i]);
+    }
+    return PyBool_FromLong(awaited);
+}
+
+static PyMethodDef trio_awaited_def = {"awaited", trio_awaited, METH_NOARGS, "Whether a task waits here."};
+
+static int
+trio_attach(caw__hub *hub)
+{
+    const caw__trio_api *api = &hub->state->trio;
+    PyObject *awaited = PyCFunction_New(&trio_awaited_def, (PyObject *)hub);
+    PyObject *task =
+        awaited ? PyObject_CallFunction(api->spawn_system_task, "OOiOOO", api->watch, hub,
+                                        caw_reactor_fd(hub->inbox->reactor), awaited, api->wait_readable, api->trio)
+                : NULL;
+    Py_XDECREF(task);
+    Py_XDECREF(awaited);
+    return task ? 0 : -1;
+}
+
+static int
+trio_may_step(caw__hub *hub)
+{
+    (void)hub; /* trio steps its tasks itself */
+    return 0;
+}
+
+/* What the task yields to wait: a new reference, or NULL with an exception. */
+static PyObject *
+trio_wait(caw__hub *hub, caw__coroutine *c)
+{
+    if (!c->park->wait) {
+        PyObject *abort = PyObject_GetAttr((PyObject *)c->park, hub->state->names.abort);
+        c->park->wait = abort ? PyObject_CallOneArg(hub->state->trio.wait_type, abort) : NULL;
+        c->park->abort = abort; /* which the message keeps */
+        Py_XDECREF(abort);
+    }
+    return Py_XNewRef(c->park->wait);
+}
+
+static PyObject *
+trio_suspend(caw__hub *hub, caw__coroutine *c)
+{
+    if (c->callback && trio_waits(c)) {
+        return trio_wait(hub, c); /* thrown into by somebody else: its task waits on */
+    }
+    if (c->callback) {
+        caw__hub_drop_callback(c); /* driven by hand */
+    }
+    PyObject *wait = trio_wait(hub, c);
+    PyObject *task = wait ? caw__trio_task(hub->state) : NULL;
+    if (!task || caw__hub_hold(c) < 0) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_RuntimeError, "must be called from async context");
+        }
+        Py_XDECREF(wait);
+        Py_XDECREF(task);
+        return NULL;
+    }
+    c->callback = task;
+    c->aborted = false;
+    return wait;
+}
+
+static int
+trio_resume(caw__hub *hub, caw__coroutine *c)
+{
+    if (trio_waits(c)) {
+        PyObject *args[] = {c->callback, hub->state->trio.nothing};
+        PyObject *done = PyObject_Vectorcall(hub->state->trio.reschedule, args, 2, NULL);
+        if (!done) {
+            return -1;
+        }
+        Py_DECREF(done);
+    }
+    caw__hub_drop_callback(c);
+    return 0;
+}
+
+const caw__framework caw__trio = {trio_attach, trio_may_step, trio_suspend, trio_resume, .holds = false};
+
+/* Keep what the awaiter will raise. Where there is no memory for that it raises nothing: the
+ * next checkpoint does. */
+static void
+trio_note_cancel(caw__coroutine *c, PyObject *raise_cancel)
+{
+    PyObject *why = Py_NewRef(raise_cancel); /* called when the operation has ended, as trio's own functions do */
+    caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
+    if (extras) {
+        Py_XSETREF(extras->pending, why);
+    }
+    else {
+        PyErr_Clear();
+        Py_DECREF(why);
+    }
+}
+
+PyObject *
+caw__trio_abort(PyObject *self, PyObject *raise_cancel)
+{
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    caw__state *state = caw__state_of_type(Py_TYPE(self));
+    if (!state) {
+        PyErr_SetString(PyExc_RuntimeError, "the module is gone");
+        return NULL;
+    }
+    if (!c) {
+        return Py_NewRef(state->trio.abort_succeeded); /* ended by somebody who could not wake the task */
+    }
+    if (c->woken || c->running) {
+        return Py_NewRef(state->trio.abort_failed); /* it resumes by itself */
+    }
+    caw_py_cancel policy = caw__coroutine_policy(c);
+    if (policy == CAW_PY_CANCEL_SHIELD) {
+        c->cancelling = c->aborted = true;
+        return Py_NewRef(state->trio.abort_failed);
+    }
+    Py_INCREF(c);
+    PyObject *answer = NULL;
+    if (policy == CAW_PY_CANCEL_WAIT) {
+        c->cancelling = c->aborted = true;
+        caw__coroutine_tell(c);
+        trio_note_cancel(c, raise_cancel);
+        answer = Py_NewRef(state->trio.abort_failed);
+    }
+    else {
+        c->detached = c->woken = true; /* first: to tell may run any Python code */
+        caw__coroutine_tell(c);
+        caw__hub_drop_callback(c);
+        answer = Py_NewRef(state->trio.abort_succeeded);
+    }
+    Py_DECREF(c);
+    return answer;
+}

@@ -1,0 +1,34 @@
+/* trio.h: what the bridge asks of trio. */
+#ifndef CAWAIT_SRC_TRIO_H
+#define CAWAIT_SRC_TRIO_H
+
+#include "python/framework.h"
+
+CAW__INTERNAL_BEGIN
+
+/* The task of trio that is being stepped in this thread: a new reference, or NULL when there is none. Never raises, and
+ * costs next to nothing without trio. */
+PyObject *caw__trio_task(caw__state *state);
+
+/* What the run of the current task is known by: a new reference, or NULL with an exception. */
+PyObject *caw__trio_run_of(caw__state *state, PyObject *task);
+
+/* Begin the part of a checkpoint that comes before an operation. None when the task may pass at once; else an awaitable
+ * that raises where the task is cancelled. A new reference. */
+PyObject *caw__trio_checkpoint_if_cancelled(caw__state *state, PyObject *task);
+
+/* What a task yields to let others run: a new reference. */
+PyObject *caw__trio_schedule_point(caw__state *state);
+
+/* trio sends outcomes: the exception in one, a new reference; NULL, without an exception, when there is none. */
+PyObject *caw__trio_sent_error(caw__state *state, PyObject *sent);
+
+/* The method `abort` of a park object: what trio calls to cancel, at most once for each suspension. */
+PyObject *caw__trio_abort(PyObject *park, PyObject *raise_cancel);
+
+void caw__trio_forget(caw__trio_api *api);
+int caw__trio_visit(caw__trio_api *api, visitproc visit, void *arg);
+
+CAW__INTERNAL_END
+
+#endif
