@@ -63,6 +63,18 @@ typedef struct caw_py_spec {
     void (*error)(caw_future *f, int status);
 
     caw_py_cancel cancel;
+
+    /* A value that comes although the awaiter was cancelled is returned, and the cancellation is not raised. asyncio
+     * forgets it then (asyncio.timeout and anyio's scopes do not: they know that they cancelled); on trio the next
+     * checkpoint raises it. Otherwise the value is destroyed and the cancellation raised. */
+    bool value_wins;
+
+    /* Told of an exception that is thrown into the coroutine while the operation is in flight, before the awaiter sees it: a
+     * cancellation (asyncio's CancelledError, trio's Cancelled), or what a caller of throw() gave. With the GIL, on the
+     * awaiting thread; the exception is borrowed; what this raises is reported as unraisable. `cancel` of the future,
+     * which asks the operation to stop, is called besides, before or after. */
+    void (*thrown)(caw_future *f, PyObject *exception);
+
     bool poll_without_gil; /* polls give the GIL up; for polls that take long. They must not touch Python. */
 } caw_py_spec;
 

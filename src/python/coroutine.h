@@ -15,6 +15,7 @@
  *   polled      the future has been polled: it is asked to stop before it is given up
  *   told        the future was asked to stop; never asked twice
  *   cancelling  a cancel came and the policy is to wait for the end of the operation
+ *   delivered   the cancel is thrown in at once, although the awaiter waits on
  *   detached    a cancel came and the awaiter resumes without the operation's end
  *
  * Everything here is protected by the GIL. Memory: 96 bytes and the collector's 16.
@@ -58,6 +59,7 @@ struct caw__coroutine {
     bool woken : 1;
     bool told : 1;
     bool cancelling : 1;
+    bool delivered : 1;
     bool detached : 1;
     bool aborted : 1;    /* trio has called the abort function, and forgotten it; the task waits on */
     bool checkpoint : 1; /* in the first step under trio: a future that is ready lets others run before it is taken */
@@ -115,6 +117,9 @@ void caw__coroutine_free_awaiter(caw__coroutine *c);
 
 /* Ask the future to stop, unless that was done. */
 void caw__coroutine_tell(caw__coroutine *c);
+
+/* Tell the author's function of an exception that is thrown in. */
+void caw__coroutine_tell_why(caw__coroutine *c, PyObject *exception);
 
 /* The cancel policy that applies: never CAW_PY_CANCEL_DEFAULT. Not after CLOSED. */
 caw_py_cancel caw__coroutine_policy(const caw__coroutine *c);

@@ -93,9 +93,14 @@ outcome_raise(PyObject *pending)
 }
 
 PyObject *
-caw__outcome_of_cancelled(caw__coroutine *c)
+caw__outcome_of_cancelled(caw__coroutine *c, caw_future *future)
 {
     PyObject *pending = c->extras->pending;
     c->extras->pending = NULL;
-    return outcome_raise(pending);
+    if (!c->function->spec->value_wins || future->status != 0) {
+        return outcome_raise(pending);
+    }
+    PyObject *value = caw__outcome(c, future);
+    Py_DECREF(pending);
+    return value;
 }

@@ -151,22 +151,32 @@ park_remove_done_callback(PyObject *self, PyObject *callback)
     return removed < 0 ? NULL : PyLong_FromLong(removed);
 }
 
-/* The awaiter resumes now, without the end of the operation, by result() raising CancelledError(message). */
+/* The awaiter resumes now, without the end of the operation, by result() raising CancelledError(message). When it is only
+ * `delivered` it waits on. */
 static PyObject *
-park_detach(caw__coroutine *c, PyObject *message)
+park_raise(caw__coroutine *c, PyObject *message, bool detach)
 {
     caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
     if (!extras) {
         return NULL;
     }
     Py_XSETREF(extras->message, Py_NewRef(message));
-    c->detached = c->woken = true; /* first: call_soon may run a signal handler that cancels again */
+    c->detached = detach;
+    c->delivered = !detach;
+    c->woken = true; /* first: call_soon may run a signal handler that cancels again */
     /* Never called directly: cancel() runs inside another task's step. */
     if (c->callback && caw__hub_resume_soon(c) < 0) {
-        c->detached = c->woken = false;
+        c->detached = c->delivered = c->woken = false;
         return NULL;
     }
     Py_RETURN_TRUE;
+}
+
+/* Whether an awaiter that waits for the end of its operation is to see the cancel at once: where the author wants to. */
+static bool
+park_delivers(const caw__coroutine *c)
+{
+    return c->function->spec->thrown;
 }
 
 /* cancel(msg=None), called by Task.cancel. True: this resumes the task with a CancelledError. False: the operation has
@@ -184,24 +194,18 @@ park_cancel(PyObject *self, PyObject *args, PyObject *kwargs)
         Py_RETURN_FALSE; /* too late, the awaiter is about to resume: it will throw then, and the result is destroyed */
     }
     Py_INCREF(c);
-    PyObject *answer = NULL;
-    switch (caw__coroutine_policy(c)) {
-    case CAW_PY_CANCEL_SHIELD:
-        answer = Py_NewRef(Py_False);
-        break;
-    case CAW_PY_CANCEL_WAIT:
-        if (!c->cancelling) {
-            c->cancelling = true;
-            caw__coroutine_tell(c);
-            answer = Py_NewRef(Py_False);
-            break;
-        }
-        answer = park_detach(c, message); /* the second one */
-        break;
-    default:
+    caw_py_cancel policy = caw__coroutine_policy(c);
+    bool first = !c->cancelling;
+    bool waits = policy == CAW_PY_CANCEL_SHIELD || (policy == CAW_PY_CANCEL_WAIT && first);
+    c->cancelling = true;
+    if (policy != CAW_PY_CANCEL_SHIELD) {
         caw__coroutine_tell(c);
-        answer = park_detach(c, message);
-        break;
+    }
+    bool at_once = !waits || (first && park_delivers(c));
+    PyObject *answer = at_once ? park_raise(c, message, !waits) : NULL;
+    if (waits && !answer && (!at_once || PyErr_ExceptionMatches(PyExc_RuntimeError))) { /* the loop is closed */
+        PyErr_Clear();
+        answer = Py_NewRef(Py_False); /* the task throws when the operation has ended */
     }
     Py_DECREF(c);
     return answer;
@@ -212,7 +216,7 @@ static PyObject *
 park_result(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     caw__coroutine *c = ((caw__park *)self)->coroutine;
-    if (c && c->detached) {
+    if (c && (c->detached || c->delivered)) {
         PyObject *type = caw__coroutine_state_of(c)->cancelled_error;
         PyObject *message = c->extras->message;
         /* Exactly CancelledError: asyncio.timeout compares the type on 3.11 and 3.12. With the message: anyio knows its

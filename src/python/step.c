@@ -106,6 +106,20 @@ caw__coroutine_tell(caw__coroutine *c)
     }
 }
 
+void
+caw__coroutine_tell_why(caw__coroutine *c, PyObject *exception)
+{
+    if (c->function->spec->thrown) {
+        char was_running = c->running;
+        c->running = true;
+        c->function->spec->thrown(c->future, exception);
+        c->running = was_running;
+        if (PyErr_Occurred()) {
+            PyErr_WriteUnraisable((PyObject *)c);
+        }
+    }
+}
+
 /* A cancellation has been thrown in: does the awaiter wait for the end of the operation? */
 static bool
 step_waits_for_end(const caw__coroutine *c)
@@ -147,7 +161,7 @@ step_finish(caw__coroutine *c, PyObject **result)
     }
     caw_future *future = c->future;
     c->future = NULL;
-    *result = c->extras && c->extras->pending ? caw__outcome_of_cancelled(c) : caw__outcome(c, future);
+    *result = c->extras && c->extras->pending ? caw__outcome_of_cancelled(c, future) : caw__outcome(c, future);
     if (!*result) {
         return step_finish_raised(c, future);
     }
@@ -256,7 +270,7 @@ static PySendResult
 step(caw__state *state, caw__coroutine *c, PyObject **result)
 {
     c->running = true;
-    c->woken = c->detached = false;
+    c->woken = c->detached = c->delivered = false;
     int poll = c->ended ? (int)CAW_READY : step_poll(state, c);
     PySendResult outcome = poll != CAW_READY ? step_not_ready(state, c, poll, result)
                            : c->checkpoint   ? step_yield_to_others(state, c, result)
@@ -407,6 +421,9 @@ caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         return PYGEN_ERROR;
     }
     bool in_flight = c->state == CORO_SUSPENDED && c->polled && !c->ended; /* else between trio's checkpoints */
+    if (in_flight) {
+        caw__coroutine_tell_why(c, exception);
+    }
     bool waits = in_flight && caw__is_cancellation(state, exception) && step_waits_for_end(c);
     if (waits && caw__coroutine_extras_get(c)) {
         PyObject *old = c->extras->pending;

@@ -392,12 +392,20 @@ trio_resume(caw__hub *hub, caw__coroutine *c)
 
 const caw__framework caw__trio = {trio_attach, trio_may_step, trio_suspend, trio_resume, .holds = false};
 
-/* Keep what the awaiter will raise. Where there is no memory for that it raises nothing: the
+/* Let the author know why, and keep what the awaiter will raise. Where there is no memory for that it raises nothing: the
  * next checkpoint does. */
 static void
 trio_note_cancel(caw__coroutine *c, PyObject *raise_cancel)
 {
     PyObject *why = Py_NewRef(raise_cancel); /* called when the operation has ended, as trio's own functions do */
+    if (c->function->spec->thrown) {
+        Py_XDECREF(PyObject_CallNoArgs(raise_cancel));
+        PyObject *exception = caw__take_raised();
+        if (exception) {
+            Py_SETREF(why, exception);
+            caw__coroutine_tell_why(c, exception);
+        }
+    }
     caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
     if (extras) {
         Py_XSETREF(extras->pending, why);

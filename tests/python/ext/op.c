@@ -31,6 +31,7 @@ typedef struct op_job {
 typedef struct op_object {
     PyObject_HEAD
     PyObject *value;
+    PyObject *thrown; /* NULL, or a list that `wait_thrown` appends to */
     op_control *control;
     op_on_cancel on_cancel;
     int start_status;
@@ -132,12 +133,24 @@ op_wait_result(caw_future *f)
     return Py_NewRef(CAW_CONTAINER_OF(f, op_job, promise.future)->op->value);
 }
 
+/* Appends the exception to the list `thrown` of the Op. */
+static void
+op_wait_thrown(caw_future *f, PyObject *exception)
+{
+    PyObject *list = CAW_CONTAINER_OF(f, op_job, promise.future)->op->thrown;
+    if (list) {
+        (void)PyList_Append(list, exception);
+    }
+}
+
 static const caw_py_async_def op_async_methods[] = {
     CAW_PY_ASYNC_NOARGS("wait", op_wait_start, op_wait_result, "wait($self)\n--\n\nThe value, once resolved."),
     CAW_PY_ASYNC_NOARGS("wait_waiting", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_WAIT),
     CAW_PY_ASYNC_NOARGS("wait_detached", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_DETACH),
     CAW_PY_ASYNC_NOARGS("wait_shielded", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_SHIELD),
     CAW_PY_ASYNC_NOARGS("wait_nogil", op_wait_start, op_wait_result, NULL, .poll_without_gil = true),
+    CAW_PY_ASYNC_NOARGS("wait_value_wins", op_wait_start, op_wait_result, NULL, .value_wins = true),
+    CAW_PY_ASYNC_NOARGS("wait_thrown", op_wait_start, op_wait_result, NULL, .thrown = op_wait_thrown),
     CAW_PY_ASYNC_END,
 };
 
@@ -328,6 +341,7 @@ op_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((op_object *)self)->value);
+    Py_VISIT(((op_object *)self)->thrown);
     return 0;
 }
 
@@ -335,6 +349,7 @@ static int
 op_clear(PyObject *self)
 {
     Py_CLEAR(((op_object *)self)->value);
+    Py_CLEAR(((op_object *)self)->thrown);
     return 0;
 }
 
@@ -345,6 +360,7 @@ op_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     Py_CLEAR(op->value);
+    Py_CLEAR(op->thrown);
     if (op->control) {
         control_release(op->control);
     }
@@ -369,6 +385,7 @@ static PyGetSetDef op_getset[] = {
 
 static PyMemberDef op_members[] = {
     {"value", T_OBJECT_EX, offsetof(op_object, value), 0, NULL},
+    {"thrown", T_OBJECT, offsetof(op_object, thrown), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
