@@ -31,7 +31,7 @@ BRIDGE = (
     "state.h",
     "node raise function.h",
     "coroutine",
-    "hub framework outcome park asyncio trio helper",
+    "anyio hub framework outcome park asyncio trio helper",
     "step frame attributes function.c",
     "state.c",  # makes every type, so it knows them all
 )

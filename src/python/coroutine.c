@@ -57,6 +57,7 @@ coroutine_extras_free(caw__coroutine *c)
         Py_XDECREF(extras->pending);
         Py_XDECREF(extras->message);
         Py_XDECREF(extras->before);
+        Py_XDECREF(extras->scope);
         PyMem_Free(extras);
     }
 }
@@ -135,6 +136,7 @@ coroutine_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(c->extras->pending);
         Py_VISIT(c->extras->message);
         Py_VISIT(c->extras->before);
+        Py_VISIT(c->extras->scope);
     }
     return 0;
 }

@@ -39,6 +39,7 @@ typedef struct caw__coroutine_extras {
     PyObject *pending; /* what to raise, or to call so that it raises, when the operation has ended: while cancelling */
     PyObject *message; /* of the cancel: while detached */
     PyObject *before;  /* trio's checkpoint, which is awaited before the first poll */
+    PyObject *scope;   /* anyio's, in which the rest of the wait happens: while cancelling */
 } caw__coroutine_extras;
 
 struct caw__coroutine {

@@ -1,6 +1,7 @@
 /* park.c: see park.h. The protocol is that of `_asynciomodule.c: task_step_handle_result_impl` (CPython 3.13). */
 #include "python/park.h"
 
+#include "python/anyio.h"
 #include "python/trio.h"
 
 #include <structmember.h>
@@ -172,11 +173,12 @@ park_raise(caw__coroutine *c, PyObject *message, bool detach)
     Py_RETURN_TRUE;
 }
 
-/* Whether an awaiter that waits for the end of its operation is to see the cancel at once: where the author wants to. */
+/* Whether an awaiter that waits for the end of its operation is to see the cancel at once: where the author wants to, and
+ * under anyio, whose scopes would go on asking. */
 static bool
 park_delivers(const caw__coroutine *c)
 {
-    return c->function->spec->thrown;
+    return c->function->spec->thrown || caw__anyio_is_loaded(caw__coroutine_state_of(c));
 }
 
 /* cancel(msg=None), called by Task.cancel. True: this resumes the task with a CancelledError. False: the operation has

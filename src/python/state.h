@@ -20,6 +20,7 @@ CAW__INTERNAL_BEGIN
     X(_runner)                                                                                                         \
     X(abort)                                                                                                           \
     X(add_reader)                                                                                                      \
+    X(anyio)                                                                                                           \
     X(asyncio)                                                                                                         \
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \

@@ -3,6 +3,7 @@
  * It answers as `Objects/genobject.c: gen_send_ex2` does (CPython 3.13). Law: take it out of the struct before you call
  * anybody. A call into the user's functions may run any Python code; `running` keeps that code out of this coroutine.
  */
+#include "python/anyio.h"
 #include "python/asyncio.h"
 #include "python/outcome.h"
 #include "python/park.h"
@@ -22,6 +23,13 @@ step_drop_park(caw__coroutine *c)
     }
 }
 
+/* What it has begun with trio or anyio. */
+CAW__APART static void
+step_leave_frameworks(caw__coroutine *c)
+{
+    caw__anyio_unshield(c); /* not `before`: its own task finishes that, see step_checkpoint */
+}
+
 /* Nothing is waited for any more. The future is the caller's business. */
 static inline void
 step_close_state(caw__coroutine *c)
@@ -29,6 +37,9 @@ step_close_state(caw__coroutine *c)
     c->state = CORO_CLOSED;
     if (c->park) { /* without one there was no suspension, so nobody has a callback here */
         step_drop_park(c);
+    }
+    if (c->extras) {
+        step_leave_frameworks(c);
     }
     if (c->node && !caw__node_reset(c->node)) {
         c->node = NULL;
@@ -238,6 +249,9 @@ step_suspend(caw__state *state, caw__coroutine *c)
                      caw__coroutine_qualname(c));
         return NULL;
     }
+    if (c->extras && c->extras->pending && !c->extras->scope && hub->framework == &caw__asyncio) {
+        c->extras->scope = caw__anyio_shield(state);
+    }
     caw__coroutine_track(c);
     c->state = CORO_SUSPENDED;
     return hub->framework->suspend(hub, c);
@@ -352,6 +366,7 @@ step_enter(caw__coroutine *c)
     }
     caw__state *state = caw__coroutine_state_of(c);
     if (c->state == CORO_CLOSED || !state) {
+        caw__anyio_unshield(c);
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return NULL;
     }
