@@ -32,7 +32,7 @@ BRIDGE = (
     "node raise function.h",
     "coroutine",
     "anyio hub framework outcome park asyncio trio helper",
-    "step frame attributes function.c",
+    "step frame attributes function.c wrapper",
     "state.c",  # makes every type, so it knows them all
 )
 

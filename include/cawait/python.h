@@ -75,6 +75,10 @@ typedef struct caw_py_spec {
      * which asks the operation to stop, is called besides, before or after. */
     void (*thrown)(caw_future *f, PyObject *exception);
 
+    /* The function returns a coroutine of Python's own (types.CoroutineType) around the native one, for those who take no
+     * other: anyio 4.0 to 4.13 in TaskGroup.start_soon. It costs what an `async def` around it costs. */
+    bool python_coroutine;
+
     bool poll_without_gil; /* polls give the GIL up; for polls that take long. They must not touch Python. */
 } caw_py_spec;
 

@@ -110,7 +110,7 @@ coroutine_finalize(PyObject *self)
         return;
     }
     PyObject *raised = caw__take_raised();
-    if (c->state == CORO_CREATED) {
+    if (c->state == CORO_CREATED && !c->silent) {
         coroutine_warn_never_awaited(c);
     }
     caw__coroutine_abandon(c);

@@ -64,6 +64,7 @@ struct caw__coroutine {
     bool detached : 1;
     bool aborted : 1;    /* trio has called the abort function, and forgotten it; the task waits on */
     bool checkpoint : 1; /* in the first step under trio: a future that is ready lets others run before it is taken */
+    bool silent : 1;     /* nobody minds when it is never awaited */
     bool ended : 1;      /* the future is ready, and has not been taken yet */
     bool tracked : 1;    /* by the collector; see caw__coroutine_track */
     bool finalized : 1;  /* the finalizer has run, which Python remembers of the memory: it is not used again */
@@ -84,6 +85,9 @@ caw__coroutine_track(caw__coroutine *c)
         PyObject_GC_Track(c);
     }
 }
+
+/* wrapper.c: put it into a coroutine of Python's own. Takes the coroutine, which may be NULL with an exception. */
+PyObject *caw__coroutine_wrap(caw__function *function, PyObject *coroutine);
 
 /* The state of a coroutine's module; NULL once the collector has cleared one of them. */
 static inline caw__state *

@@ -112,7 +112,8 @@ function_wrap(caw__function *f, caw_future *future, PyObject *self)
     if (!future || !f->state || caw__has_raised(tstate)) {
         return function_wrap_nothing(f, future);
     }
-    return caw__coroutine_new(f, future, self, tstate);
+    PyObject *coroutine = caw__coroutine_new(f, future, self, tstate);
+    return f->spec->python_coroutine ? caw__coroutine_wrap(f, coroutine) : coroutine;
 }
 
 static PyObject *
@@ -305,6 +306,7 @@ function_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(f->bridge);
     Py_VISIT(f->module);
     Py_VISIT(f->type);
+    Py_VISIT(f->wrapper);
     return 0;
 }
 
@@ -332,6 +334,7 @@ function_dealloc(PyObject *self)
     Py_CLEAR(f->name);
     Py_CLEAR(f->qualname);
     Py_CLEAR(f->code);
+    Py_CLEAR(f->wrapper);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -414,7 +417,7 @@ function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw_
     f->type = (PyTypeObject *)Py_XNewRef((PyObject *)type);
     f->name = PyUnicode_FromString(name);
     f->qualname = f->name ? function_qualname(f) : NULL;
-    f->code = f->weakrefs = NULL;
+    f->code = f->wrapper = f->weakrefs = NULL;
     PyObject_GC_Track(f);
     if (!f->qualname) {
         Py_DECREF(f);

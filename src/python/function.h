@@ -17,6 +17,7 @@ typedef struct caw__function {
     PyObject *module;          /* what a module's function gets as self; also for __module__ */
     PyTypeObject *type;        /* whose method it is; NULL for a function */
     PyObject *name, *qualname; /* str */
+    PyObject *wrapper;         /* the Python function of wrapper.c: made when it is needed */
     PyObject *code;            /* a code object that names the C source: made when somebody looks */
     PyObject *weakrefs;
 } caw__function;

@@ -187,6 +187,9 @@ caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec)
         return NULL;
     }
     PyObject *coroutine = caw__coroutine_new((caw__function *)function, future, NULL, PyThreadState_Get());
+    if (spec && spec->python_coroutine) {
+        coroutine = caw__coroutine_wrap((caw__function *)function, coroutine);
+    }
     Py_DECREF(function);
     return coroutine;
 }

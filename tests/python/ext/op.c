@@ -149,6 +149,8 @@ static const caw_py_async_def op_async_methods[] = {
     CAW_PY_ASYNC_NOARGS("wait_detached", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_DETACH),
     CAW_PY_ASYNC_NOARGS("wait_shielded", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_SHIELD),
     CAW_PY_ASYNC_NOARGS("wait_nogil", op_wait_start, op_wait_result, NULL, .poll_without_gil = true),
+    CAW_PY_ASYNC_NOARGS("wait_python", op_wait_start, op_wait_result, "wait_python($self)\n--\n\n",
+                        .python_coroutine = true),
     CAW_PY_ASYNC_NOARGS("wait_value_wins", op_wait_start, op_wait_result, NULL, .value_wins = true),
     CAW_PY_ASYNC_NOARGS("wait_thrown", op_wait_start, op_wait_result, NULL, .thrown = op_wait_thrown),
     CAW_PY_ASYNC_END,
