@@ -1,14 +1,18 @@
-"""What the tests share: what came with which Python, and how to bring a task to a point and see how it ended."""
+"""What the tests share: what came with which Python, and how to bring a task to a point and see how it ended.
+
+All of it works on every kind of framework: a task is an asyncio.Task, or what frameworks.py has in its place.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from frameworks import current
 
 since_311 = pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio has it from 3.11 on")
 since_312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio has it from 3.12 on")
@@ -22,20 +26,62 @@ class Value:
     """A result that can be seen to be dropped, and may refer to what refers to it."""
 
 
-class NoReaderLoop(asyncio.SelectorEventLoop):
-    """A loop that cannot watch a file descriptor, like those of Windows."""
+# --- the framework that runs here ---
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
-        raise NotImplementedError
 
-    def remove_reader(self, fd: Any) -> bool:
-        raise NotImplementedError
+def by_level() -> bool:
+    """Whether a cancellation lasts: trio and anyio raise it at each await until its scope is left, asyncio once."""
+    return current().by_level
 
-    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:
-        raise NotImplementedError
 
-    def remove_writer(self, fd: Any) -> bool:
-        raise NotImplementedError
+def on_trio() -> bool:
+    """Whether trio steps the tasks, also below anyio."""
+    return current().on_trio
+
+
+def cancellation() -> type[BaseException]:
+    """What a cancelled task raises."""
+    return current().Cancelled
+
+
+def spawn(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """A task of it."""
+    return current().spawn(coroutine)
+
+
+def spawn_all(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """A task of each."""
+    return [spawn(coroutine) for coroutine in coroutines]
+
+
+def plain_task(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """A task of the running kind that starts at the next turn of the loop, also where tasks are eager."""
+    return current().spawn_late(coroutine)
+
+
+async def turn() -> None:
+    """Let the loop turn once."""
+    await current().turn()
+
+
+async def sleep(seconds: float) -> None:
+    """Sleep by the framework's own clock."""
+    await current().sleep(seconds)
+
+
+def current_task() -> Any:
+    """The framework's own task that runs here."""
+    return current().current_task()
+
+
+def shield() -> AbstractContextManager[Any]:
+    """A block in which a cancellation that lasts is not felt."""
+    return current().shield()
+
+
+def caller() -> Callable[..., Any]:
+    """A function that has another one called by the loop; threads may call it."""
+    return current().caller()
 
 
 # --- towards a point ---
@@ -44,20 +90,20 @@ class NoReaderLoop(asyncio.SelectorEventLoop):
 async def settle(turns: int = 10) -> None:
     """Let everything that can run do so."""
     for _ in range(turns):
-        await asyncio.sleep(0)
+        await turn()
 
 
-async def started(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+async def started(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """A task of it that is suspended."""
-    task = asyncio.ensure_future(coroutine)
+    task = spawn(coroutine)
     await settle()
     assert not task.done()
     return task
 
 
-async def suspended_tasks(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> list[asyncio.Task[Any]]:
+async def suspended_tasks(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     """A task of each, suspended."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    tasks = spawn_all(coroutines)
     await settle()
     return tasks
 
@@ -69,11 +115,6 @@ async def suspended(coroutine: Any) -> Any:
     return coroutine
 
 
-def plain_task(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    """A task of the running kind that starts at the next turn of the loop, also where tasks are eager."""
-    return type(asyncio.current_task())(coroutine, loop=asyncio.get_running_loop())
-
-
 def resolve_all(ops: Iterable[Any]) -> None:
     """Complete operations, in order."""
     for op in ops:
@@ -83,7 +124,7 @@ def resolve_all(ops: Iterable[Any]) -> None:
 async def until(condition: Callable[[], Any]) -> None:
     """Let the loop turn until it is so."""
     while not condition():
-        await asyncio.sleep(0)
+        await turn()
 
 
 async def resolve_once(op: Any, condition: Callable[[], Any]) -> None:
@@ -124,15 +165,29 @@ async def seeing(awaitable: Awaitable[Any], seen: list[BaseException]) -> Any:
         raise
 
 
-async def ended(task: asyncio.Future[Any]) -> Any:
+# --- how tasks ended ---
+
+
+async def all_ended(tasks: Iterable[Any]) -> None:
+    """Wait for the end of each, however it ends."""
+    for task in tasks:
+        await current().ended(task)
+
+
+async def ended(task: Any) -> Any:
     """How a task ended, without raising."""
-    await asyncio.wait([task])
+    await all_ended([task])
     return "cancelled" if task.cancelled() else task.exception() or task.result()
 
 
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+async def results(tasks: Iterable[Any]) -> list[Any]:
+    """What tasks returned, in their order."""
+    return [await task for task in tasks]
+
+
+async def cancelled(*tasks: Any) -> None:
     """Cancel tasks and see them all end by that."""
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    await all_ended(tasks)
     assert all(task.cancelled() for task in tasks)

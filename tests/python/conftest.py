@@ -1,8 +1,14 @@
-"""Fixtures: a loop of each kind to run on, and the check that a test leaves nothing behind.
+"""Fixtures: a framework of each kind to run on, and the check that a test leaves nothing behind.
 
     run(async_fn, *args)   runs it to the end on a new loop of the kind, as asyncio.run does; returns its result
-    loop_kind              "asyncio", "asyncio-debug", "uvloop", "no_reader", "python-task" or "eager"
-    new_loop()             a new loop of the kind; it is closed after the test if the test has not done it
+    kind                   one of frameworks.KINDS: asyncio's below, "beside-anyio" (asyncio, with anyio imported),
+                           "trio", "anyio-asyncio" and "anyio-trio"
+
+    run_asyncio(async_fn, *args), loop_kind
+                           the same for a test that needs asyncio itself: its kinds are "asyncio", "asyncio-debug",
+                           "uvloop", "no_reader", "python-task" and "eager"
+    new_loop()             a new loop of that kind; it is closed after the test if the test has not done it
+
     unraisable             what sys.unraisablehook got; a test that expects entries clears it
     loop_errors            what loops reported to their exception handler; likewise
     hubs()                 the hubs that are alive
@@ -13,33 +19,24 @@ After each test: no native future is alive, no coroutine or hub of the library, 
 from __future__ import annotations
 
 import asyncio
-import asyncio.tasks
 import faulthandler
+import functools
 import gc
 import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import _cawait_test as t
+import hypothesis  # noqa: F401  here, because it asks the collector who refers to trio's random numbers: see Before
 import pytest
-from common import NoReaderLoop, wait_until
+from common import wait_until
+from frameworks import ASYNCIO_KINDS, KINDS, RUN_SECONDS, close_loop, make_loop, run_kind, uvloop
 
-try:
-    import uvloop
-except ImportError:
-    uvloop = None
-
-SLOW = 5 if "libasan" in os.environ.get("LD_PRELOAD", "") else 1  # AddressSanitizer
-TEST_SECONDS = 60 * SLOW  # one test, before it counts as hanging
-RUN_SECONDS = 30 * SLOW  # one run() in it
+TEST_SECONDS = 2 * RUN_SECONDS  # one test, before it counts as hanging
 SETTLE_SECONDS = 3  # what other threads have still to finish after the test
-
-KINDS = ["asyncio", "asyncio-debug", "uvloop", "no_reader", "python-task"]
-if sys.version_info >= (3, 12):
-    KINDS.append("eager")
 
 failed = pytest.StashKey[bool]()
 watchdog_fd = pytest.StashKey[int]()
@@ -78,86 +75,40 @@ def watchdog(request: pytest.FixtureRequest) -> Iterator[None]:
     faulthandler.cancel_dump_traceback_later()
 
 
-# --- loops ---
+# --- frameworks and loops ---
 
 
-def python_task(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
-    """Make a Task of the implementation that is written in Python."""
-    return asyncio.tasks._PyTask(coro, loop=loop, **kwargs)
-
-
-def make_loop(kind: str) -> asyncio.AbstractEventLoop:
-    """Make a loop; its debug mode is on for one kind only, also under `python -X dev`."""
-    if kind == "uvloop":
-        loop = uvloop.new_event_loop()
-    elif kind == "no_reader":
-        loop = NoReaderLoop()
-    else:
-        loop = asyncio.SelectorEventLoop()
-    loop.set_debug(kind == "asyncio-debug")
-    if kind == "python-task":
-        loop.set_task_factory(python_task)
-    elif kind == "eager":
-        loop.set_task_factory(asyncio.eager_task_factory)
-    return loop
-
-
-def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what is left on the loop and wait for it, as asyncio.run does."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-
-    async def wait() -> None:
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    if tasks:
-        loop.run_until_complete(wait())
-
-
-def close_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """End a loop as asyncio.run does."""
-    if loop.is_closed():
-        return
-    try:
-        cancel_all_tasks(loop)
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-    finally:
-        loop.close()
-
-
-def run_on(loop: asyncio.AbstractEventLoop, async_fn: Callable[..., Any], *args: Any) -> Any:
-    """Run to the end, at most RUN_SECONDS, and close the loop."""
-    late = False
-
-    def give_up() -> None:
-        nonlocal late
-        late = True
-        task.print_stack()
-        task.cancel()
-
-    try:
-        task = loop.create_task(async_fn(*args))
-        timer = loop.call_later(RUN_SECONDS, give_up)
-        try:
-            return loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            if late:
-                raise TimeoutError(f"not finished after {RUN_SECONDS} s") from None
-            raise
-        finally:
-            timer.cancel()
-    finally:
-        close_loop(loop)
+def prepare(kind: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind; skips where it is not installed, and hides anyio from what is asyncio by itself."""
+    if kind == "uvloop" and uvloop is None:
+        pytest.skip("uvloop is not installed")
+    if kind in ASYNCIO_KINDS:
+        monkeypatch.delitem(sys.modules, "anyio", raising=False)
+    return kind
 
 
 @pytest.fixture(params=KINDS)
-def loop_kind(request: pytest.FixtureRequest) -> str:
-    """The kind of loop that the test runs on."""
-    if request.param == "uvloop" and uvloop is None:
-        pytest.skip("uvloop is not installed")
-    return request.param
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of framework that the test runs on."""
+    return prepare(request.param, monkeypatch)
+
+
+@pytest.fixture
+def run(kind: str, loop_errors: list[Any]) -> Callable[..., Any]:
+    """A function that runs an async function on a new loop of the kind."""
+    return functools.partial(run_kind, kind, loop_errors)
+
+
+@pytest.fixture(params=ASYNCIO_KINDS)
+def loop_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of asyncio's loop that the test runs on."""
+    return prepare(request.param, monkeypatch)
+
+
+@pytest.fixture
+def run_asyncio(loop_kind: str, loop_errors: list[Any]) -> Callable[..., Any]:
+    """As run, for a test that needs asyncio itself."""
+    return functools.partial(run_kind, loop_kind, loop_errors)
 
 
 @pytest.fixture
@@ -166,24 +117,12 @@ def new_loop(loop_kind: str, loop_errors: list[Any]) -> Iterator[Callable[[], as
     loops = []
 
     def make() -> asyncio.AbstractEventLoop:
-        loop = make_loop(loop_kind)
-        loop.set_exception_handler(lambda _, context: loop_errors.append(context))
-        loops.append(loop)
-        return loop
+        loops.append(make_loop(loop_kind, loop_errors))
+        return loops[-1]
 
     yield make
     while loops:  # emptied: the test's arguments live longer than this
         close_loop(loops.pop())
-
-
-@pytest.fixture
-def run(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> Callable[..., Any]:
-    """A function that runs an async function on a new loop of the kind."""
-
-    def run_async(async_fn: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        return run_on(new_loop(), async_fn, *args)
-
-    return run_async
 
 
 # --- nothing is left ---
@@ -235,7 +174,7 @@ def open_fds() -> dict[str, str]:
 
 
 def live_objects() -> list[Any]:
-    """The library's coroutines and hubs that are alive, as far as the collector knows of them."""
+    """The library's coroutines and hubs of this test that are alive, as far as the collector knows of them."""
     objects = gc.get_objects()
     kinds = {kind for kind in set(map(type, objects)) if kind.__module__ == "cawait"}
     return [one for one in objects if type(one) in kinds and type(one).__name__ in ("coroutine", "hub")]
@@ -253,19 +192,19 @@ def hubs() -> Callable[[], list[Any]]:
 
 
 class Before:
-    """What was alive before a test."""
+    """What was alive before a test. The objects of Python are kept from the collector and are not looked at any more:
+    to go through all of them for each test takes longer than the test."""
 
     def __init__(self) -> None:
         gc.collect()
-        self.objects = len(live_objects())
+        gc.freeze()
         self.futures = t.live_futures()
         self.fds = open_fds()
 
     def left_behind(self) -> list[str]:
         """What there is more now, in words."""
         gc.collect()
-        objects, fds = live_objects(), open_fds()
-        left = [repr(one) for one in objects] if len(objects) > self.objects else []
+        fds, left = open_fds(), [repr(one) for one in live_objects()]
         if t.live_futures() != self.futures:
             left.append(f"{t.live_futures() - self.futures} native futures")
         if len(fds) > len(self.fds):
@@ -273,13 +212,16 @@ class Before:
         return left
 
 
-def sweep_no_reader_hubs() -> None:
-    """Nothing tells the library that a loop without add_reader was closed: the hub of such a loop goes when the next
-    one is made. Make one, so that it is the only one there is."""
-    run_on(make_loop("no_reader"), t.yield_times, 1)
+def settle(before: Before) -> list[str]:
+    """What is left once other threads have had the time to finish."""
+    give_up = time.monotonic() + SETTLE_SECONDS
+    while (left := before.left_behind()) and time.monotonic() < give_up:
+        time.sleep(0.001)
+    return left
 
 
-def use_process_wide_things() -> None:
+@pytest.fixture(scope="session", autouse=True)
+def process_wide_things() -> None:
     """Make what lives as long as the process: the threads of the pool and their reactor, uvloop's signal pipe."""
 
     async def use_all() -> None:
@@ -288,38 +230,14 @@ def use_process_wide_things() -> None:
 
     for kind in KINDS:
         if kind != "uvloop" or uvloop:
-            run_on(make_loop(kind), use_all)
-
-
-def settle(before: Before) -> list[str]:
-    """What is left once other threads have had the time to finish."""
-    give_up = time.monotonic() + SETTLE_SECONDS
-    left = before.left_behind()
-    if left:
-        sweep_no_reader_hubs()
-    while left and time.monotonic() < give_up:
-        time.sleep(0.001)
-        left = before.left_behind()
-    return left
-
-
-@pytest.fixture(scope="session", autouse=True)
-def process_wide_things() -> Before:
-    """What is alive when no test runs. The modules that are loaded by now are kept from the collector: ten times faster."""
-    use_process_wide_things()
-    gc.collect()
-    gc.freeze()
-    sweep_no_reader_hubs()
-    return Before()
+            run_kind(kind, [], use_all)
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(
-    request: pytest.FixtureRequest, process_wide_things: Before, unraisable: list[Any], loop_errors: list[Any]
+    request: pytest.FixtureRequest, process_wide_things: None, unraisable: list[Any], loop_errors: list[Any]
 ) -> Iterator[None]:
     """Fail a test that leaves something behind or whose errors nobody took."""
-    if len(live_objects()) < process_wide_things.objects:
-        sweep_no_reader_hubs()
     before = Before()
     yield
     if request.node.stash.get(failed, False):

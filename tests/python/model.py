@@ -180,9 +180,12 @@ class Model:
 
 @dataclass
 class GateModel:
-    """A coroutine of a Gate: polled once for each send that was allowed."""
+    """A coroutine of a Gate: polled once for each send that was allowed. On trio one that is ready at its first poll
+    lets others run first, and ends with the next send."""
 
+    on_trio: bool
     state: str = "created"
+    ended: bool = False
     open: bool = False
     has_waker: bool = False
     queued: bool = False
@@ -213,7 +216,11 @@ class GateModel:
         if self.state == "suspended" and not self.woken:
             return BUSY
         self.woken = False
-        self.polls += 1
-        self.has_waker = True
+        if not self.ended:
+            self.polls += 1
+            self.has_waker = True
+        if self.open and self.state == "created" and self.on_trio:
+            self.state, self.ended, self.woken = "suspended", True, True
+            return YIELDS
         self.state = "closed" if self.open else "suspended"
         return (StopIteration, None) if self.open else YIELDS

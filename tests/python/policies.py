@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from common import on_trio
 
 WAITING = [("wait", "ignored"), ("wait_waiting", "ignored"), ("wait_waiting", "none")]
 DETACHED = [("wait", "none"), ("wait_detached", "none"), ("wait_detached", "ignored")]
@@ -20,3 +21,9 @@ every = pytest.mark.parametrize("method, on_cancel", EVERY)
 def told(op: Any, on_cancel: str) -> bool:
     """What `cancelled` must be when the native side was told once: it cannot be where there is no hook."""
     return op.cancelled == (0 if on_cancel == "none" else 1)
+
+
+def after_cancel(method: str, value: Any) -> Any:
+    """How a task ends whose operation was cancelled and has ended since. On trio a shielded operation gives its value,
+    and the next checkpoint raises."""
+    return value if method == "wait_shielded" and on_trio() else "cancelled"

@@ -14,7 +14,7 @@ from common import cancelled, ended, resolve_once, resolved_soon, seeing, settle
 # --- gather ---
 
 
-def test_gather_takes_many(run: Callable[..., Any]) -> None:
+def test_gather_takes_many(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         ops = [t.Op(i) for i in range(100)]
         waiting = asyncio.gather(*[op.wait() for op in ops], t.ready("last"))
@@ -23,18 +23,18 @@ def test_gather_takes_many(run: Callable[..., Any]) -> None:
             op.resolve()
         return await waiting
 
-    assert run(main) == [*range(100), "last"]
+    assert run_asyncio(main) == [*range(100), "last"]
 
 
-def test_gather_takes_the_same_one_twice(run: Callable[..., Any]) -> None:
+def test_gather_takes_the_same_one_twice(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         coroutine = t.ready(5)
         return await asyncio.gather(coroutine, coroutine)
 
-    assert run(main) == [5, 5]
+    assert run_asyncio(main) == [5, 5]
 
 
-def test_gather_takes_what_was_cancelled_as_a_result(run: Callable[..., Any]) -> None:
+def test_gather_takes_what_was_cancelled_as_a_result(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         kept, lost = t.Op("kept"), t.Op(on_cancel="resolves")
         task = await started(lost.wait())
@@ -45,10 +45,10 @@ def test_gather_takes_what_was_cancelled_as_a_result(run: Callable[..., Any]) ->
         value, error = await gathering
         assert value == "kept" and type(error) is asyncio.CancelledError
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_cancelled_gather_tells_every_operation_once(run: Callable[..., Any]) -> None:
+def test_cancelled_gather_tells_every_operation_once(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         ops = [t.Op(on_cancel="resolves") for _ in range(20)]
         gathering = await started(seeing(asyncio.gather(*[op.wait() for op in ops]), []))
@@ -56,13 +56,13 @@ def test_cancelled_gather_tells_every_operation_once(run: Callable[..., Any]) ->
         assert await ended(gathering) == "cancelled"
         assert [op.cancelled for op in ops] == [1] * 20 and [op.freed for op in ops] == [1] * 20
 
-    run(main)
+    run_asyncio(main)
 
 
 # --- wait and as_completed ---
 
 
-def test_wait_and_as_completed_take_tasks_of_it(run: Callable[..., Any]) -> None:
+def test_wait_and_as_completed_take_tasks_of_it(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         first, second = t.Op("first"), t.Op("second")
         tasks = [asyncio.ensure_future(op.wait()) for op in (first, second)]
@@ -73,10 +73,10 @@ def test_wait_and_as_completed_take_tasks_of_it(run: Callable[..., Any]) -> None
         first.resolve()
         assert {await one for one in asyncio.as_completed([*tasks, t.ready("third")])} == {"first", "second", "third"}
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_as_completed_goes_by_completion(run: Callable[..., Any]) -> None:
+def test_as_completed_goes_by_completion(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         ops = [t.Op(n, on_cancel="ignored") for n in range(3)]
         tasks = [await started(op.wait()) for op in ops]
@@ -88,10 +88,10 @@ def test_as_completed_goes_by_completion(run: Callable[..., Any]) -> None:
         assert values == [1, 0, 2]
         assert [op.cancelled for op in ops] == [0] * 3
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_as_completed_that_times_out_leaves_the_operations_alone(run: Callable[..., Any]) -> None:
+def test_as_completed_that_times_out_leaves_the_operations_alone(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         ops = [t.Op(n, on_cancel="resolves") for n in range(3)]
         tasks = [await started(op.wait()) for op in ops]
@@ -104,20 +104,20 @@ def test_as_completed_that_times_out_leaves_the_operations_alone(run: Callable[.
         await cancelled(tasks[0], tasks[2])
         assert [op.cancelled for op in ops] == [1, 0, 1] and [op.freed for op in ops] == [1] * 3
 
-    run(main)
+    run_asyncio(main)
 
 
 # --- shield ---
 
 
-def test_shield_gives_the_value(run: Callable[..., Any]) -> None:
+def test_shield_gives_the_value(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         return await asyncio.shield(resolved_soon(t.Op("value"))), await asyncio.shield(t.ready(5))
 
-    assert run(main) == ("value", 5)
+    assert run_asyncio(main) == ("value", 5)
 
 
-def test_asyncio_shield_keeps_the_operation_going(run: Callable[..., Any]) -> None:
+def test_asyncio_shield_keeps_the_operation_going(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op("kept", on_cancel="ignored")
         inner = await started(op.wait())
@@ -128,14 +128,14 @@ def test_asyncio_shield_keeps_the_operation_going(run: Callable[..., Any]) -> No
         op.resolve()
         assert await inner == "kept"
 
-    run(main)
+    run_asyncio(main)
 
 
 # --- TaskGroup ---
 
 
 @since_311
-def test_task_group_waits_for_it(run: Callable[..., Any]) -> None:
+def test_task_group_waits_for_it(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         op = t.Op("value")
         async with asyncio.TaskGroup() as group:
@@ -144,12 +144,14 @@ def test_task_group_waits_for_it(run: Callable[..., Any]) -> None:
             op.resolve()
         return [task.result() for task in tasks]
 
-    assert run(main) == ["value", 5]
+    assert run_asyncio(main) == ["value", 5]
 
 
 @since_311
 @pytest.mark.parametrize("start_status", [0, -2], ids=["resumed", "at its first step"])
-def test_failing_sibling_in_a_task_group_cancels_the_others_once(run: Callable[..., Any], start_status: int) -> None:
+def test_failing_sibling_in_a_task_group_cancels_the_others_once(
+    run_asyncio: Callable[..., Any], start_status: int
+) -> None:
     async def main() -> None:
         ops = [t.Op(on_cancel="resolves") for _ in range(5)]
         bad = t.Op(start_status=start_status)
@@ -164,11 +166,11 @@ def test_failing_sibling_in_a_task_group_cancels_the_others_once(run: Callable[.
         assert [type(error) for error in caught.value.exceptions] == [FileNotFoundError]
         assert [op.cancelled for op in ops] == [1] * 5 and [op.freed for op in ops] == [1] * 5
 
-    run(main)
+    run_asyncio(main)
 
 
 @since_311
-def test_task_group_waits_for_operations_that_have_to_end_first(run: Callable[..., Any]) -> None:
+def test_task_group_waits_for_operations_that_have_to_end_first(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op(on_cancel="ignored")
         resolving = asyncio.ensure_future(resolve_once(op, lambda: op.cancelled))
@@ -181,4 +183,4 @@ def test_task_group_waits_for_operations_that_have_to_end_first(run: Callable[..
         assert (op.cancelled, op.resolved, op.freed) == (1, 1, 1)
         await resolving
 
-    run(main)
+    run_asyncio(main)

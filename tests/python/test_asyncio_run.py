@@ -13,9 +13,9 @@ from common import since_311, since_312
 # --- loops and runners ---
 
 
-def test_loop_runs_it_directly(run: Callable[..., Any]) -> None:
-    assert run(t.ready, 5) == 5
-    assert run(t.yield_times, 3) is None
+def test_loop_runs_it_directly(run_asyncio: Callable[..., Any]) -> None:
+    assert run_asyncio(t.ready, 5) == 5
+    assert run_asyncio(t.yield_times, 3) is None
 
 
 def test_run_until_complete_takes_it(new_loop: Callable[[], Any]) -> None:
@@ -43,7 +43,7 @@ def test_runner_runs_it_twice() -> None:
         assert runner.run(t.sleep(0.001)) is None
 
 
-def test_run_coroutine_threadsafe_takes_it(run: Callable[..., Any]) -> None:
+def test_run_coroutine_threadsafe_takes_it(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         loop, op = asyncio.get_running_loop(), t.Op("from a thread")
 
@@ -54,13 +54,13 @@ def test_run_coroutine_threadsafe_takes_it(run: Callable[..., Any]) -> None:
 
         return await asyncio.to_thread(other_thread)
 
-    assert run(main) == [5, "from a thread"]
+    assert run_asyncio(main) == [5, "from a thread"]
 
 
 # --- tasks ---
 
 
-def test_create_task_runs_it_beside_the_creator(run: Callable[..., Any]) -> None:
+def test_create_task_runs_it_beside_the_creator(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         op = t.Op("value")
         task = asyncio.create_task(op.wait(), name="mine")
@@ -70,16 +70,16 @@ def test_create_task_runs_it_beside_the_creator(run: Callable[..., Any]) -> None
         op.resolve()
         return await task
 
-    assert run(main) == "value"
+    assert run_asyncio(main) == "value"
 
 
-def test_ensure_future_makes_a_task_of_it(run: Callable[..., Any]) -> None:
+def test_ensure_future_makes_a_task_of_it(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         task = asyncio.ensure_future(t.ready(5))
         assert asyncio.isfuture(task)
         return await task
 
-    assert run(main) == 5
+    assert run_asyncio(main) == 5
 
 
 @since_312

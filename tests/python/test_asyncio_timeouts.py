@@ -22,7 +22,7 @@ async def begun(coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
     return coroutine if sys.version_info >= (3, 12) else await started(coroutine)
 
 
-def test_wait_for_gives_the_value_in_time(run: Callable[..., Any]) -> None:
+def test_wait_for_gives_the_value_in_time(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op("in time")
         op.resolve_later(1000)
@@ -30,11 +30,11 @@ def test_wait_for_gives_the_value_in_time(run: Callable[..., Any]) -> None:
         assert await asyncio.wait_for(resolved_soon(t.Op("value")), 20) == "value"
         assert await asyncio.wait_for(t.ready(5), 20) == 5
 
-    run(main)
+    run_asyncio(main)
 
 
 @pytest.mark.parametrize("method, on_cancel", [("wait", "resolves"), ("wait", "none"), ("wait_detached", "ignored")])
-def test_wait_for_times_out(run: Callable[..., Any], method: str, on_cancel: str) -> None:
+def test_wait_for_times_out(run_asyncio: Callable[..., Any], method: str, on_cancel: str) -> None:
     async def main() -> None:
         op = t.Op(on_cancel=on_cancel)
         with pytest.raises(asyncio.TimeoutError):
@@ -43,10 +43,10 @@ def test_wait_for_times_out(run: Callable[..., Any], method: str, on_cancel: str
         assert op.resolve() == (on_cancel != "resolves")
         assert op.freed == 1
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_wait_for_waits_for_an_operation_that_has_to_end_first(run: Callable[..., Any]) -> None:
+def test_wait_for_waits_for_an_operation_that_has_to_end_first(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op(on_cancel="ignored")
         resolving = asyncio.ensure_future(resolve_once(op, lambda: op.cancelled))
@@ -55,14 +55,14 @@ def test_wait_for_waits_for_an_operation_that_has_to_end_first(run: Callable[...
         assert (op.cancelled, op.resolved, op.freed) == (1, 1, 1)
         await resolving
 
-    run(main)
+    run_asyncio(main)
 
 
 # --- timeout ---
 
 
 @since_311
-def test_asyncio_timeout_that_does_not_expire_changes_nothing(run: Callable[..., Any]) -> None:
+def test_asyncio_timeout_that_does_not_expire_changes_nothing(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op("in time", on_cancel="ignored")
         op.resolve_later(500)
@@ -71,14 +71,16 @@ def test_asyncio_timeout_that_does_not_expire_changes_nothing(run: Callable[...,
             assert await t.ready(5) == 5
         assert op.cancelled == 0
 
-    run(main)
+    run_asyncio(main)
 
 
 @since_311
 @pytest.mark.parametrize(
     "method, on_cancel", [("wait", "resolves"), ("wait", "none"), ("wait", "value"), ("wait_detached", "ignored")]
 )
-def test_asyncio_timeout_times_out_and_the_task_goes_on(run: Callable[..., Any], method: str, on_cancel: str) -> None:
+def test_asyncio_timeout_times_out_and_the_task_goes_on(
+    run_asyncio: Callable[..., Any], method: str, on_cancel: str
+) -> None:
     async def main() -> None:
         op, after = t.Op(on_cancel=on_cancel), t.Op("after")
         with pytest.raises(TimeoutError):
@@ -90,11 +92,11 @@ def test_asyncio_timeout_times_out_and_the_task_goes_on(run: Callable[..., Any],
         assert await after.wait() == "after"
         assert op.freed == 1
 
-    run(main)
+    run_asyncio(main)
 
 
 @since_311
-def test_asyncio_timeout_at_in_the_past_times_out(run: Callable[..., Any]) -> None:
+def test_asyncio_timeout_at_in_the_past_times_out(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op(on_cancel="resolves")
         with pytest.raises(TimeoutError):
@@ -102,11 +104,11 @@ def test_asyncio_timeout_at_in_the_past_times_out(run: Callable[..., Any]) -> No
                 await op.wait()
         assert op.cancelled == op.started
 
-    run(main)
+    run_asyncio(main)
 
 
 @since_311
-def test_asyncio_timeout_around_a_shielded_operation_waits_for_its_end(run: Callable[..., Any]) -> None:
+def test_asyncio_timeout_around_a_shielded_operation_waits_for_its_end(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op(on_cancel="ignored")
         with pytest.raises(TimeoutError):
@@ -116,4 +118,4 @@ def test_asyncio_timeout_around_a_shielded_operation_waits_for_its_end(run: Call
         assert (op.cancelled, op.resolved, op.freed) == (0, 1, 1)
         await resolving
 
-    run(main)
+    run_asyncio(main)

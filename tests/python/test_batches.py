@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from common import resolve_all, started, suspended_tasks
+from common import ended, resolve_all, started, suspended_tasks
 
 import _cawait_test as t
 
@@ -20,13 +20,13 @@ def test_exception_in_a_task_stays_in_the_task(run):
         ops = [t.Op(n) for n in range(3)]
         tasks = await suspended_tasks([raiser(ops[0]), ops[1].wait(), ops[2].wait()])
         resolve_all(ops)
-        results = await asyncio.gather(*tasks, return_exceptions=True)
+        results = [await ended(task) for task in tasks]
         assert type(results[0]) is ZeroDivisionError and results[1:] == [1, 2]
 
     run(main)
 
 
-def test_callback_that_raises_is_reported_and_the_others_are_called(run, unraisable, loop_errors):
+def test_callback_that_raises_is_reported_and_the_others_are_called(run_asyncio, unraisable, loop_errors):
     async def main():
         def bad(park):
             raise LookupError("in callback")
@@ -40,7 +40,7 @@ def test_callback_that_raises_is_reported_and_the_others_are_called(run, unraisa
         assert await task == "second"
         coroutine.close()
 
-    run(main)
+    run_asyncio(main)
     assert len(unraisable) + len(loop_errors) == 1
     unraisable.clear()
     loop_errors.clear()

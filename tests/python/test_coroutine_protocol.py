@@ -235,7 +235,7 @@ def test_value_sent_first_is_an_error_and_starts_nothing() -> None:
     coroutine.close()
 
 
-def test_value_sent_later_is_ignored(run: Callable[..., Any]) -> None:
+def test_value_sent_later_is_ignored(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op("value")
         coroutine = op.wait()
@@ -249,7 +249,7 @@ def test_value_sent_later_is_ignored(run: Callable[..., Any]) -> None:
             coroutine.send("ignored")
         assert stop.value.value == "value"
 
-    run(main)
+    run_asyncio(main)
 
 
 def test_type_cannot_be_made_or_changed() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
-from common import cancelled, settle, started
+from common import cancelled, results, settle, spawn, spawn_all, started, turn
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_readable_is_ready_when_data_is_there(run: Callable[..., Any], pipe: tup
 def test_readable_again_and_again(run: Callable[..., Any], pipe: tuple[int, int]) -> None:
     async def main() -> None:
         for i in range(100):
-            task = asyncio.ensure_future(t.readable(pipe[0]))
-            await asyncio.sleep(0)
+            task = spawn(t.readable(pipe[0]))
+            await turn()
             os.write(pipe[1], b"%d" % i)
             await task
             assert os.read(pipe[0], 100) == b"%d" % i
@@ -130,7 +130,7 @@ def test_socket_is_watched_both_ways_at_once(run: Callable[..., Any], sockets: A
                 other.recv(1 << 20)
             except BlockingIOError:
                 pass
-            await asyncio.sleep(0)
+            await turn()
         await writing
         assert mine.recv(100) == b"hello"
 
@@ -142,7 +142,7 @@ def test_several_may_wait_for_one_fd(run: Callable[..., Any], pipe: tuple[int, i
         tasks = [await started(t.readable(pipe[0])) for _ in range(5)]
         await cancelled(tasks[0])
         os.write(pipe[1], b"x")
-        assert await asyncio.gather(*tasks[1:]) == [None] * 4
+        assert await results(tasks[1:]) == [None] * 4
 
     run(main)
 
@@ -150,12 +150,12 @@ def test_several_may_wait_for_one_fd(run: Callable[..., Any], pipe: tuple[int, i
 def test_many_fds_at_once(run: Callable[..., Any]) -> None:
     async def main() -> None:
         pairs = [socket.socketpair() for _ in range(100)]
-        tasks = [asyncio.ensure_future(t.readable(mine.fileno())) for mine, _ in pairs]
+        tasks = spawn_all(t.readable(mine.fileno()) for mine, _ in pairs)
         await settle()
         assert not any(task.done() for task in tasks)
         for _, other in reversed(pairs):
             other.send(b"x")
-        await asyncio.gather(*tasks)
+        await results(tasks)
         for pair in pairs:
             for one in pair:
                 one.close()
@@ -225,17 +225,17 @@ def test_fd_closed_under_a_waiting_task_can_be_cancelled(run: Callable[..., Any]
     run(main)
 
 
-def test_wait_for_gives_a_readable_up(run: Callable[..., Any], pipe: tuple[int, int]) -> None:
+def test_wait_for_gives_a_readable_up(run_asyncio: Callable[..., Any], pipe: tuple[int, int]) -> None:
     async def main() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(t.readable(pipe[0]), 0.001)
         os.write(pipe[1], b"x")
         await asyncio.wait_for(t.readable(pipe[0]), 20)
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_asyncio_may_watch_the_same_fd(run: Callable[..., Any], loop_kind: str, sockets: Any) -> None:
+def test_asyncio_may_watch_the_same_fd(run_asyncio: Callable[..., Any], loop_kind: str, sockets: Any) -> None:
     if loop_kind == "no_reader":
         pytest.skip("this loop watches no fds")
 
@@ -250,4 +250,4 @@ def test_asyncio_may_watch_the_same_fd(run: Callable[..., Any], loop_kind: str, 
             other.send(b"y")
         await task
 
-    run(main)
+    run_asyncio(main)

@@ -15,17 +15,10 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
+from common import current_task, ended, spawn, started
 
 
-async def started(coroutine: Any) -> asyncio.Task[Any]:
-    """A task of it that is suspended."""
-    task = asyncio.ensure_future(coroutine)
-    await asyncio.sleep(0)
-    assert not task.done()
-    return task
-
-
-async def ended(task: asyncio.Task[Any], op: Any) -> None:
+async def end(task: Any, op: Any) -> None:
     """Let the operation end, and its task."""
     assert op.resolve()
     await task
@@ -70,7 +63,7 @@ def test_suspended_one_says_so(run: Callable[..., Any]) -> None:
         task = await started(coroutine)
         assert attributes(coroutine) == (False, True, True, True)
         assert inspect.getcoroutinestate(coroutine) == "CORO_SUSPENDED"
-        await ended(task, op)
+        await end(task, op)
         assert inspect.getcoroutinestate(coroutine) == "CORO_CLOSED"
 
     run(main)
@@ -111,7 +104,7 @@ def test_await_chain_can_be_walked_to_the_end(run: Callable[..., Any]) -> None:
         assert inner.cr_await is not None
         assert not hasattr(inner.cr_await, "cr_await")
         assert "Op.wait" in repr(inner.cr_await)
-        await ended(task, op)
+        await end(task, op)
         assert inner.cr_await is None
 
     run(main)
@@ -231,14 +224,12 @@ def test_repr_names_the_operation_and_its_state(run: Callable[..., Any]) -> None
         op = t.Op(on_cancel="ignored")
         coroutine = op.wait()
         assert repr(coroutine).startswith("<coroutine Op.wait (test.op, created) at 0x")
-        task = asyncio.ensure_future(coroutine)
-        await asyncio.sleep(0)
+        task = await started(coroutine)
         assert "(test.op, suspended)" in repr(coroutine)
         task.cancel()
         assert "(test.op, being cancelled)" in repr(coroutine)
         op.resolve()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        assert await ended(task) == "cancelled"
         assert "(closed)" in repr(coroutine)
 
     run(main)
@@ -257,32 +248,32 @@ def test_repr_says_that_it_is_running(run: Callable[..., Any]) -> None:
 # --- asyncio's views ---
 
 
-def test_stack_of_a_task_is_the_c_frame(run: Callable[..., Any]) -> None:
+def test_stack_of_a_task_is_the_c_frame(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op()
         task = await started(op.wait())
         [frame] = task.get_stack()
         assert (frame.f_code.co_name, frame.f_code.co_filename.endswith("op.c")) == ("wait", True)
         assert task.get_stack(limit=1) == [frame]
-        await ended(task, op)
+        await end(task, op)
         assert task.get_stack() == []
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_print_stack_names_the_c_function_and_its_line(run: Callable[..., Any]) -> None:
+def test_print_stack_names_the_c_function_and_its_line(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op()
         task = await started(op.wait())
         out = io.StringIO()
         task.print_stack(file=out)
         assert re.search(r'File ".*op\.c", line \d+, in wait', out.getvalue())
-        await ended(task, op)
+        await end(task, op)
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_print_stack_of_a_failed_task_shows_where_it_failed(run: Callable[..., Any]) -> None:
+def test_print_stack_of_a_failed_task_shows_where_it_failed(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         task = asyncio.ensure_future(t.fail(-2))
         await asyncio.wait([task])
@@ -291,35 +282,35 @@ def test_print_stack_of_a_failed_task_shows_where_it_failed(run: Callable[..., A
         assert re.search(r'File ".*futures\.c", line \d+, in fail', out.getvalue())
         assert isinstance(task.exception(), FileNotFoundError)
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_repr_of_a_task_says_where_it_is_and_what_it_waits_for(run: Callable[..., Any]) -> None:
+def test_repr_of_a_task_says_where_it_is_and_what_it_waits_for(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op()
         task = await started(op.wait())
         assert re.search(r"coro=<Op\.wait\(\) running at .*op\.c:\d+>", repr(task))
         assert re.search(r"wait_for=<.*Op\.wait.*suspended", repr(task))
-        await ended(task, op)
+        await end(task, op)
         assert re.search(r"coro=<Op\.wait\(\) done, defined at .*op\.c:\d+> result=None", repr(task))
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_task_gives_its_coroutine_and_is_listed(run: Callable[..., Any]) -> None:
+def test_task_gives_its_coroutine_and_is_listed(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         op = t.Op()
         coroutine = op.wait()
         task = await started(coroutine)
         assert task.get_coro() is coroutine
         assert task in asyncio.all_tasks()
-        await ended(task, op)
+        await end(task, op)
 
-    run(main)
+    run_asyncio(main)
 
 
 @pytest.mark.skipif(not hasattr(asyncio, "capture_call_graph"), reason="asyncio has it from 3.14 on")
-def test_call_graph_shows_the_c_frame(run: Callable[..., Any]) -> None:
+def test_call_graph_shows_the_c_frame(run_asyncio: Callable[..., Any]) -> None:
     async def outer(op: Any) -> None:
         await op.wait()
 
@@ -328,12 +319,12 @@ def test_call_graph_shows_the_c_frame(run: Callable[..., Any]) -> None:
         task = await started(outer(op))
         text = asyncio.format_call_graph(task)
         assert "wait" in text and "op.c" in text and "outer" in text
-        await ended(task, op)
+        await end(task, op)
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_call_graph_algorithm_finds_frames_all_along(run: Callable[..., Any]) -> None:
+def test_call_graph_algorithm_finds_frames_all_along(run_asyncio: Callable[..., Any]) -> None:
     """What asyncio/graph.py of 3.14 does: it reads cr_frame of whatever has cr_await."""
 
     async def outer(op: Any) -> None:
@@ -348,9 +339,9 @@ def test_call_graph_algorithm_finds_frames_all_along(run: Callable[..., Any]) ->
             frames.append(here.cr_frame)
             here = here.cr_await
         assert [frame.f_code.co_name for frame in frames] == ["outer", "wait"]
-        await ended(task, op)
+        await end(task, op)
 
-    run(main)
+    run_asyncio(main)
 
 
 def test_current_task_in_a_poll_is_the_awaiting_task(run: Callable[..., Any]) -> None:
@@ -358,11 +349,14 @@ def test_current_task_in_a_poll_is_the_awaiting_task(run: Callable[..., Any]) ->
         seen = []
 
         def look() -> bool:
-            seen.append(asyncio.current_task())
+            seen.append(current_task())
             return len(seen) == 2
 
-        task = asyncio.ensure_future(t.call_in_poll(look))
-        await task
-        assert seen == [task, task]
+        async def child() -> Any:
+            await t.call_in_poll(look)
+            return current_task()
+
+        mine = await spawn(child())
+        assert seen == [mine, mine] and mine is not current_task()
 
     run(main)

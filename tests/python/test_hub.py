@@ -8,7 +8,7 @@ import weakref
 from types import BuiltinFunctionType
 
 import pytest
-from common import Value, resolve_all, suspended_tasks, wait_until
+from common import Value, resolve_all, results, suspended_tasks, wait_until
 
 import _cawait_test as t
 
@@ -52,6 +52,20 @@ def test_one_loop_has_one_hub_and_one_reader(hubs):
     assert [loop.run_until_complete(main(n)) for n in range(3)] == [1, 1, 1]
     assert len(loop.readers) == 1
     loop.close()
+    assert hubs() == []
+
+
+def test_one_run_has_one_hub_and_takes_it_with_it(run, kind, hubs):
+    async def main():
+        ops = [t.Op() for _ in range(10)]
+        tasks = await suspended_tasks(op.wait() for op in ops)
+        resolve_all(ops)
+        await results(tasks)
+        return len(hubs())
+
+    assert run(main) == 1
+    if kind == "no_reader":
+        wait_until(lambda: hubs() == [])  # the helper may just be using it
     assert hubs() == []
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import _cawait_test as t
-from common import Value, settle, suspended
+from common import Value, settle, sleep, spawn, suspended
 
 
 def test_weak_reference_ends_with_it() -> None:
@@ -42,12 +41,12 @@ def test_task_that_only_the_loop_knows_is_not_collected_in_flight(run: Callable[
     async def main() -> None:
         ops, done = [t.Op(n) for n in range(10)], []
         for op in ops:
-            asyncio.ensure_future(body(op, done))
+            spawn(body(op, done))
         await settle()
         gc.collect()
         t.resolve_many(ops)
         while len(done) < 10:
-            await asyncio.sleep(0.001)
+            await sleep(0.001)
         assert sorted(done) == list(range(10))
 
     run(main)

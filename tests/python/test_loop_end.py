@@ -5,7 +5,8 @@ import gc
 import weakref
 
 import pytest
-from common import NoReaderLoop, resolve_all, suspended_tasks, wait_until
+from common import resolve_all, suspended_tasks, wait_until
+from frameworks import NoReaderLoop
 
 import _cawait_test as t
 

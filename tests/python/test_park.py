@@ -8,7 +8,7 @@ from common import AWAITED
 import _cawait_test as t
 
 
-def test_callback_that_is_no_task_is_called_with_the_park_object(run):
+def test_callback_that_is_no_task_is_called_with_the_park_object(run_asyncio):
     async def main():
         op, seen = t.Op(), []
         coroutine = op.wait()
@@ -20,10 +20,10 @@ def test_callback_that_is_no_task_is_called_with_the_park_object(run):
         assert seen == [park]
         coroutine.close()
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_park_object_refuses_a_second_callback(run):
+def test_park_object_refuses_a_second_callback(run_asyncio):
     async def main():
         op = t.Op(on_cancel="resolves")
         coroutine = op.wait()
@@ -34,10 +34,10 @@ def test_park_object_refuses_a_second_callback(run):
         assert park.remove_done_callback(print) == 1 and park.remove_done_callback(print) == 0
         coroutine.close()
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_park_object_outlives_its_coroutine(run):
+def test_park_object_outlives_its_coroutine(run_asyncio):
     async def main():
         op = t.Op(on_cancel="resolves")
         coroutine = op.wait()
@@ -49,10 +49,10 @@ def test_park_object_outlives_its_coroutine(run):
                 call()
         assert "ended" in repr(park) and park.remove_done_callback(print) == 0
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_park_object_refuses_wrong_arguments(run):
+def test_park_object_refuses_wrong_arguments(run_asyncio):
     async def main():
         coroutine = t.Op(on_cancel="resolves").wait()
         park = coroutine.send(None)
@@ -63,10 +63,10 @@ def test_park_object_refuses_wrong_arguments(run):
             park.cancel(1, 2)
         coroutine.close()
 
-    run(main)
+    run_asyncio(main)
 
 
-def test_type_of_the_park_object_cannot_be_made(run):
+def test_type_of_the_park_object_cannot_be_made(run_asyncio):
     async def main():
         coroutine = t.Op(on_cancel="resolves").wait()
         park = coroutine.send(None)
@@ -74,4 +74,4 @@ def test_type_of_the_park_object_cannot_be_made(run):
             type(park)()
         coroutine.close()
 
-    run(main)
+    run_asyncio(main)

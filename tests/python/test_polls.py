@@ -5,9 +5,16 @@ import contextvars
 import gc
 
 import pytest
-from common import AWAITED, awaiting, plain_task, started
+from common import AWAITED, awaiting, ended, plain_task, spawn, started
 
 import _cawait_test as t
+
+
+def by_hand(coroutine):
+    """Drive what is ready to its end. It is a checkpoint too, so under trio it is suspended once."""
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+        coroutine.send(None)
 
 
 # --- its own coroutine and task ---
@@ -55,8 +62,7 @@ def test_poll_that_collects_garbage_and_drops_every_reference_is_safe(run):
             return len(polls) == 3
 
         holder.append(t.call_in_poll(poll))
-        task = asyncio.ensure_future(holder[0])
-        await task
+        await spawn(holder[0])
         assert len(polls) == 3
 
     run(main)
@@ -72,8 +78,7 @@ def test_poll_that_drops_the_last_reference_of_a_coroutine_driven_by_hand(run):
             return True
 
         holder.append(t.call_in_poll(poll))
-        with pytest.raises(StopIteration):
-            holder.pop().send(None)
+        by_hand(holder.pop())
 
     run(main)
 
@@ -81,8 +86,7 @@ def test_poll_that_drops_the_last_reference_of_a_coroutine_driven_by_hand(run):
 def test_poll_that_cancels_its_own_task_is_cancelled(run):
     async def main():
         task = plain_task(awaiting(t.call_in_poll(lambda: task.cancel() and False)))
-        await asyncio.wait([task])
-        assert task.cancelled()
+        assert await ended(task) == "cancelled"
 
     run(main)
 
@@ -106,7 +110,7 @@ def test_context_variables_of_the_task_are_seen_in_the_poll(run):
             return variable.get()
 
         variable.set("main")
-        assert await asyncio.create_task(child()) == "child"
+        assert await spawn(child()) == "child"
         assert seen == ["child"] * 3
         assert variable.get() == "main"
 
@@ -128,8 +132,7 @@ def test_poll_that_raises_is_reported_and_the_await_ends(run, unraisable):
 def test_poll_that_awaits_something_else_by_hand_is_its_own_business(run):
     async def main():
         def poll():
-            with pytest.raises(StopIteration):
-                t.ready(1).send(None)
+            by_hand(t.ready(1))
             inner = t.Op().wait()
             inner.close()
             return True

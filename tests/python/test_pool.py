@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
-from common import ended, settle, started, suspended_tasks, until
+from common import all_ended, ended, results, settle, spawn, spawn_all, started, suspended_tasks, until
 
 MOST_THREADS = max(4, os.sysconf("SC_NPROCESSORS_ONLN"))  # of the default pool: as pool.c counts them
 
@@ -44,7 +43,7 @@ def test_loop_goes_on_while_a_call_blocks(run: Callable[..., Any], ends: Any) ->
 
 def test_many_blocking_calls_all_end(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        assert await asyncio.gather(*[t.blocking(0) for _ in range(1000)]) == [None] * 1000
+        assert await results(spawn_all(t.blocking(0) for _ in range(1000))) == [None] * 1000
 
     run(main)
 
@@ -74,7 +73,7 @@ def test_queue_of_blocking_calls_can_be_cancelled_while_others_run(run: Callable
         await until(lambda: sum(not task.done() for task in tasks) <= MOST_THREADS)
         assert not all(task.done() for task in tasks)
         mine.shutdown(socket.SHUT_WR)
-        await asyncio.wait(tasks)
+        await all_ended(tasks)
         assert all(task.cancelled() for task in tasks)
         assert 1 <= len(mine.recv(1000)) <= MOST_THREADS  # the others never ran
 
@@ -84,16 +83,16 @@ def test_queue_of_blocking_calls_can_be_cancelled_while_others_run(run: Callable
 def test_everything_at_once(run: Callable[..., Any], ends: Any) -> None:
     async def main() -> None:
         mine, theirs = ends
-        reading = asyncio.ensure_future(t.readable(mine.fileno()))
-        rest = asyncio.gather(
+        reading = spawn(t.readable(mine.fileno()))
+        rest = [
             *[t.sleep(i / 1e5) for i in range(100)],
             *[t.blocking(1e-5) for _ in range(100)],
             *[t.spawned_sleep(i / 1e5) for i in range(100)],
             *[t.yield_times(i % 5) for i in range(100)],
-        )
-        assert await rest == [None] * 400
+        ]
+        assert await results(spawn_all(rest)) == [None] * 400
         assert not reading.done()
-        blocking = asyncio.ensure_future(t.blocking_told(theirs.fileno()))
+        blocking = spawn(t.blocking_told(theirs.fileno()))
         await reading
         mine.send(b"x")
         await blocking

@@ -11,7 +11,7 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
-from common import awaiting
+from common import awaiting, spawn
 
 
 class Thing:
@@ -103,7 +103,7 @@ def test_no_result_function_gives_none(way: Callable[[Any], Any]) -> None:
 def test_task_has_the_value(run: Callable[..., Any]) -> None:
     async def main() -> None:
         for value in [(1, 2), 5, None, ValueError("x"), Thing()]:
-            assert await asyncio.ensure_future(t.ready(value)) is value
+            assert await spawn(t.ready(value)) is value
 
     run(main)
 
@@ -253,7 +253,7 @@ def test_result_function_that_fails_is_an_error_with_its_cause(
     run: Callable[..., Any], function: Callable[[Any], Any], kind: type, message: str, cause: type
 ) -> None:
     async def main() -> None:
-        for wrap in (awaiting, asyncio.ensure_future):
+        for wrap in (awaiting, spawn):
             with pytest.raises(kind) as caught:
                 await wrap(function(1))
             error = caught.value

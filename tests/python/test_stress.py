@@ -1,10 +1,10 @@
 """A lot at once, a lot one after the other, and no memory."""
 
-import asyncio
 import importlib.util
 
 import pytest
 from children import run_child
+from common import results, sleep, spawn_all, turn
 
 import _cawait_test as t
 
@@ -17,18 +17,18 @@ LOOPS = ["asyncio", "no_reader"] + (["uvloop"] if uvloop else [])
 loops = pytest.mark.parametrize("kind", LOOPS)
 
 
-def test_hundred_thousand_operations_at_once_are_completed_by_a_native_thread(run, loop_kind):
-    n = 100_000 if loop_kind in ("asyncio", "uvloop") else 5_000
+def test_hundred_thousand_operations_at_once_are_completed_by_a_native_thread(run, kind):
+    n = 100_000 if kind in ("asyncio", "uvloop") else 5_000
 
     async def main():
         ops = [t.Op(k) for k in range(n)]
-        tasks = [asyncio.ensure_future(op.wait()) for op in ops]
-        await asyncio.sleep(0)
+        tasks = spawn_all(op.wait() for op in ops)
+        await turn()
         t.resolve_many(ops)
         for k, task in enumerate(tasks):
             assert await task == k
         while not all(op.freed == 1 for op in ops):
-            await asyncio.sleep(0.001)
+            await sleep(0.001)
 
     run(main)
 
@@ -37,11 +37,11 @@ def test_completions_from_many_native_threads_are_all_seen(run):
     async def main():
         for _ in range(3):
             ops = [t.Op(k) for k in range(1600)]
-            tasks = [asyncio.ensure_future(op.wait()) for op in ops]
-            await asyncio.sleep(0)
+            tasks = spawn_all(op.wait() for op in ops)
+            await turn()
             for k in range(16):
                 t.resolve_many(ops[k::16])
-            assert await asyncio.gather(*tasks) == list(range(1600))
+            assert await results(tasks) == list(range(1600))
 
     run(main)
 
@@ -59,7 +59,7 @@ def test_operations_that_are_resolved_while_they_start_are_all_seen(run):
     run(main)
 
 
-@loops
+@pytest.mark.parametrize("kind", [*LOOPS, "trio"])
 def test_references_and_memory_are_flat_after_300_000_awaits(kind):
     assert run_child("memory", "flat", kind) == ""
 

@@ -5,7 +5,7 @@ import gc
 import threading
 
 import pytest
-from common import ended, started, until
+from common import caller, ended, results, spawn_all, started, suspended_tasks, until
 from policies import told
 
 import _cawait_test as t
@@ -34,42 +34,33 @@ def in_threads(function, *arguments):
     return results
 
 
-def run_and_close(loop, coroutine):
-    try:
-        return loop.run_until_complete(coroutine)
-    finally:
-        loop.close()
-
-
-def test_loops_in_many_threads_work_at_once(new_loop):
+def test_loops_in_many_threads_work_at_once(run):
     async def body(thread, n):
         op = t.Op((thread, n))
         op.resolve_later(n * 7 % 1000)
         return await op.wait()
 
     async def main(thread):
-        for turn in range(5):
+        for _ in range(5):
             expected = [(thread, n) for n in range(40)]
-            assert await asyncio.gather(*[body(thread, n) for n in range(40)]) == expected
+            assert await results(spawn_all(body(thread, n) for n in range(40))) == expected
         await t.sleep(0.001)
         return thread
 
-    loops = [new_loop() for _ in range(N_THREADS)]
-    numbers = in_threads(lambda n: run_and_close(loops[n], main(n)), *range(N_THREADS))
-    assert numbers == list(range(N_THREADS))
+    assert in_threads(lambda n: run(main, n), *range(N_THREADS)) == list(range(N_THREADS))
 
 
-def test_short_loops_in_many_threads_come_and_go(new_loop):
+def test_short_loops_in_many_threads_come_and_go(run):
     async def main():
         await t.yield_times(3)
         await t.sleep(0)
 
-    def many(loops):
-        for loop in loops:
-            run_and_close(loop, main())
+    def many(_):
+        for _ in range(10):
+            run(main)
         return True
 
-    assert in_threads(many, *[[new_loop() for _ in range(10)] for _ in range(N_THREADS)]) == [True] * N_THREADS
+    assert in_threads(many, *range(N_THREADS)) == [True] * N_THREADS
 
 
 def test_loop_goes_on_in_another_thread(new_loop):
@@ -101,12 +92,11 @@ def moved():
 def test_operation_is_resolved_by_a_python_thread(run):
     async def main():
         ops = [t.Op(n) for n in range(200)]
-        tasks = [asyncio.ensure_future(op.wait()) for op in ops]
-        await asyncio.sleep(0)
+        tasks = await suspended_tasks(op.wait() for op in ops)
         threads = [threading.Thread(target=lambda k=k: [op.resolve() for op in ops[k::4]]) for k in range(4)]
         for thread in threads:
             thread.start()
-        assert await asyncio.gather(*tasks) == list(range(200))
+        assert await results(tasks) == list(range(200))
         for thread in threads:
             thread.join()
 
@@ -117,8 +107,7 @@ def test_cancel_from_another_thread_through_the_loop(run):
     async def main():
         op = t.Op(on_cancel="resolves")
         task = await started(op.wait())
-        loop = asyncio.get_running_loop()
-        thread = threading.Thread(target=lambda: loop.call_soon_threadsafe(task.cancel, "from a thread"))
+        thread = threading.Thread(target=caller(), args=[task.cancel])
         thread.start()
         assert await ended(task) == "cancelled"
         thread.join()
@@ -130,7 +119,7 @@ def test_cancel_from_another_thread_through_the_loop(run):
 @pytest.mark.parametrize("on_cancel", ["none", "ignored", "resolves"])
 def test_cancel_from_many_threads_is_told_once(run, on_cancel):
     async def main():
-        loop, op, answers = asyncio.get_running_loop(), t.Op(on_cancel=on_cancel), []
+        call, op, answers = caller(), t.Op(on_cancel=on_cancel), []
         task = await started(op.wait_waiting())
 
         def cancel_here():
@@ -140,7 +129,7 @@ def test_cancel_from_many_threads_is_told_once(run, on_cancel):
 
         def cancel():
             for _ in range(20):
-                loop.call_soon_threadsafe(cancel_here)
+                call(cancel_here)
 
         threads = [threading.Thread(target=cancel) for _ in range(N_THREADS)]
         for thread in threads:
@@ -157,8 +146,7 @@ def test_cancel_from_many_threads_is_told_once(run, on_cancel):
 def test_gate_woken_by_eight_threads_is_never_lost(run):
     async def main():
         gate, stop = t.Gate(), threading.Event()
-        task = asyncio.ensure_future(gate.wait())
-        await asyncio.sleep(0)
+        task = await started(gate.wait())
 
         def wake():
             while not stop.is_set():
@@ -167,8 +155,7 @@ def test_gate_woken_by_eight_threads_is_never_lost(run):
         threads = [threading.Thread(target=wake) for _ in range(N_THREADS)]
         for thread in threads:
             thread.start()
-        while gate.polls < 20:
-            await asyncio.sleep(0)
+        await until(lambda: gate.polls >= 20)
         assert not task.done()
         stop.set()
         for thread in threads:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
 
 import _cawait_test as t
 import pytest
-from common import cancelled, settle, started
+from common import cancellation, cancelled, results, settle, sleep, spawn_all, started
 
 MANY = 10_000
 MANY_IN_DEBUG_MODE = 1_000  # where asyncio keeps a traceback for each task
@@ -17,9 +16,9 @@ LONG = 3600  # seconds; what sleeps so long is cancelled
 
 
 @pytest.fixture
-def many(loop_kind: str) -> int:
+def many(kind: str) -> int:
     """How many operations are many."""
-    return MANY_IN_DEBUG_MODE if loop_kind == "asyncio-debug" else MANY
+    return MANY_IN_DEBUG_MODE if kind == "asyncio-debug" else MANY
 
 
 @pytest.mark.parametrize("seconds", [0, 1e-9, 0.001, 0.02])
@@ -30,9 +29,9 @@ def test_sleep_ends(run: Callable[..., Any], name: str, seconds: float) -> None:
 
 def test_shorter_sleep_ends_first(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        long, short = [asyncio.ensure_future(t.sleep(seconds)) for seconds in (LONG, 0.001)]
-        done, _ = await asyncio.wait([long, short], return_when=asyncio.FIRST_COMPLETED)
-        assert done == {short}
+        long, short = spawn_all(t.sleep(seconds) for seconds in (LONG, 0.001))
+        await short
+        assert not long.done()
         await cancelled(long)
 
     run(main)
@@ -47,10 +46,10 @@ def test_sleeps_of_one_turn_end_in_the_order_of_their_deadlines(run: Callable[..
             ended.append(i)
 
         before = time.monotonic()
-        tasks = [asyncio.ensure_future(sleeper(i)) for i in (3, 1, 0, 2)]
+        tasks = spawn_all(sleeper(i) for i in (3, 1, 0, 2))
         await settle()
         far_apart = time.monotonic() - before >= gap  # they may have begun so; then the deadlines have another order
-        await asyncio.gather(*tasks)
+        await results(tasks)
         assert ended == [0, 1, 2, 3] or (far_apart and sorted(ended) == [0, 1, 2, 3])
 
     run(main)
@@ -68,10 +67,7 @@ def test_sleeps_follow_each_other(run: Callable[..., Any]) -> None:
 def test_loop_goes_on_while_it_sleeps(run: Callable[..., Any]) -> None:
     async def main() -> None:
         sleeping = await started(t.sleep(LONG))
-        loop = asyncio.get_running_loop()
-        called = loop.create_future()
-        loop.call_later(0.001, called.set_result, "called")
-        assert await called == "called"
+        await sleep(0.001)
         assert await t.yield_times(3) is None
         assert not sleeping.done()
         await cancelled(sleeping)
@@ -91,9 +87,8 @@ def test_cancelled_sleep_ends_at_once(run: Callable[..., Any], name: str) -> Non
 @pytest.mark.parametrize("name", ["sleep", "spawned_sleep"])
 def test_many_sleeps_at_once_all_end(run: Callable[..., Any], name: str, many: int) -> None:
     async def main() -> None:
-        sleep = getattr(t, name)
-        results = await asyncio.gather(*[sleep(i % 10 / 1000) for i in range(many)])
-        assert results == [None] * many
+        tasks = spawn_all(getattr(t, name)(i % 10 / 1000) for i in range(many))
+        assert await results(tasks) == [None] * many
 
     run(main)
 
@@ -101,7 +96,7 @@ def test_many_sleeps_at_once_all_end(run: Callable[..., Any], name: str, many: i
 def test_many_sleeps_cancelled_at_once_all_end(run: Callable[..., Any], many: int) -> None:
     async def main() -> None:
         before = t.live_futures()
-        tasks = [asyncio.ensure_future(t.sleep(LONG + i % 100)) for i in range(many)]
+        tasks = spawn_all(t.sleep(LONG + i % 100) for i in range(many))
         await settle()
         await cancelled(*tasks[::2])
         assert not any(task.done() for task in tasks[1::2])
@@ -130,7 +125,7 @@ def test_loop_that_ends_with_sleeps_pending_cancels_them(run: Callable[..., Any]
     async def sleeper() -> None:
         try:
             await t.sleep(LONG)
-        except asyncio.CancelledError:
+        except cancellation():
             ended.append("cancelled")
             raise
 

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 
 import pytest
-from common import settle, started
+from common import cancelled, current_task, results, settle, sleep, spawn, spawn_all, started, until
 
 import _cawait_test as t
 
@@ -20,8 +20,7 @@ def test_two_wakes_are_one_poll(run):
         task = await started(gate.wait())
         assert gate.polls == 1
         gate.wake(5)
-        while gate.polls < 2:
-            await asyncio.sleep(0)
+        await until(lambda: gate.polls == 2)
         await settle()
         assert gate.polls == 2
         gate.open(2)
@@ -41,15 +40,11 @@ def test_wake_during_the_poll_is_not_lost(run, wakes):
 
 def test_future_that_wakes_itself_does_not_starve_other_callbacks(run):
     async def main():
-        task = asyncio.ensure_future(t.yield_times(10**9))
+        task = spawn(t.yield_times(10**9))
         await settle(100)
-        called = asyncio.Event()
-        asyncio.get_running_loop().call_later(0.001, called.set)
-        await called.wait()
+        await sleep(0.001)
         assert not task.done()
-        task.cancel()
-        await asyncio.wait([task])
-        assert task.cancelled()
+        await cancelled(task)
 
     run(main)
 
@@ -130,28 +125,25 @@ def test_gate_without_a_waker_wakes_nobody():
 def test_wake_keeps_context_variables_and_current_task(run):
     async def body(n, op):
         variable.set(n)
-        seen = []
+        seen, me = [], current_task()
         for _ in range(3):
             value = await op[len(seen)].wait()
-            seen.append((value, variable.get(), asyncio.current_task().get_name()))
+            seen.append((value, variable.get(), current_task() is me))
         return seen
 
     async def main():
         ops = [[t.Op(n) for _ in range(3)] for n in range(20)]
-        tasks = [asyncio.ensure_future(body(n, op)) for n, op in enumerate(ops)]
-        for n, task in enumerate(tasks):
-            task.set_name(f"task {n}")
-        for turn in range(3):
-            while not all(op[turn].started for op in ops):
-                await asyncio.sleep(0)
-            t.resolve_many([op[turn] for op in ops])
-        assert await asyncio.gather(*tasks) == [[(n, n, f"task {n}")] * 3 for n in range(20)]
+        tasks = spawn_all(body(n, op) for n, op in enumerate(ops))
+        for i in range(3):
+            await until(lambda: all(op[i].started for op in ops))
+            t.resolve_many([op[i] for op in ops])
+        assert await results(tasks) == [[(n, n, True)] * 3 for n in range(20)]
         assert variable.get() == "unset"
 
     run(main)
 
 
-def test_wake_happens_inside_the_running_loop_of_the_task(run):
+def test_wake_happens_inside_the_running_loop_of_the_task(run_asyncio):
     async def main():
         loop = asyncio.get_running_loop()
         op = t.Op()
@@ -159,4 +151,4 @@ def test_wake_happens_inside_the_running_loop_of_the_task(run):
         await op.wait()
         assert asyncio.get_running_loop() is loop and asyncio.current_task(loop) is not None
 
-    run(main)
+    run_asyncio(main)

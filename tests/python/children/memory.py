@@ -4,9 +4,16 @@ import asyncio
 import gc
 import os
 import sys
+from pathlib import Path
 
 import _cawait_test as t
 from loops import call, new_loop
+
+sys.path.append(str(Path(__file__).parents[1]))
+from common import all_ended, results, spawn_all, turn  # noqa: E402
+from frameworks import run_structured  # noqa: E402
+
+sys.modules.pop("anyio", None)  # asyncio is meant by itself: the library looks for it
 
 try:
     import _testcapi
@@ -26,20 +33,20 @@ async def suspend_and_resume(n):
     """n operations, a thousand at a time, resolved by a native thread."""
     for _ in range(n // 1000):
         ops = [t.Op(VALUE) for _ in range(1000)]
-        tasks = [asyncio.ensure_future(op.wait()) for op in ops]
-        await asyncio.sleep(0)
+        tasks = spawn_all(op.wait() for op in ops)
+        await turn()
         t.resolve_many(ops)
-        assert await asyncio.gather(*tasks) == [VALUE] * 1000
+        assert await results(tasks) == [VALUE] * 1000
 
 
 async def cancel(n):
     for _ in range(n // 1000):
         ops = [t.Op(VALUE, on_cancel="resolves") for _ in range(1000)]
-        tasks = [asyncio.ensure_future(op.wait()) for op in ops]
-        await asyncio.sleep(0)
+        tasks = spawn_all(op.wait() for op in ops)
+        await turn()
         for task in tasks:
-            task.cancel("message")
-        await asyncio.wait(tasks)
+            task.cancel()
+        await all_ended(tasks)
 
 
 async def fail(n):
@@ -90,10 +97,13 @@ def flat(kind):
         assert more_blocks < 5000, more_blocks
         assert more_pages < 4 << 20 or ASAN, more_pages
 
-    loop = new_loop(kind)
-    loop.set_debug(False)
-    loop.run_until_complete(main())
-    loop.close()
+    if kind == "trio":
+        run_structured(kind, [], main)
+    else:
+        loop = new_loop(kind)
+        loop.set_debug(False)
+        loop.run_until_complete(main())
+        loop.close()
     gc.collect()
     assert t.live_futures() == 0
 
