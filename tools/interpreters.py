@@ -15,6 +15,7 @@ from pathlib import Path
 from common import BIN, BUILD, ROOT, Failure, environment, run_quietly
 
 OLDEST = (3, 10)
+REQUIREMENTS = [ROOT / "tools" / f"requirements-{name}.txt" for name in ("test", "anyio-4.13", "uvloop")]
 PROBE = """
 import json, os, platform, sys, sysconfig
 print(json.dumps({
@@ -89,8 +90,7 @@ def discover() -> list[Interpreter]:
 
 def make_environment(interpreter: Interpreter) -> str:
     """Make the interpreter's test environment; return a note about what could not be had."""
-    requirements = [ROOT / "tools" / name for name in ("requirements-test.txt", "requirements-uvloop.txt")]
-    wanted = hashlib.sha256(b"".join(map(Path.read_bytes, requirements)) + str(interpreter.path).encode()).hexdigest()
+    wanted = hashlib.sha256(b"".join(map(Path.read_bytes, REQUIREMENTS)) + str(interpreter.path).encode()).hexdigest()
     stamp = interpreter.folder / "venv" / "stamp"
     if stamp.exists() and stamp.read_text().startswith(wanted):
         return stamp.read_text()[len(wanted) :]
@@ -99,10 +99,13 @@ def make_environment(interpreter: Interpreter) -> str:
     # pip is that of build/venv, so the interpreter needs no ensurepip of its own
     run_quietly([interpreter.path, "-m", "venv", "--without-pip", interpreter.folder / "venv"])
     pip = [str(BIN / "python"), "-m", "pip", "--python", str(interpreter.python), "--disable-pip-version-check"]
-    run_quietly([*pip, "install", "-q", "-r", str(requirements[0])])
+    test, anyio, uvloop = map(str, REQUIREMENTS)
+    run_quietly([*pip, "install", "-q", "-r", test])
+    # beside the packages that everything uses: only who has it first on its path gets it
+    run_quietly([*pip, "install", "-q", "--no-deps", "--target", interpreter.folder / "venv" / "anyio-4.13", "-r", anyio])
     note = ""
     try:
-        run_quietly([*pip, "install", "-q", "--only-binary", ":all:", "-r", str(requirements[1])])
+        run_quietly([*pip, "install", "-q", "--only-binary", ":all:", "-r", uvloop])
     except Failure:
         note = "without uvloop: no wheel for it"
     stamp.write_text(wanted + note)
