@@ -21,18 +21,25 @@ import _cawait_bench as native
 import rows_await
 import rows_memory
 import rows_produce
-from measure import Row, uvloop
+import rows_trio
+from measure import Row, trio, uvloop
 from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 
+TRIO_ROWS = {
+    "wake_1000/checkpoint": rows_trio.wake_1000_checkpoint,
+    "wake_1000/to_thread": rows_trio.wake_1000_to_thread,
+    "wake_1000/run_sync_soon": rows_trio.wake_1000_run_sync_soon,
+}
 ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "ready/async_def": rows_await.ready,
     "wake_1000/sleep0": rows_await.wake_1000_sleep0,
     "wake_1000/run_in_executor": rows_await.wake_1000_executor,
     "wake_1000/call_soon_threadsafe": rows_await.wake_1000_gil,
     "wake_1/call_soon_threadsafe": rows_await.wake_1_gil,
+    **(TRIO_ROWS if trio else {}),
     "produce/ns": rows_produce.produce,
     "produce_gil_hog/produce": rows_produce.produce_gil_hog,
     "memory/bytes": rows_memory.memory_bytes,
