@@ -17,7 +17,7 @@ from rich.text import Text
 
 SHOWN = 20  # no more problems than this are listed one by one
 WIDE = 59  # a terminal wider than this has room for all columns
-TEXTS = ("loop", "hashing with", "measured")  # these columns are text, the others numbers
+TEXTS = ("framework", "loop", "hashing with", "measured")  # these columns are text, the others numbers
 
 
 def shown(path: str) -> str:
@@ -139,6 +139,14 @@ class Screen:
             for what, pair in (("ns/await, one file", hashing), ("ns/await, no work", nothing)):
                 ours, theirs = f"{pair.ours * 1e9:,.0f}", f"{pair.theirs * 1e9:,.0f}"
                 table.add_row("", what, ours, theirs, f"{pair.theirs / pair.ours:.1f}", end_section=pair is nothing)
+        self.console.print(table)
+        self.console.print()
+
+    def frameworks(self, rows: list[tuple[str, float]]) -> None:
+        """Part 5's table, of the seconds per file."""
+        table = self.table("framework", "files/s", "us/file")
+        for name, seconds in rows:
+            table.add_row(name, f"{1 / seconds:,.0f}", f"{seconds * 1e6:,.1f}")
         self.console.print(table)
         self.console.print()
 

@@ -5,7 +5,8 @@
 with the folder of the built module _tour on PYTHONPATH.
 
 It hashes every file of a tree (default: the interpreter's own standard library), shows that the loop stays free
-meanwhile, cancels thousands of hashes in flight, and compares with asyncio.to_thread.
+meanwhile, cancels thousands of hashes in flight, compares with asyncio.to_thread, and does the same on trio and anyio
+where they are installed.
 
 Exit code: 0; 1 when a hash differs, a file cannot be read, or something is still running after a cancel; 2 when it
 cannot begin; 130 after Ctrl-C.
@@ -25,6 +26,7 @@ from dataclasses import dataclass, field
 INTERRUPTED = 130
 sys.dont_write_bytecode = True  # the default tree is where Python would write it
 try:
+    import frameworks
     import measure
     from _tour import hash_file, library
     from screen import Screen, shown, size
@@ -156,6 +158,21 @@ class Tour:
             "dim",
         )
 
+    def on_every_framework(self) -> None:
+        """Part 5: the main part everywhere."""
+        screen = self.screen
+        screen.heading("The same function on every framework")
+        rows = frameworks.measure_all(self.paths, self.rounds)
+        screen.frameworks([(name, seconds) for name, (seconds, _) in rows.items()])
+        wrong = [name for name, (_, agrees) in rows.items() if not agrees]
+        self.bad += [f"{name} has other hashes than asyncio" for name in wrong]
+        self.good += [] if wrong else [f"{', '.join(rows)} have the same hashes"]
+        screen.say(
+            f"{len(self.paths):,} files, a task for each, hashed by one compiled function that asks at its first "
+            "suspension what runs. The time includes the start and the end of the run, and what a task costs there.",
+            "dim",
+        )
+
 
 def arguments() -> argparse.Namespace:
     """What was asked for."""
@@ -200,6 +217,7 @@ def take(tree: str, seconds: float, rounds: int) -> int:
         tour.tick_meanwhile()
         tour.cancel_in_flight()
         tour.compare()
+        tour.on_every_framework()
     tour.screen.verdict(tour.good, tour.bad)
     return 1 if tour.bad else 0
 
