@@ -16,6 +16,11 @@ wrapper_code(const caw__function *function, PyObject *plain)
     PyObject *names = args ? Py_BuildValue("{s:O,s:s,s:i}", "co_name", function->name, "co_filename",
                                            spec->file ? spec->file : "<C>", "co_firstlineno", spec->line)
                            : NULL;
+#if PY_VERSION_HEX >= 0x030B0000
+    if (names && PyDict_SetItemString(names, "co_qualname", function->qualname) < 0) { /* what `asyncio ps` shows */
+        Py_CLEAR(names);
+    }
+#endif
     PyObject *named = names ? PyObject_Call(replace, args, names) : NULL;
     Py_XDECREF(names);
     Py_XDECREF(args);

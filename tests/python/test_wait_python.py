@@ -41,6 +41,7 @@ def test_it_has_the_names_of_the_function_and_says_where_that_is_written() -> No
     coroutine = t.Op().wait_python()
     assert (coroutine.__name__, coroutine.__qualname__) == ("wait_python", "Op.wait_python")
     assert coroutine.cr_code.co_name == "wait_python"
+    assert getattr(coroutine.cr_code, "co_qualname", "Op.wait_python") == "Op.wait_python"
     assert coroutine.cr_code.co_filename.endswith("op.c") and coroutine.cr_code.co_firstlineno > 1
     assert "Op.wait_python" in repr(coroutine)
     coroutine.close()
