@@ -5,10 +5,11 @@ All of it works on every kind of framework: a task is an asyncio.Task, or what f
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -163,6 +164,26 @@ async def seeing(awaitable: Awaitable[Any], seen: list[BaseException]) -> Any:
     except BaseException as error:
         seen.append(error)
         raise
+
+
+# --- loops inside each other ---
+
+
+@contextmanager
+def no_current_task(loop: Any) -> Iterator[None]:
+    """While no task of the running loop is current: that of an outer loop would be in the way of an inner one."""
+    tasks: Any = asyncio.tasks
+    if sys.version_info >= (3, 14):  # one for the thread, not for the loop
+        outer = loop and tasks._swap_current_task(loop, None)
+    else:
+        outer = tasks._current_tasks.pop(loop, None)
+    try:
+        yield
+    finally:
+        if outer is not None and sys.version_info >= (3, 14):
+            tasks._swap_current_task(loop, outer)
+        elif outer is not None:
+            tasks._current_tasks[loop] = outer
 
 
 # --- how tasks ended ---

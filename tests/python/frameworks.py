@@ -257,6 +257,13 @@ def run_structured(kind: str, errors: list[Any], async_fn: Callable[..., Any], *
 # --- asyncio ---
 
 
+# From 3.14 on asyncio.current_task() and all_tasks() know the tasks written in Python only where those use the same
+# functions as anybody else's tasks: CPython keeps the two implementations apart.
+if sys.version_info >= (3, 14):
+    for _name in ("enter_task", "leave_task", "swap_current_task", "register_task", "unregister_task"):
+        setattr(asyncio.tasks, f"_py_{_name}", getattr(asyncio.tasks, f"_c_{_name}"))
+
+
 class NoReaderLoop(asyncio.SelectorEventLoop):
     """A loop that cannot watch a file descriptor, like those of Windows."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import _cawait_test as t
+import pytest
 from common import since_311, since_312
 
 
@@ -43,6 +44,8 @@ def test_runner_runs_it_twice() -> None:
         assert runner.run(t.sleep(0.001)) is None
 
 
+# uvloop asks it; from 3.14 on
+@pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning")
 def test_run_coroutine_threadsafe_takes_it(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:
         loop, op = asyncio.get_running_loop(), t.Op("from a thread")

@@ -12,6 +12,7 @@ import anyio.to_thread
 import pytest
 import trio
 from children import run_child
+from common import no_current_task
 
 import _cawait_test as t
 
@@ -52,11 +53,12 @@ async def native_child(value: Any) -> Any:
 def run_asyncio(async_fn: Callable[..., Any], *args: Any) -> Any:
     """asyncio.run, which refuses to run where a loop of its own does: hidden from it, as some do."""
     outer = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        return asyncio.run(async_fn(*args))
-    finally:
-        asyncio._set_running_loop(outer)
+    with no_current_task(outer):
+        asyncio._set_running_loop(None)
+        try:
+            return asyncio.run(async_fn(*args))
+        finally:
+            asyncio._set_running_loop(outer)
 
 
 RUNS = {"asyncio": run_asyncio, "trio": trio.run}

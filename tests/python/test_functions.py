@@ -43,7 +43,8 @@ FUNCTIONS = {
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 def test_function_is_known_as_a_coroutine_function(function: Any) -> None:
     assert inspect.iscoroutinefunction(function)
-    assert asyncio.iscoroutinefunction(function)
+    if sys.version_info < (3, 14):  # it is deprecated
+        assert asyncio.iscoroutinefunction(function)
     assert not inspect.isgeneratorfunction(function)
     assert not inspect.isasyncgenfunction(function)
 

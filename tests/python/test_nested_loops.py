@@ -2,10 +2,9 @@
 
 import asyncio
 import heapq
-from asyncio.tasks import _current_tasks
 
 import pytest
-from common import resolve_all, settle
+from common import no_current_task, resolve_all, settle
 
 import _cawait_test as t
 
@@ -43,13 +42,9 @@ class NestingLoop(asyncio.SelectorEventLoop):
         return min(max(self._scheduled[0]._when - self.time(), 0), 5) if self._scheduled else 5
 
     def _run_handle(self, handle):
-        outer = _current_tasks.pop(self, None)
-        try:
+        with no_current_task(self):
             if not handle._cancelled:
                 handle._run()
-        finally:
-            if outer is not None:
-                _current_tasks[self] = outer
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["resolved by call_later", "resolved by a native thread"])
@@ -127,12 +122,13 @@ def test_another_loop_run_inside_a_resumed_task_works():
         """As code does that starts a loop of its own in the middle of another one."""
         outer, other = asyncio.get_running_loop(), asyncio.SelectorEventLoop()
         other.set_debug(False)
-        asyncio._set_running_loop(None)
-        try:
-            return other.run_until_complete(inner())
-        finally:
-            asyncio._set_running_loop(outer)
-            other.close()
+        with no_current_task(outer):
+            asyncio._set_running_loop(None)
+            try:
+                return other.run_until_complete(inner())
+            finally:
+                asyncio._set_running_loop(outer)
+                other.close()
 
     async def main():
         op, after = t.Op(), t.Op("after")

@@ -1,6 +1,7 @@
 """Memory: flat after many awaits, and what happens when there is none. The first argument names the function."""
 
 import asyncio
+import fcntl
 import gc
 import os
 import sys
@@ -174,6 +175,16 @@ def every_allocation_fails(kind):
     assert failures and t.live_futures() == 0
 
 
+def watch_a_high_fd(loop):
+    """libuv ends the process when it has no memory for a larger table of fds: make that large enough now."""
+    ends = os.pipe()
+    fd = fcntl.fcntl(ends[0], fcntl.F_DUPFD, 200)
+    loop.add_reader(fd, print)
+    loop.remove_reader(fd)
+    for one in (fd, *ends):
+        os.close(one)
+
+
 def every_allocation_fails_where_the_hub_is_made(kind):
     """The same at the first suspension on a loop."""
     failures = []
@@ -186,6 +197,8 @@ def every_allocation_fails_where_the_hub_is_made(kind):
 
     for n in range(80):
         loop = new_loop(kind)
+        if kind == "uvloop":
+            watch_a_high_fd(loop)
         loop.run_until_complete(main(n))
         loop.close()
     gc.collect()
