@@ -29,7 +29,7 @@ CORE = (
 BRIDGE = (
     "compat",
     "state.h",
-    "node raise function.h",
+    "node raise source function.h",
     "coroutine",
     "anyio hub framework outcome park asyncio trio helper",
     "step frame attributes function.c wrapper",

@@ -39,9 +39,9 @@
  * end by itself. */
 typedef enum caw_py_cancel {
     CAW_PY_CANCEL_DEFAULT = 0, /* wait where the future has a cancel function, else detach */
-    CAW_PY_CANCEL_WAIT,        /* asked to stop; the awaiter resumes when it has ended; a second cancel detaches */
-    CAW_PY_CANCEL_DETACH,      /* asked to stop; the awaiter resumes at once */
-    CAW_PY_CANCEL_SHIELD,      /* not asked; the awaiter resumes when it has ended, however often it is cancelled */
+    CAW_PY_CANCEL_WAIT,   /* asked to stop; the awaiter resumes when it has ended; asyncio's second cancel detaches */
+    CAW_PY_CANCEL_DETACH, /* asked to stop; the awaiter resumes at once */
+    CAW_PY_CANCEL_SHIELD, /* not asked; the awaiter resumes when it has ended, however often it is cancelled */
 } caw_py_cancel;
 
 /* How a future becomes a coroutine. Static: it must live as long as the module. Only what you need is filled in. */
@@ -66,13 +66,15 @@ typedef struct caw_py_spec {
 
     /* A value that comes although the awaiter was cancelled is returned, and the cancellation is not raised. asyncio
      * forgets it then (asyncio.timeout and anyio's scopes do not: they know that they cancelled); on trio the next
-     * checkpoint raises it. Otherwise the value is destroyed and the cancellation raised. */
+     * checkpoint raises it. A KeyboardInterrupt is raised all the same. Otherwise the value is destroyed and the
+     * cancellation raised. */
     bool value_wins;
 
     /* Told of an exception that is thrown into the coroutine while the operation is in flight, before the awaiter sees it: a
      * cancellation (asyncio's CancelledError, trio's Cancelled), or what a caller of throw() gave. With the GIL, on the
      * awaiting thread; the exception is borrowed; what this raises is reported as unraisable. `cancel` of the future,
-     * which asks the operation to stop, is called besides, before or after. */
+     * which asks the operation to stop, is called besides, before or after. trio repeats a cancellation: only the first
+     * is told of; under CAW_PY_CANCEL_SHIELD it throws none. */
     void (*thrown)(caw_future *f, PyObject *exception);
 
     /* The function returns a coroutine of Python's own (types.CoroutineType) around the native one, for those who take no

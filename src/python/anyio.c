@@ -17,27 +17,36 @@ caw__anyio_is_loaded(caw__state *state)
     return loaded;
 }
 
-PyObject *
-caw__anyio_shield(caw__state *state)
+/* A shielded scope that has been entered: a new reference; NULL with an exception when that was not possible. */
+static PyObject *
+anyio_enter(PyObject *anyio)
 {
-    PyObject *raised = caw__take_raised();
-    PyObject *anyio = Py_XNewRef(PyDict_GetItemWithError(PyImport_GetModuleDict(), state->names.anyio));
-    PyObject *type = anyio ? PyObject_GetAttrString(anyio, "CancelScope") : NULL;
+    PyObject *type = PyObject_GetAttrString(anyio, "CancelScope");
     PyObject *shield = type ? Py_BuildValue("{sO}", "shield", Py_True) : NULL;
     PyObject *scope = shield ? PyObject_VectorcallDict(type, NULL, 0, shield) : NULL;
     PyObject *entered = scope ? PyObject_CallMethod(scope, "__enter__", NULL) : NULL;
-    if (!entered) {
-        Py_CLEAR(scope); /* not a loop or a task that anyio knows: then none of its scopes asks either */
-    }
-    Py_XDECREF(entered);
     Py_XDECREF(shield);
     Py_XDECREF(type);
-    Py_XDECREF(anyio);
-    PyErr_Clear();
-    if (raised) {
-        caw__raise(raised);
+    if (!entered) {
+        Py_CLEAR(scope);
     }
+    Py_XDECREF(entered);
     return scope;
+}
+
+int
+caw__anyio_shield(caw__coroutine *c)
+{
+    PyObject *anyio =
+        Py_XNewRef(PyDict_GetItemWithError(PyImport_GetModuleDict(), caw__coroutine_state_of(c)->names.anyio));
+    PyObject *scope = anyio ? anyio_enter(anyio) : NULL;
+    Py_XDECREF(anyio);
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1;
+    }
+    PyErr_Clear(); /* not a loop or a task that anyio knows: then none of its scopes asks either */
+    c->extras->scope = scope;
+    return 0;
 }
 
 void
@@ -50,7 +59,7 @@ caw__anyio_unshield(caw__coroutine *c)
     c->extras->scope = NULL;
     PyObject *raised = caw__take_raised();
     PyObject *left = PyObject_CallMethod(scope, "__exit__", "OOO", Py_None, Py_None, Py_None);
-    PyErr_Clear();
+    caw__forget_raised();
     if (left) {
         Py_DECREF(left);
         Py_DECREF(scope);

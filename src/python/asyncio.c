@@ -55,7 +55,7 @@ caw__asyncio_current_coroutine(caw__state *state, PyObject *loop)
     PyObject *task = PyObject_CallOneArg(state->current_task, loop);
     PyObject *coroutine = task && task != Py_None ? PyObject_CallMethod(task, "get_coro", NULL) : NULL;
     Py_XDECREF(task);
-    PyErr_Clear();
+    caw__forget_raised();
     return coroutine;
 }
 

@@ -55,6 +55,17 @@ caw__attribute(PyObject *object, PyObject *name)
     return value;
 }
 
+/* Forget the exception that is set, if there is one, where nobody can take it. Not a Ctrl-C, which comes again at the next
+ * chance. */
+static inline void
+caw__forget_raised(void)
+{
+    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        PyErr_SetInterrupt();
+    }
+    PyErr_Clear();
+}
+
 /* The exception that is set, taken out: a new reference, or NULL. Its traceback is attached. */
 static inline PyObject *
 caw__take_raised(void)

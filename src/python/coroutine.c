@@ -57,6 +57,7 @@ coroutine_extras_free(caw__coroutine *c)
         Py_XDECREF(extras->pending);
         Py_XDECREF(extras->message);
         Py_XDECREF(extras->before);
+        Py_XDECREF(extras->awaiter);
         Py_XDECREF(extras->scope);
         PyMem_Free(extras);
     }
@@ -136,6 +137,7 @@ coroutine_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(c->extras->pending);
         Py_VISIT(c->extras->message);
         Py_VISIT(c->extras->before);
+        Py_VISIT(c->extras->awaiter);
         Py_VISIT(c->extras->scope);
     }
     return 0;
@@ -355,6 +357,7 @@ coroutine_close_method(PyObject *self, PyObject *Py_UNUSED(ignored))
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
         return NULL;
     }
+    caw__coroutine_leave_checkpoint(c);
     caw__coroutine_free_awaiter(c);
     caw__coroutine_abandon(c);
     Py_RETURN_NONE;

@@ -39,6 +39,7 @@ typedef struct caw__coroutine_extras {
     PyObject *pending; /* what to raise, or to call so that it raises, when the operation has ended: while cancelling */
     PyObject *message; /* of the cancel: while detached */
     PyObject *before;  /* trio's checkpoint, which is awaited before the first poll */
+    PyObject *awaiter; /* the task of trio that it is awaited in: with before */
     PyObject *scope;   /* anyio's, in which the rest of the wait happens: while cancelling */
 } caw__coroutine_extras;
 
@@ -113,6 +114,10 @@ void caw__coroutine_refuse(const caw__coroutine *c);
 
 /* Throw an exception in; takes the exception. */
 PySendResult caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result);
+
+/* Before the task that awaits trio's checkpoint ends the coroutine in the middle of it: end that first, in its order. Other
+ * tasks leave it to that one. Never raises. */
+void caw__coroutine_leave_checkpoint(caw__coroutine *c);
 
 /* Give the future up, and be CLOSED: the way of close, of a throw, and of the collector. */
 void caw__coroutine_abandon(caw__coroutine *c);

@@ -9,7 +9,7 @@ static PyObject *
 framework_task_frame(PyObject *coroutine)
 {
     PyObject *frame = coroutine ? PyObject_GetAttrString(coroutine, "cr_frame") : NULL;
-    PyErr_Clear();
+    caw__forget_raised();
     return frame;
 }
 
@@ -26,14 +26,16 @@ framework_trio_is_inside(PyObject *asyncio_coroutine, PyObject *trio_coroutine)
         found = is_trio || (PyObject *)frame == outer;
         Py_SETREF(frame, PyFrame_GetBack(frame));
     }
+    bool known = outer != NULL; /* else it would be trio wherever it is */
     Py_XDECREF((PyObject *)frame);
     Py_XDECREF(outer);
     Py_XDECREF(inner);
-    return is_trio || !found;
+    return known && (is_trio || !found);
 }
 
-/* Both run. A coroutine that is a task by itself has no frame among those that are being run. In guest mode trio's tasks
- * are stepped by a callback of the host loop: then asyncio has no current task. */
+/* Both run. Who was stepped last has entered its context last; where other code has entered one since, the frames tell. A
+ * coroutine that is a task by itself has no frame among those that are being run. In guest mode trio's tasks are stepped by
+ * a callback of the host loop: then asyncio has no current task. */
 static bool
 framework_is_trio(caw__state *state, const caw__coroutine *c, PyObject *loop, PyObject *task)
 {
@@ -41,39 +43,51 @@ framework_is_trio(caw__state *state, const caw__coroutine *c, PyObject *loop, Py
     if (!mine) {
         return true;
     }
-    PyObject *other = PyObject_GetAttrString(task, "coro");
+    PyObject *other = PyObject_GetAttrString(task, "coro"), *context = PyObject_GetAttrString(task, "context");
     PyErr_Clear();
-    bool is_trio = mine != (PyObject *)c && (other == (PyObject *)c || framework_trio_is_inside(mine, other));
+    bool is_trio = mine != (PyObject *)c && (other == (PyObject *)c || context == PyThreadState_Get()->context ||
+                                             framework_trio_is_inside(mine, other));
+    Py_XDECREF(context);
     Py_XDECREF(other);
     Py_DECREF(mine);
     return is_trio;
 }
 
-PyObject *
-caw__framework_trio_task(caw__state *state, const caw__coroutine *c)
+int
+caw__framework_trio_task(caw__state *state, const caw__coroutine *c, PyObject **task)
 {
-    PyObject *task = caw__trio_task(state), *loop = NULL;
-    if (task && caw__asyncio_running_loop(state, &loop) > 0 && !framework_is_trio(state, c, loop, task)) {
-        Py_CLEAR(task);
+    int found = caw__trio_task(state, task);
+    if (found <= 0) {
+        return found;
     }
-    PyErr_Clear();
+    PyObject *loop;
+    int runs = caw__asyncio_running_loop(state, &loop);
+    if (runs < 0 || (runs > 0 && !framework_is_trio(state, c, loop, *task))) {
+        Py_CLEAR(*task);
+        found = runs < 0 ? -1 : 0;
+    }
     Py_XDECREF(loop);
-    return task;
+    return found;
 }
 
 const caw__framework *
 caw__framework_running(caw__state *state, const caw__coroutine *c, PyObject **loop)
 {
+    PyObject *task;
     if (caw__asyncio_running_loop(state, loop) < 0) {
         return NULL;
     }
-    PyObject *task = caw__trio_task(state);
-    if (task && (!*loop || framework_is_trio(state, c, *loop, task))) {
+    int found = caw__trio_task(state, &task);
+    if (found > 0 && (!*loop || framework_is_trio(state, c, *loop, task))) {
         Py_XSETREF(*loop, caw__trio_run_of(state, task));
         Py_DECREF(task);
         return *loop ? &caw__trio : NULL;
     }
     Py_XDECREF(task);
+    if (found < 0) {
+        Py_CLEAR(*loop);
+        return NULL;
+    }
     if (!*loop) {
         PyErr_SetString(PyExc_RuntimeError, "no running event loop: a C operation that does not end at once has to be "
                                             "awaited inside one (asyncio, uvloop, trio, anyio)");

@@ -36,9 +36,9 @@ extern const caw__framework caw__asyncio, caw__trio;
  * runs. */
 const caw__framework *caw__framework_running(caw__state *state, const caw__coroutine *c, PyObject **loop);
 
-/* The task of trio that awaits this coroutine: a new reference, or NULL when trio does not run here, or runs only around
- * what awaits it. Never raises; costs next to nothing without trio. */
-PyObject *caw__framework_trio_task(caw__state *state, const caw__coroutine *c);
+/* The task of trio that awaits this coroutine, in `task`: 1 and a new reference; 0 and NULL when trio does not run here, or
+ * runs only around what awaits it; -1 and NULL with an exception. Costs next to nothing without trio. */
+int caw__framework_trio_task(caw__state *state, const caw__coroutine *c, PyObject **task);
 
 CAW__INTERNAL_END
 

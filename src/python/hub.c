@@ -44,6 +44,9 @@ hub_let_go(caw__coroutine *c)
     caw__coroutine *last = hub->held[--hub->n_held];
     hub->held[c->held_at] = last;
     last->held_at = c->held_at;
+    if (hub->ending && !hub->drainer) {
+        caw_reactor_ring(hub->inbox->reactor); /* nobody wakes who was given up: have trio's system task ask again */
+    }
     return hub->framework->holds ? c : NULL;
 }
 
@@ -85,6 +88,7 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     hub->drainer = NULL;
     hub->mark = NULL;
     hub->helper = NULL;
+    hub->ending = false;
     hub->next = state->hubs;
     state->hubs = hub;
     PyObject_GC_Track(hub);
@@ -132,11 +136,13 @@ caw__hub_current(caw__state *state, const caw__coroutine *c, int *status)
     caw__hub *recent = state->recent;
     if (recent && recent->drainer == PyThreadState_Get() && recent->mark &&
         recent->mark == caw__asyncio_running_mark(state)) {
-        PyObject *task = caw__trio_task(state);
-        if (!task) {
-            return recent;
+        PyObject *task;
+        int found = caw__trio_task(state, &task);
+        Py_XDECREF(task);
+        if (found <= 0) {
+            *status = CAW_ENOREACTOR;
+            return found == 0 ? recent : NULL;
         }
-        Py_DECREF(task);
     }
     PyObject *loop;
     const caw__framework *framework = caw__framework_running(state, c, &loop);

@@ -32,6 +32,7 @@ struct caw__hub {
     PyThreadState *drainer; /* true while a drain runs: whose */
     PyObject *mark;         /* with drainer: caw__asyncio_running_mark() when it began */
     caw__helper *helper;    /* the thread that stands in for add_reader, or NULL */
+    bool ending;            /* trio's run is over when nobody waits here any more */
     caw__hub *next;         /* in state->hubs */
 };
 

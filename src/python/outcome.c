@@ -1,7 +1,7 @@
 /* outcome.c: see outcome.h. */
 #include "python/outcome.h"
 
-#include "python/framework.h"
+#include "python/asyncio.h"
 #include "python/raise.h"
 
 static const char *
@@ -10,16 +10,23 @@ outcome_operation_name(const caw_py_spec *spec, const caw_future *future)
     return spec->name ? spec->name : future->ops->name;
 }
 
-/* The native side cancelled the operation by itself. trio has no exception for that: Cancelled is its own to raise. */
-static bool
-outcome_is_cancelled_in_trio(const caw__coroutine *c, const caw_future *future)
+/* The native side cancelled the operation by itself. trio has no exception for that: Cancelled is its own to raise, and
+ * nobody there takes asyncio's. */
+CAW__APART static void
+outcome_name_for_trio(const caw__coroutine *c, int status)
 {
-    PyObject *loop = NULL;
-    bool in_trio =
-        future->status == CAW_ECANCELED && caw__framework_running(caw__coroutine_state_of(c), c, &loop) == &caw__trio;
+    caw__state *state = caw__coroutine_state_of(c);
+    PyObject *raised = caw__take_raised(), *loop = NULL;
+    bool is_asyncios = raised && caw__is_cancellation(state, raised);
+    if (is_asyncios && caw__framework_running(state, c, &loop) == &caw__trio) {
+        Py_DECREF(raised);
+        PyErr_Format(PyExc_RuntimeError, "the operation was cancelled (%s)", caw_error_name(status));
+    }
+    else if (raised) {
+        caw__forget_raised();
+        caw__raise(raised);
+    }
     Py_XDECREF(loop);
-    PyErr_Clear();
-    return in_trio;
 }
 
 CAW__APART static PyObject *
@@ -29,11 +36,11 @@ outcome_error(const caw__coroutine *c, caw_future *future)
     if (spec->error && future->status < 0) {
         spec->error(future, future->status);
     }
-    else if (outcome_is_cancelled_in_trio(c, future)) {
-        PyErr_Format(PyExc_RuntimeError, "the operation was cancelled (%s)", caw_error_name(future->status));
-    }
     else {
         caw_py_set_error(future->status);
+    }
+    if (future->status == CAW_ECANCELED) {
+        outcome_name_for_trio(c, future->status);
     }
     if (!PyErr_Occurred()) {
         PyErr_Format(PyExc_SystemError, "the error function of '%s' set no exception for status %d",
@@ -97,7 +104,8 @@ caw__outcome_of_cancelled(caw__coroutine *c, caw_future *future)
 {
     PyObject *pending = c->extras->pending;
     c->extras->pending = NULL;
-    if (!c->function->spec->value_wins || future->status != 0) {
+    bool is_interrupt = PyErr_GivenExceptionMatches(pending, PyExc_KeyboardInterrupt);
+    if (!c->function->spec->value_wins || future->status != 0 || is_interrupt) {
         return outcome_raise(pending);
     }
     PyObject *value = caw__outcome(c, future);

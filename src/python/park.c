@@ -181,6 +181,14 @@ park_delivers(const caw__coroutine *c)
     return c->function->spec->thrown || caw__anyio_is_loaded(caw__coroutine_state_of(c));
 }
 
+/* Whether a cancel that comes before the awaiter has seen the last one is the second, that detaches. Two scopes of anyio
+ * that are cancelled in one turn of the loop look the same, and do not. */
+static bool
+park_detaches_next(const caw__coroutine *c)
+{
+    return caw__coroutine_policy(c) == CAW_PY_CANCEL_WAIT && !caw__anyio_is_loaded(caw__coroutine_state_of(c));
+}
+
 /* cancel(msg=None), called by Task.cancel. True: this resumes the task with a CancelledError. False: the operation has
  * the last word; the task remembers the cancellation and throws it at its next step. */
 static PyObject *
@@ -192,6 +200,12 @@ park_cancel(PyObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     caw__coroutine *c = ((caw__park *)self)->coroutine;
+    if (c && c->delivered && !c->running && park_detaches_next(c)) {
+        c->delivered = false;
+        c->detached = true;
+        Py_XSETREF(c->extras->message, Py_NewRef(message));
+        Py_RETURN_TRUE;
+    }
     if (!c || c->woken || c->running) {
         Py_RETURN_FALSE; /* too late, the awaiter is about to resume: it will throw then, and the result is destroyed */
     }

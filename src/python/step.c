@@ -249,8 +249,9 @@ step_suspend(caw__state *state, caw__coroutine *c)
                      caw__coroutine_qualname(c));
         return NULL;
     }
-    if (c->extras && c->extras->pending && !c->extras->scope && hub->framework == &caw__asyncio) {
-        c->extras->scope = caw__anyio_shield(state);
+    bool waits_on = c->extras && c->extras->pending && !c->callback; /* with a callback somebody else threw it in */
+    if (waits_on && !c->extras->scope && hub->framework == &caw__asyncio && caw__anyio_shield(c) < 0) {
+        return NULL;
     }
     caw__coroutine_track(c);
     c->state = CORO_SUSPENDED;
@@ -294,6 +295,33 @@ step(caw__state *state, caw__coroutine *c, PyObject **result)
     return outcome;
 }
 
+static void
+step_drop_checkpoint(caw__coroutine *c)
+{
+    PyObject *before = c->extras->before, *awaiter = c->extras->awaiter;
+    c->extras->before = c->extras->awaiter = NULL;
+    Py_DECREF(awaiter);
+    Py_XDECREF(before);
+}
+
+void
+caw__coroutine_leave_checkpoint(caw__coroutine *c)
+{
+    PyObject *task, *before = c->extras ? c->extras->before : NULL;
+    if (!before || c->running) {
+        return;
+    }
+    if (caw__trio_task(caw__coroutine_state_of(c), &task) > 0 && task == c->extras->awaiter) {
+        c->running = true;
+        PyObject *closed = PyObject_CallMethod(before, "close", NULL);
+        c->running = false;
+        Py_XDECREF(closed);
+        step_drop_checkpoint(c);
+    }
+    caw__forget_raised();
+    Py_XDECREF(task);
+}
+
 /* Begin, or go on with, the part of trio's checkpoint that comes before the operation. PYGEN_RETURN: it may start. */
 static PySendResult
 step_checkpoint(caw__coroutine *c, PyObject *sent, PyObject **result)
@@ -309,8 +337,7 @@ step_checkpoint(caw__coroutine *c, PyObject *sent, PyObject **result)
         c->woken = true;
     }
     else {
-        c->extras->before = NULL;
-        Py_DECREF(before);
+        step_drop_checkpoint(c);
         Py_CLEAR(*result);
         outcome = outcome == PYGEN_RETURN ? outcome : step_fail(c, result);
     }
@@ -333,6 +360,7 @@ step_first_in_trio(caw__state *state, caw__coroutine *c, PyObject *task, PyObjec
         return step_fail(c, result);
     }
     c->extras->before = before;
+    c->extras->awaiter = Py_NewRef(task);
     return step_checkpoint(c, NULL, result);
 }
 
@@ -341,8 +369,11 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->state == CORO_CREATED) {
-        PyObject *task = caw__framework_trio_task(state, c);
-        PySendResult outcome = task ? step_first_in_trio(state, c, task, result) : PYGEN_RETURN;
+        PyObject *task;
+        int found = caw__framework_trio_task(state, c, &task);
+        PySendResult outcome = found > 0    ? step_first_in_trio(state, c, task, result)
+                               : found == 0 ? PYGEN_RETURN
+                                            : step_fail(c, result);
         Py_XDECREF(task);
         return outcome;
     }
@@ -382,7 +413,7 @@ step_is_elsewhere(const caw__coroutine *c)
     const caw__hub *hub = caw__hub_of(c);
     bool elsewhere = here && (!hub || hub->loop != here);
     Py_XDECREF(here);
-    PyErr_Clear();
+    caw__forget_raised();
     return elsewhere;
 }
 
@@ -455,6 +486,7 @@ caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
     }
     Py_INCREF(c);
     PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
+    caw__coroutine_leave_checkpoint(c);
     caw__raise(exception);
     PySendResult outcome = step_fail(c, result);
     Py_DECREF(c);

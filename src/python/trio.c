@@ -21,9 +21,11 @@
 #include "python/trio.h"
 
 #include "python/park.h"
+#include "python/source.h"
 
 /* The system task. Python, because what it does is await trio. It goes on, shielded, until no task waits here any more:
- * system tasks are cancelled before the run ends, and one of them may be waiting for an operation to let go. */
+ * system tasks are cancelled before the run ends, and one of them may be waiting for an operation to let go. Who was woken
+ * has its turn before that is asked, and may wait for the same operation again. */
 static const char trio_watch_source[] = "async def cawait_watch(hub, fd, awaited, wait_readable, trio):\n"
                                         "    try:\n"
                                         "        while True:\n"
@@ -34,6 +36,8 @@ static const char trio_watch_source[] = "async def cawait_watch(hub, fd, awaited
                                         "            while awaited():\n"
                                         "                await wait_readable(fd)\n"
                                         "                hub.drain()\n"
+                                        "                for _ in range(2):\n"
+                                        "                    await trio.lowlevel.cancel_shielded_checkpoint()\n"
                                         "        raise\n"
                                         "    finally:\n"
                                         "        hub.close()\n";
@@ -78,73 +82,53 @@ trio_first_yield(PyObject *coroutine)
     return yielded;
 }
 
-static PyObject *
-trio_make_watch(void)
-{
-    PyObject *globals = PyDict_New(), *done = NULL, *watch = NULL;
-    if (globals && PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0) {
-        done = PyRun_String(trio_watch_source, Py_file_input, globals, globals);
-    }
-    if (done) {
-        watch = PyMapping_GetItemString(globals, "cawait_watch");
-    }
-    Py_XDECREF(done);
-    Py_XDECREF(globals);
-    return watch;
-}
-
-static int
+static bool
 trio_learn_classes(caw__trio_api *api, PyObject *lowlevel, PyObject *outcome)
 {
-    PyObject *wait = trio_first_yield(PyObject_CallMethod(lowlevel, "wait_task_rescheduled", "O", Py_None));
-    if (!wait) {
-        return -1;
-    }
-    api->wait_type = Py_NewRef((PyObject *)Py_TYPE(wait));
-    Py_DECREF(wait);
-    api->schedule_point = trio_first_yield(PyObject_CallMethod(lowlevel, "cancel_shielded_checkpoint", NULL));
-    api->nothing = PyObject_CallMethod(outcome, "Value", "O", Py_None);
-    api->error_type = PyObject_GetAttrString(outcome, "Error");
     PyObject *abort = PyObject_GetAttrString(lowlevel, "Abort");
-    api->abort_succeeded = abort ? PyObject_GetAttrString(abort, "SUCCEEDED") : NULL;
-    api->abort_failed = abort ? PyObject_GetAttrString(abort, "FAILED") : NULL;
+    PyObject *wait =
+        abort ? trio_first_yield(PyObject_CallMethod(lowlevel, "wait_task_rescheduled", "O", Py_None)) : NULL;
+    api->wait_type = wait ? Py_NewRef((PyObject *)Py_TYPE(wait)) : NULL;
+    bool learned =
+        wait && (api->abort_succeeded = PyObject_GetAttrString(abort, "SUCCEEDED")) &&
+        (api->abort_failed = PyObject_GetAttrString(abort, "FAILED")) &&
+        (api->schedule_point = trio_first_yield(PyObject_CallMethod(lowlevel, "cancel_shielded_checkpoint", NULL))) &&
+        (api->nothing = PyObject_CallMethod(outcome, "Value", "O", Py_None)) &&
+        (api->error_type = PyObject_GetAttrString(outcome, "Error"));
+    Py_XDECREF(wait);
     Py_XDECREF(abort);
-    return 0;
+    return learned;
 }
 
 /* trio's thread-local variable, in whose attribute `task` the current task is. */
 static PyObject *
 trio_context(void)
 {
-    PyObject *run = PyDict_GetItemString(PyImport_GetModuleDict(), "trio._core._run"); /* borrowed */
+    PyObject *run = PyMapping_GetItemString(PyImport_GetModuleDict(), "trio._core._run");
     PyObject *context = run ? PyObject_GetAttrString(run, "GLOBAL_RUN_CONTEXT") : NULL;
     PyErr_Clear();
+    Py_XDECREF(run);
     return context;
 }
 
-static int
+/* False with an exception. */
+static bool
 trio_learn(caw__trio_api *api, PyObject *trio, PyObject *outcome)
 {
     PyObject *lowlevel = PyObject_GetAttrString(trio, "lowlevel");
-    if (!lowlevel) {
-        return -1;
-    }
     api->trio = Py_NewRef(trio);
-    api->in_trio_task = PyObject_GetAttrString(lowlevel, "in_trio_task");
-    api->current_task = PyObject_GetAttrString(lowlevel, "current_task");
-    api->current_trio_token = PyObject_GetAttrString(lowlevel, "current_trio_token");
-    api->reschedule = PyObject_GetAttrString(lowlevel, "reschedule");
-    api->spawn_system_task = PyObject_GetAttrString(lowlevel, "spawn_system_task");
-    api->wait_readable = PyObject_GetAttrString(lowlevel, "wait_readable");
-    api->checkpoint_if_cancelled = PyObject_GetAttrString(lowlevel, "checkpoint_if_cancelled");
     api->context = trio_context();
-    api->watch = trio_make_watch();
-    int failed = trio_learn_classes(api, lowlevel, outcome);
-    Py_DECREF(lowlevel);
-#define TRIO_CHECK(name) failed = failed || !api->name;
-    CAW__TRIO_OBJECTS(TRIO_CHECK)
-#undef TRIO_CHECK
-    return failed ? -1 : 0;
+    bool learned = lowlevel && (api->in_trio_task = PyObject_GetAttrString(lowlevel, "in_trio_task")) &&
+                   (api->current_task = PyObject_GetAttrString(lowlevel, "current_task")) &&
+                   (api->current_trio_token = PyObject_GetAttrString(lowlevel, "current_trio_token")) &&
+                   (api->reschedule = PyObject_GetAttrString(lowlevel, "reschedule")) &&
+                   (api->spawn_system_task = PyObject_GetAttrString(lowlevel, "spawn_system_task")) &&
+                   (api->wait_readable = PyObject_GetAttrString(lowlevel, "wait_readable")) &&
+                   (api->checkpoint_if_cancelled = PyObject_GetAttrString(lowlevel, "checkpoint_if_cancelled")) &&
+                   (api->watch = caw__python_function(trio_watch_source, "cawait_watch")) &&
+                   trio_learn_classes(api, lowlevel, outcome);
+    Py_XDECREF(lowlevel);
+    return learned;
 }
 
 /* Learn all of it, or nothing: Python code runs meanwhile, in other threads too. */
@@ -152,65 +136,68 @@ static void
 trio_learn_at_once(caw__trio_api *api, PyObject *trio, PyObject *outcome)
 {
     caw__trio_api fresh = *api; /* which knows nothing yet */
-    bool learned = trio_learn(&fresh, trio, outcome) == 0;
-    if (learned && !api->loaded) {
+    if (trio_learn(&fresh, trio, outcome) && !api->loaded) {
         fresh.loaded = true;
         *api = fresh;
     }
     else {
+        PyObject *raised = caw__take_raised();
         caw__trio_forget(&fresh);
+        if (raised) {
+            caw__raise(raised);
+        }
     }
 }
 
-/* Whether trio is there, and what is needed of it is known. What cannot be learned now (the import is under way in another
- * thread, no memory) is tried again the next time. */
-static bool
-trio_is_loaded(caw__state *state)
+/* Whether trio is there, and what is needed of it is known: 1, 0, or -1 with an exception. What cannot be learned now,
+ * because the import is under way in another thread, is tried again the next time. */
+static int
+trio_load(caw__state *state)
 {
     caw__trio_api *api = &state->trio;
     if (api->loaded) {
-        return true;
+        return 1;
     }
     PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
     Py_ssize_t n_modules = modules ? PyDict_Size(modules) : 0;
     if (n_modules == api->n_modules) {
-        return false; /* nothing was imported since */
+        return 0; /* nothing was imported since */
     }
-    PyObject *raised = caw__take_raised();
     PyObject *trio = Py_XNewRef(PyDict_GetItemWithError(modules, state->names.trio));
-    PyObject *outcome = Py_XNewRef(PyDict_GetItemWithError(modules, state->names.outcome));
-    if (!trio) {
-        api->n_modules = n_modules;
-    }
-    else if (outcome) {
+    PyObject *outcome = trio ? Py_XNewRef(PyDict_GetItemWithError(modules, state->names.outcome)) : NULL;
+    if (outcome) {
         trio_learn_at_once(api, trio, outcome);
     }
-    PyErr_Clear();
+    else if (!trio && !PyErr_Occurred()) {
+        api->n_modules = n_modules;
+    }
     Py_XDECREF(trio);
     Py_XDECREF(outcome);
-    if (raised) {
-        caw__raise(raised);
+    if (PyErr_Occurred() && (PyErr_ExceptionMatches(PyExc_MemoryError) || !PyErr_ExceptionMatches(PyExc_Exception))) {
+        return -1; /* a signal handler's KeyboardInterrupt */
     }
+    PyErr_Clear();
     return api->loaded;
 }
 
-PyObject *
-caw__trio_task(caw__state *state)
+int
+caw__trio_task(caw__state *state, PyObject **task)
 {
-    if (!trio_is_loaded(state)) {
-        return NULL;
+    *task = NULL;
+    int loaded = trio_load(state);
+    if (loaded <= 0) {
+        return loaded;
     }
-    PyObject *task = state->trio.context ? caw__attribute(state->trio.context, state->names.task) : NULL;
-    if (task || state->trio.context) {
-        return task;
+    if (state->trio.context) {
+        *task = caw__attribute(state->trio.context, state->names.task);
+        return *task != NULL;
     }
     PyObject *in_task = PyObject_CallNoArgs(state->trio.in_trio_task);
     if (in_task == Py_True) {
-        task = PyObject_CallNoArgs(state->trio.current_task);
+        *task = PyObject_CallNoArgs(state->trio.current_task);
     }
     Py_XDECREF(in_task);
-    PyErr_Clear();
-    return task;
+    return PyErr_Occurred() ? -1 : *task != NULL;
 }
 
 PyObject *
@@ -254,8 +241,8 @@ caw__trio_checkpoint_if_cancelled(caw__state *state, PyObject *task)
 static void
 trio_count_checkpoint(caw__state *state)
 {
-    PyObject *task = caw__trio_task(state);
-    PyObject *count = task ? caw__attribute(task, state->names._cancel_points) : NULL;
+    PyObject *task;
+    PyObject *count = caw__trio_task(state, &task) > 0 ? caw__attribute(task, state->names._cancel_points) : NULL;
     PyObject *one = count ? PyLong_FromLong(1) : NULL;
     PyObject *more = one ? PyNumber_Add(count, one) : NULL;
     if (more) {
@@ -303,12 +290,13 @@ trio_waits(const caw__coroutine *c)
     return waits;
 }
 
-/* Whether a task waits for one of those that are suspended on the hub. */
+/* Asked at the end of a run: whether a task waits for one of those that are suspended on the hub. */
 static PyObject *
 trio_awaited(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    const caw__hub *hub = (caw__hub *)self;
+    caw__hub *hub = (caw__hub *)self;
     bool awaited = false;
+    hub->ending = true;
     for (uint32_t i = 0; i < hub->n_held && !awaited; i++) {
         awaited = trio_waits(hub->held[i]);
     }
@@ -361,8 +349,8 @@ trio_suspend(caw__hub *hub, caw__coroutine *c)
         caw__hub_drop_callback(c); /* driven by hand */
     }
     PyObject *wait = trio_wait(hub, c);
-    PyObject *task = wait ? caw__trio_task(hub->state) : NULL;
-    if (!task || caw__hub_hold(c) < 0) {
+    PyObject *task = NULL;
+    if (!wait || caw__trio_task(hub->state, &task) <= 0 || caw__hub_hold(c) < 0) {
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_RuntimeError, "must be called from async context");
         }
@@ -392,27 +380,39 @@ trio_resume(caw__hub *hub, caw__coroutine *c)
 
 const caw__framework caw__trio = {trio_attach, trio_may_step, trio_suspend, trio_resume, .holds = false};
 
-/* Let the author know why, and keep what the awaiter will raise. Where there is no memory for that it raises nothing: the
+/* Let the author know why: of the first cancellation, since trio repeats it at each suspension. What is to be raised: a
+ * new reference. It runs Python code, which may close the coroutine. */
+static PyObject *
+trio_tell_why(caw__coroutine *c, PyObject *raise_cancel)
+{
+    if (!c->function->spec->thrown) {
+        return Py_NewRef(raise_cancel); /* called when the operation has ended, as trio's own functions do */
+    }
+    Py_XDECREF(PyObject_CallNoArgs(raise_cancel));
+    PyObject *exception = caw__take_raised();
+    if (exception && c->state == CORO_SUSPENDED) {
+        caw__coroutine_tell_why(c, exception);
+    }
+    return exception ? exception : Py_NewRef(raise_cancel);
+}
+
+/* Keep what the awaiter will raise when the operation has ended. Where there is no memory for that it raises nothing: the
  * next checkpoint does. */
 static void
 trio_note_cancel(caw__coroutine *c, PyObject *raise_cancel)
 {
-    PyObject *why = Py_NewRef(raise_cancel); /* called when the operation has ended, as trio's own functions do */
-    if (c->function->spec->thrown) {
-        Py_XDECREF(PyObject_CallNoArgs(raise_cancel));
-        PyObject *exception = caw__take_raised();
-        if (exception) {
-            Py_SETREF(why, exception);
-            caw__coroutine_tell_why(c, exception);
-        }
-    }
     caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
-    if (extras) {
-        Py_XSETREF(extras->pending, why);
-    }
-    else {
+    if (!extras) {
         PyErr_Clear();
-        Py_DECREF(why);
+    }
+    else if (!extras->pending) {
+        PyObject *why = trio_tell_why(c, raise_cancel);
+        if (c->state == CORO_SUSPENDED && !extras->pending) {
+            extras->pending = why;
+        }
+        else {
+            Py_DECREF(why);
+        }
     }
 }
 
@@ -428,28 +428,28 @@ caw__trio_abort(PyObject *self, PyObject *raise_cancel)
     if (!c) {
         return Py_NewRef(state->trio.abort_succeeded); /* ended by somebody who could not wake the task */
     }
+    c->aborted = c->aborted || (!c->woken && c->callback && trio_waits(c)); /* else it is called by hand */
     if (c->woken || c->running) {
         return Py_NewRef(state->trio.abort_failed); /* it resumes by itself */
     }
     caw_py_cancel policy = caw__coroutine_policy(c);
+    c->cancelling = true;
     if (policy == CAW_PY_CANCEL_SHIELD) {
-        c->cancelling = c->aborted = true;
         return Py_NewRef(state->trio.abort_failed);
     }
     Py_INCREF(c);
-    PyObject *answer = NULL;
+    PyObject *answer = policy == CAW_PY_CANCEL_WAIT ? state->trio.abort_failed : state->trio.abort_succeeded;
     if (policy == CAW_PY_CANCEL_WAIT) {
-        c->cancelling = c->aborted = true;
         caw__coroutine_tell(c);
-        trio_note_cancel(c, raise_cancel);
-        answer = Py_NewRef(state->trio.abort_failed);
+        if (c->state == CORO_SUSPENDED) {
+            trio_note_cancel(c, raise_cancel);
+        }
     }
     else {
         c->detached = c->woken = true; /* first: to tell may run any Python code */
         caw__coroutine_tell(c);
         caw__hub_drop_callback(c);
-        answer = Py_NewRef(state->trio.abort_succeeded);
     }
     Py_DECREF(c);
-    return answer;
+    return Py_NewRef(answer);
 }

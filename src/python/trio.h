@@ -6,9 +6,9 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The task of trio that is being stepped in this thread: a new reference, or NULL when there is none. Never raises, and
- * costs next to nothing without trio. */
-PyObject *caw__trio_task(caw__state *state);
+/* The task of trio that is being stepped in this thread, in `task`: 1 and a new reference, 0 and NULL when there is none,
+ * -1 and NULL with an exception. Costs next to nothing without trio. */
+int caw__trio_task(caw__state *state, PyObject **task);
 
 /* What the run of the current task is known by: a new reference, or NULL with an exception. */
 PyObject *caw__trio_run_of(caw__state *state, PyObject *task);

@@ -1,6 +1,7 @@
 /* wrapper.c: a coroutine of Python's own around one of ours, for those who take no other: the TaskGroup of anyio 4.0 to 4.13
  * refuses what is not a types.CoroutineType, and `python -m asyncio ps` reads only the frames of such. */
 #include "python/coroutine.h"
+#include "python/source.h"
 
 /* One line, so that all of it is on the line where the operation is written. */
 static const char wrapper_source[] = "async def wrapper(coroutine): return await coroutine\n";
@@ -32,23 +33,13 @@ wrapper_code(const caw__function *function, PyObject *plain)
 static PyObject *
 wrapper_make(const caw__function *function)
 {
-    PyObject *globals = PyDict_New(), *done = NULL, *plain = NULL, *code = NULL, *wrapper = NULL;
-    if (globals && PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0) {
-        done = PyRun_String(wrapper_source, Py_file_input, globals, globals);
-    }
-    if (done) {
-        plain = PyMapping_GetItemString(globals, "wrapper");
-    }
-    if (plain) {
-        code = wrapper_code(function, plain);
-    }
-    if (code && PyDict_DelItemString(globals, "wrapper") == 0) {
-        wrapper = PyFunction_NewWithQualName(code, globals, function->qualname);
-    }
+    PyObject *plain = caw__python_function(wrapper_source, "wrapper");
+    PyObject *code = plain ? wrapper_code(function, plain) : NULL;
+    PyObject *globals = code ? PyObject_GetAttrString(plain, "__globals__") : NULL;
+    PyObject *wrapper = globals ? PyFunction_NewWithQualName(code, globals, function->qualname) : NULL;
+    Py_XDECREF(globals);
     Py_XDECREF(code);
     Py_XDECREF(plain);
-    Py_XDECREF(done);
-    Py_XDECREF(globals);
     return wrapper;
 }
 
