@@ -4,9 +4,9 @@ import asyncio
 import multiprocessing
 import os
 import sys
-import traceback
 
 import _cawait_test as t
+from forking import assert_left_well, in_child
 from loops import call, new_loop, run
 
 
@@ -23,23 +23,6 @@ async def work():
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
-
-
-def in_child(function, *arguments):
-    """Fork; the child calls it and leaves at once, with 0 when all went well."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            function(*arguments)
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    return pid
-
-
-def assert_left_well(pid):
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def after_use(kind):
