@@ -2,7 +2,7 @@
  *
  * On asyncio a cancelled scope of anyio asks on every turn of the loop, `_backends/_asyncio.py:
  * CancelScope._deliver_cancellation`, as long as it has a task: a task that waits for its operation to let go would keep
- * the loop at 100 % of a CPU (measured, protocols.md 5.3; anyio's issues 1257 and 1258). It does not ask a task that is in
+ * the loop at 100 % of a CPU (anyio issues 1257 and 1258; some 10 000 turns in 50 ms). It does not ask a task that is in
  * a shielded scope of its own. So that is what the rest of the wait happens in: entered and left in the task's own steps,
  * by the public API. The exception that was thrown in is raised afterwards, unchanged: anyio knows its own by the message.
  */

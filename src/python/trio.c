@@ -3,7 +3,7 @@
  * One system task per run waits for the reactor's fd and drains the hub. The drain resumes tasks by trio's reschedule(),
  * which only queues them: what trio promises of its scheduler (its order, its clock, its instruments) stays true.
  *
- * Who suspends yields what trio.lowlevel.wait_task_rescheduled() yields (protocols.md 5.1: learned from it, by driving one),
+ * Who suspends yields what trio.lowlevel.wait_task_rescheduled() yields (its class is private: learned by driving one),
  * and is resumed with an outcome sent in, never by throw(). Each operation is a checkpoint, as trio asks of all: a task
  * that is cancelled already starts nothing; a future that is ready at once lets the scheduler run before it is taken.
  *
