@@ -301,7 +301,7 @@ step_drop_checkpoint(caw__coroutine *c)
     PyObject *before = c->extras->before, *awaiter = c->extras->awaiter;
     c->extras->before = c->extras->awaiter = NULL;
     Py_DECREF(awaiter);
-    Py_XDECREF(before);
+    Py_DECREF(before);
 }
 
 void
