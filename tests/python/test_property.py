@@ -20,7 +20,7 @@ hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import strategies as st  # noqa: E402
 
 settings = hypothesis.settings(
-    max_examples=40 if "libasan" in os.environ.get("LD_PRELOAD", "") else 200,  # AddressSanitizer takes five times as long
+    max_examples=40 if "libasan" in os.environ.get("LD_PRELOAD", "") else 100,  # on each kind of framework
     deadline=None,
     database=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],

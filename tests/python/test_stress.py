@@ -60,7 +60,7 @@ def test_operations_that_are_resolved_while_they_start_are_all_seen(run):
 
 
 @pytest.mark.parametrize("kind", [*LOOPS, "trio"])
-def test_references_and_memory_are_flat_after_300_000_awaits(kind):
+def test_references_and_memory_are_flat_after_a_hundred_thousand_awaits(kind):
     assert run_child("memory", "flat", kind) == ""
 
 

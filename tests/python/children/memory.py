@@ -88,12 +88,12 @@ def flat(kind):
     """Two rounds: the second one takes nothing more, in references, allocated blocks and pages."""
 
     async def main():
-        await all_work(4)
+        await all_work(6)
         before, blocks, pages = counts(), sys.getallocatedblocks(), rss()
-        await all_work(1)
+        await all_work(3)
         after, more_blocks, more_pages = counts(), sys.getallocatedblocks() - blocks, rss() - pages
         assert after == before, (before, after)
-        # A leak would be one for each await of a kind, 20 000 or more. CPython's own caches still fill: asyncio alone
+        # A leak would be one for each await of a kind, 6 600 or more. CPython's own caches still fill: asyncio alone
         # comes to some hundreds.
         assert more_blocks < 5000, more_blocks
         assert more_pages < 4 << 20 or ASAN, more_pages
