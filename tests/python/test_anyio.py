@@ -390,3 +390,26 @@ def test_cancel_of_the_task_while_a_cancelled_scope_waits_detaches(backend: str)
         assert op.freed == 1
 
     run_anyio(backend, main)
+
+
+@on_asyncio
+def test_task_that_throws_into_the_coroutine_of_another_keeps_its_own_scopes(backend: str) -> None:
+    async def main() -> None:
+        op = t.Op(on_cancel="ignored")
+        coroutine = op.wait()
+        task = asyncio.ensure_future(awaiter(coroutine))
+        await settle()
+        with anyio.move_on_after(60) as scope:
+            coroutine.throw(asyncio.CancelledError())
+            op.resolve()
+            await asyncio.wait([task])
+            assert task.cancelled() and op.freed == 1
+            scope.cancel()
+            await anyio.sleep(1)
+        assert scope.cancelled_caught
+        await goes_on()
+
+    async def awaiter(coroutine: Any) -> None:
+        await coroutine
+
+    run_anyio(backend, main)

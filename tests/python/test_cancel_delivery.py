@@ -85,6 +85,27 @@ def test_message_of_the_second_cancel_is_the_one_that_detaches(run_asyncio):
     run_asyncio(main)
 
 
+@pytest.mark.parametrize("method", ["wait", "wait_thrown"])
+def test_two_cancels_in_one_turn_detach(run_asyncio, method):
+    """Also where the first one is delivered before it is known that there is a second."""
+
+    async def main():
+        op, seen = t.Op(on_cancel="ignored"), []
+        op.thrown = []
+        task = await started(seeing(getattr(op, method)(), seen))
+        task.cancel("first")
+        task.cancel("second")
+        await settle()
+        detached = task.done()
+        op.resolve()
+        assert await ended(task) == "cancelled" and detached
+        assert [error.args for error in seen] == [("second",)]
+        assert (op.cancelled, op.freed) == (1, 1)
+        del op.thrown[:], seen[:]
+
+    run_asyncio(main)
+
+
 # --- counts ---
 
 

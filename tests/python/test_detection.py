@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
@@ -152,6 +152,54 @@ def test_anyio_portal_waits_on_its_backend(backend: str) -> None:
 
     with anyio.from_thread.start_blocking_portal(backend) as portal:
         assert portal.call(find) == backend
+
+
+def operation(value: Any) -> Any:
+    """The coroutine of an operation that a native thread completes."""
+    op = t.Op(value)
+    op.resolve_later(100)
+    return op.wait()
+
+
+class Wrapped(Coroutine[Any, Any, Any]):
+    """A coroutine that is none of Python's own, as Cython's are: nothing tells its frame."""
+
+    def __init__(self, coroutine: Any) -> None:
+        self.coroutine = coroutine
+
+    def send(self, value: Any) -> Any:
+        return self.coroutine.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        return self.coroutine.throw(*args)
+
+    def close(self) -> None:
+        self.coroutine.close()
+
+    def __await__(self) -> Any:
+        return self.coroutine.__await__()
+
+
+@pytest.mark.parametrize("make", [resolved, operation], ids=["in Python", "native"])
+def test_innermost_run_is_found_though_a_task_has_no_frame(make: Callable[[Any], Any]) -> None:
+    async def inner_asyncio() -> Any:
+        return await asyncio.ensure_future(Wrapped(make("asyncio")))
+
+    def inner_trio() -> Any:
+        return Wrapped(make("trio"))
+
+    async def main(inner: str) -> Any:
+        assert await resolved("before") == "before"
+        value = run_asyncio(inner_asyncio) if inner == "asyncio" else trio.run(inner_trio)
+        assert await resolved("after") == "after"
+        return value
+
+    async def main_without_a_frame() -> Any:
+        return await asyncio.ensure_future(Wrapped(main("trio")))
+
+    assert trio.run(main, "asyncio") == "asyncio"
+    assert asyncio.run(main("trio")) == "trio"
+    assert asyncio.run(main_without_a_frame()) == "trio"
 
 
 # --- nothing ---

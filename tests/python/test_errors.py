@@ -167,6 +167,21 @@ def test_own_error_function_is_not_asked_about_what_is_no_error() -> None:
     assert type(error) is SystemError and "7, which is not a status" in str(error)
 
 
+@pytest.mark.parametrize("name", ["CAW_ECANCELED", "CAW_ECLOSED"])
+def test_own_error_function_may_leave_a_code_to_the_library(run: Callable[..., Any], name: str) -> None:
+    async def main() -> None:
+        op = t.Op()
+        task = await started(op.wait_default_error())
+        op.resolve(CODES[name])
+        outcome = await ended(task)
+        if name == "CAW_ECANCELED" and not on_trio():
+            assert outcome == "cancelled"
+        else:
+            assert type(outcome) is RuntimeError and f"({name})" in str(outcome)
+
+    run(main)
+
+
 # --- tracebacks ---
 
 

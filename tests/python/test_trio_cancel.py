@@ -223,6 +223,27 @@ def test_author_is_told_of_the_very_cancellation_that_is_raised(on_cancel: str) 
     del op.thrown[:], raised[:]
 
 
+def test_author_is_told_once_of_a_cancellation_that_trio_repeats() -> None:
+    """At each suspension in a cancelled scope."""
+
+    async def main() -> None:
+        gate, counts = t.Gate(), []
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(gate.wait_told)
+                await blocked()
+                scope.cancel()
+                with trio.CancelScope(shield=True):
+                    for wake in (gate.wake, gate.wake, gate.open):
+                        wake()
+                        await blocked()
+                        counts.append((gate.polls, gate.cancels, gate.told))
+        gate.drop()
+        assert scope.cancelled_caught and counts == [(2, 1, 1), (3, 1, 1), (4, 1, 1)]
+
+    trio.run(main)
+
+
 # --- Ctrl-C ---
 
 
@@ -280,6 +301,32 @@ def test_ctrl_c_while_the_main_task_waits_is_raised_and_the_operation_told_once(
     op.resolve()
     assert op.cancelled == (on_cancel != "none") and op.freed == 1
     assert [type(one) for one in op.thrown] == ([KeyboardInterrupt] if method == "wait_thrown" else [])
+    del op.thrown[:]
+
+
+@pytest.mark.parametrize("method", ["wait_value_wins", "wait_thrown_wins"])
+def test_ctrl_c_is_raised_though_the_value_wins(ctrl_c: None, method: str) -> None:
+    """At once where the author was told of it, which takes it from trio; else at the next checkpoint."""
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(say)
+            with pytest.raises(KeyboardInterrupt):
+                values.append(await getattr(op, method)())
+                await t.ready("next")
+
+    async def say() -> None:
+        await blocked()
+        waiting.set()
+
+    op, waiting, values = t.Op("won", on_cancel="value"), threading.Event(), []
+    op.thrown = []
+    thread = interrupt_when(waiting.is_set)
+    trio.run(main)
+    thread.join()
+    told = method == "wait_thrown_wins"
+    assert values == ([] if told else ["won"]) and (op.cancelled, op.freed) == (1, 1)
+    assert [type(one) for one in op.thrown] == ([KeyboardInterrupt] if told else [])
     del op.thrown[:]
 
 

@@ -209,6 +209,35 @@ def test_value_that_is_sent_resumes_and_is_not_the_result(sent: Any) -> None:
     trio.run(main)
 
 
+# --- ended in the middle ---
+
+
+@types.coroutine
+def ending_in_the_checkpoint(coroutine: Any, end: Callable[[Any], Any]) -> Any:
+    """Two steps of the checkpoint of a cancelled scope; then the task itself ends the coroutine."""
+    sent = yield coroutine.send(None)
+    yield coroutine.send(sent)
+    end(coroutine)
+
+
+@pytest.mark.parametrize(
+    "end", [lambda c: c.close(), lambda c: pytest.raises(LookupError, c.throw, LookupError())], ids=["close", "throw"]
+)
+def test_checkpoint_that_its_own_task_ends_in_the_middle_leaves_the_scopes_in_order(end: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        op = t.Op()
+        coroutine = op.wait()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ending_in_the_checkpoint(coroutine, end)
+            with trio.CancelScope(shield=True):
+                await t.yield_times(1)
+        assert not scope.cancelled_caught
+        assert (op.started, op.freed) == (0, 1)
+
+    trio.run(main)
+
+
 # --- contexts ---
 
 var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="nobody's")

@@ -26,6 +26,7 @@ QUIET = ["-W", "ignore::DeprecationWarning"]
         "suspended_by_hand",
         "module_removed",
         "two_modules",
+        "first_operations_in_several_threads",
         "subinterpreters_that_share_the_gil",
         pytest.param("fork_between_runs", marks=fork_beside_threads),
         pytest.param("fork_in_a_task", marks=fork_beside_threads),
@@ -34,6 +35,12 @@ QUIET = ["-W", "ignore::DeprecationWarning"]
 )
 def test_end_is_clean(function: str, mode: str) -> None:
     assert run_child("trio_ends", function, options=MODES[mode] + QUIET) == ""
+
+
+def test_allocation_that_fails_while_trio_is_learned_is_a_memory_error() -> None:
+    """Not one that says that nothing runs."""
+    pytest.importorskip("_testcapi")
+    assert run_child("trio_ends", "every_allocation_fails_while_trio_is_learned") == ""
 
 
 @pytest.mark.parametrize("function, code", [("sys_exit", 3), ("os_exit", 4)])

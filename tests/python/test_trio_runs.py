@@ -362,3 +362,99 @@ def test_coroutine_that_is_kept_suspended_by_hand_does_not_keep_the_run() -> Non
     kept.pop().close()
     assert op.cancelled == 1
     op.resolve()
+
+
+async def at_the_end(async_fn: Callable[[], Any]) -> None:
+    """A system task that does something when the end of the run cancels it."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        await shielded(async_fn)
+
+
+async def shielded(async_fn: Callable[[], Any]) -> None:
+    """A system task that the end of the run does not disturb."""
+    with trio.CancelScope(shield=True):
+        await async_fn()
+
+
+@pytest.mark.parametrize("waiter", [shielded, at_the_end])
+@pytest.mark.parametrize("method, on_cancel", [("wait", "none"), ("wait_detached", "ignored")])
+def test_run_ends_when_the_last_operation_it_waits_for_is_given_up(method: str, on_cancel: str, waiter: Any) -> None:
+    """By its task, which detaches from it: nothing else wakes the library's own task then."""
+
+    async def main() -> None:
+        await resolved(1)
+        trio.lowlevel.spawn_system_task(waiter, wait)
+        trio.lowlevel.spawn_system_task(at_the_end, give_up)
+        await blocked()
+
+    async def wait() -> None:
+        with scope:
+            await getattr(op, method)()
+
+    async def give_up() -> None:
+        while not op.started:
+            await trio.sleep(0)
+        await blocked(0.001)  # for the library's own task to wait for this one
+        scope.cancel()
+
+    op, scope = t.Op(on_cancel=on_cancel), trio.CancelScope()
+    trio.run(main)
+    assert scope.cancelled_caught and (op.cancelled, op.freed) == (on_cancel != "none", 0)
+    op.resolve()
+    assert op.freed == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: t.yield_times(1), lambda: t.yield_times(5), lambda: t.sleep(0.001), lambda: t.spawned_sleep(0.001)],
+    ids=["one wake", "five wakes", "timer", "pool"],
+)
+def test_operation_that_begins_at_the_end_of_a_run_ends_however_often_it_is_woken(make: Callable[[], Any]) -> None:
+    async def main() -> None:
+        await resolved(1)
+        trio.lowlevel.spawn_system_task(at_the_end, last)
+        await blocked()
+
+    async def last() -> None:
+        ended.append(await make())
+
+    ended: list[Any] = []
+    trio.run(main)
+    assert ended == [None]
+
+
+@pytest.mark.parametrize("method", ["wait", "wait_asked"])
+def test_operation_that_is_woken_several_times_at_the_end_of_a_run_waits_on(method: str) -> None:
+    """Shielded, or under the policy that waits."""
+
+    async def main() -> None:
+        await resolved(1)
+        trio.lowlevel.spawn_system_task(waiter)
+        trio.lowlevel.spawn_system_task(at_the_end, wake)
+        await blocked()
+
+    async def waiter() -> None:
+        try:
+            with trio.CancelScope(shield=method == "wait"):
+                await getattr(gate, method)()
+            ended.append("value")
+        except BaseException as error:
+            ended.append(type(error).__name__)
+            raise
+
+    async def wake() -> None:
+        for polls in (2, 3):
+            gate.wake()
+            while gate.polls < polls:
+                await trio.sleep(0)
+            await blocked(0.001)
+            assert ended == []
+        gate.open()
+
+    gate, ended = t.Gate(), []
+    trio.run(main)
+    assert ended == [{"wait": "value", "wait_asked": "Cancelled"}[method]]
+    assert (gate.polls, gate.cancels) == (4, method == "wait_asked")
+    gate.drop()

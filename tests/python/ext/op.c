@@ -31,7 +31,7 @@ typedef struct op_job {
 typedef struct op_object {
     PyObject_HEAD
     PyObject *value;
-    PyObject *thrown; /* NULL, or a list that `wait_thrown` appends to */
+    PyObject *thrown; /* NULL, a list that `wait_thrown` appends to, or what it calls */
     op_control *control;
     op_on_cancel on_cancel;
     int start_status;
@@ -133,14 +133,24 @@ op_wait_result(caw_future *f)
     return Py_NewRef(CAW_CONTAINER_OF(f, op_job, promise.future)->op->value);
 }
 
-/* Appends the exception to the list `thrown` of the Op. */
+/* Appends the exception to the list `thrown` of the Op, or calls `thrown` with it. */
 static void
 op_wait_thrown(caw_future *f, PyObject *exception)
 {
-    PyObject *list = CAW_CONTAINER_OF(f, op_job, promise.future)->op->thrown;
-    if (list) {
-        (void)PyList_Append(list, exception);
+    PyObject *thrown = CAW_CONTAINER_OF(f, op_job, promise.future)->op->thrown;
+    if (thrown && PyList_Check(thrown)) {
+        (void)PyList_Append(thrown, exception);
     }
+    else if (thrown) {
+        Py_XDECREF(PyObject_CallOneArg(thrown, exception));
+    }
+}
+
+/* As an author's error function does that leaves what it does not know to the library. */
+static void
+op_wait_error(caw_future *Py_UNUSED(f), int status)
+{
+    (void)caw_py_set_error(status);
 }
 
 static const caw_py_async_def op_async_methods[] = {
@@ -153,6 +163,9 @@ static const caw_py_async_def op_async_methods[] = {
                         .python_coroutine = true),
     CAW_PY_ASYNC_NOARGS("wait_value_wins", op_wait_start, op_wait_result, NULL, .value_wins = true),
     CAW_PY_ASYNC_NOARGS("wait_thrown", op_wait_start, op_wait_result, NULL, .thrown = op_wait_thrown),
+    CAW_PY_ASYNC_NOARGS("wait_thrown_wins", op_wait_start, op_wait_result, NULL, .thrown = op_wait_thrown,
+                        .value_wins = true),
+    CAW_PY_ASYNC_NOARGS("wait_default_error", op_wait_start, op_wait_result, NULL, .error = op_wait_error),
     CAW_PY_ASYNC_END,
 };
 

@@ -9,6 +9,7 @@ typedef struct gate_object {
     int open;
     int polls;
     int cancels;
+    int told;
 } gate_object;
 
 typedef struct gate_future {
@@ -70,10 +71,17 @@ gate_wait_asked_start(PyObject *self)
     return gate_new(self, &gate_asked_ops);
 }
 
+static void
+gate_thrown(caw_future *f, PyObject *Py_UNUSED(exception))
+{
+    CAW_CONTAINER_OF(f, gate_future, future)->gate->told++;
+}
+
 static const caw_py_async_def gate_async_methods[] = {
     CAW_PY_ASYNC_NOARGS("wait", gate_wait_start, NULL, "wait($self)\n--\n\nUntil the gate is open and woken."),
     CAW_PY_ASYNC_NOARGS("wait_asked", gate_wait_asked_start, NULL,
                         "wait_asked($self)\n--\n\nThe same; counts each cancel."),
+    CAW_PY_ASYNC_NOARGS("wait_told", gate_wait_asked_start, NULL, NULL, .thrown = gate_thrown),
     CAW_PY_ASYNC_END,
 };
 
@@ -139,6 +147,12 @@ gate_get_cancels(PyObject *self, void *Py_UNUSED(closure))
     return PyLong_FromLong(((gate_object *)self)->cancels);
 }
 
+static PyObject *
+gate_get_told(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLong(((gate_object *)self)->told);
+}
+
 static void
 gate_dealloc(PyObject *self)
 {
@@ -159,6 +173,7 @@ static PyMethodDef gate_methods[] = {
 static PyGetSetDef gate_getset[] = {
     {"polls", gate_get_polls, NULL, NULL, NULL},
     {"cancels", gate_get_cancels, NULL, NULL, NULL}, /* how often `wait_asked` was told */
+    {"told", gate_get_told, NULL, NULL, NULL},       /* and `wait_told` of what was thrown */
     {NULL, NULL, NULL, NULL, NULL},
 };
 
