@@ -40,6 +40,11 @@ class Interpreter:
     problem: str = ""
 
     @property
+    def series(self) -> str:
+        """What it has in common with other builds of the same Python: "3.13", "3.13t"."""
+        return f"{self.version[0]}.{self.version[1]}{self.name.lstrip('0123456789.')}"
+
+    @property
     def folder(self) -> Path:
         """Where everything made for it goes."""
         return BUILD / "py" / self.name

@@ -3,14 +3,15 @@
     build/venv/bin/python tools/test.py [--python 3.12] [--only KIND] [--sanitize address|thread] [-- pytest's own]
 
 Kinds of runs: c (the C tests), python (each interpreter), portable (C and Python tests with the portable reactor),
-joined (the extension built from the joined source by setuptools). One row each, and the sum as the last line.
+joined (the extension built from the joined source by setuptools). One row each, and the sum as the last line. Of two
+interpreters of one series, such as 3.11.2 and 3.11.7, one has the default build and the other portable and joined.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -94,6 +95,15 @@ def the_main_one(interpreters: list[Interpreter]) -> Interpreter:
     return mine[0] if mine else interpreters[-1]
 
 
+def by_default(interpreters: list[Interpreter], kinds: Sequence[str]) -> list[Interpreter]:
+    """The interpreters for the runs with the default build. Not the main one where it has two runs of its own and another
+    one here is of the same series: a third would take minutes and show nothing more."""
+    main_one = the_main_one(interpreters)
+    others = [one for one in interpreters if one is not main_one]
+    has_twin = any(one.series == main_one.series for one in others)
+    return others if has_twin and {"portable", "joined"} <= set(kinds) else interpreters
+
+
 def main() -> int:
     """Run what was asked for and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,7 +122,7 @@ def main() -> int:
         steps["C tests"] = partial(runs.c_tests, "default", args.suite)
     if "portable" in kinds:
         steps["C tests, portable reactor"] = partial(runs.c_tests, "portable", args.suite)
-    for one in interpreters if "python" in kinds else []:
+    for one in by_default(interpreters, kinds) if "python" in kinds else []:
         steps[f"Python {one.name}"] = partial(runs.python_tests, one, "default")
     if "portable" in kinds:
         main_one = the_main_one(interpreters)
