@@ -10,37 +10,53 @@ outcome_operation_name(const caw_py_spec *spec, const caw_future *future)
     return spec->name ? spec->name : future->ops->name;
 }
 
-/* The native side cancelled the operation by itself. trio has no exception for that: Cancelled is its own to raise, and
- * nobody there takes asyncio's. */
-CAW__APART static void
-outcome_name_for_trio(const caw__coroutine *c, int status)
+static bool
+outcome_is_in_trio(const caw__coroutine *c)
 {
-    caw__state *state = caw__coroutine_state_of(c);
-    PyObject *raised = caw__take_raised(), *loop = NULL;
-    bool is_asyncios = raised && caw__is_cancellation(state, raised);
-    if (is_asyncios && caw__framework_running(state, c, &loop) == &caw__trio) {
-        Py_DECREF(raised);
-        PyErr_Format(PyExc_RuntimeError, "the operation was cancelled (%s)", caw_error_name(status));
+    PyObject *loop = NULL;
+    bool in_trio = caw__framework_running(caw__coroutine_state_of(c), c, &loop) == &caw__trio;
+    caw__forget_raised();
+    Py_XDECREF(loop);
+    return in_trio;
+}
+
+/* The native side cancelled the operation by itself. trio has no exception for that: Cancelled is its own to raise, and
+ * nobody there takes asyncio's, which is not imported for it either. */
+CAW__APART static void
+outcome_cancelled(const caw__coroutine *c, caw_future *future)
+{
+    const caw_py_spec *spec = c->function->spec;
+    if (spec->error) {
+        spec->error(future, future->status);
+    }
+    PyObject *raised = caw__take_raised();
+    /* This looks for asyncio, so it comes first: the error function may have imported that just now. */
+    bool in_trio = outcome_is_in_trio(c);
+    bool is_asyncios = raised ? caw__is_cancellation(caw__coroutine_state_of(c), raised) : !spec->error;
+    if (in_trio && is_asyncios) {
+        Py_XDECREF(raised);
+        PyErr_Format(PyExc_RuntimeError, "the operation was cancelled (%s)", caw_error_name(future->status));
     }
     else if (raised) {
-        caw__forget_raised();
         caw__raise(raised);
     }
-    Py_XDECREF(loop);
+    else if (!spec->error) {
+        caw_py_set_error(future->status);
+    }
 }
 
 CAW__APART static PyObject *
 outcome_error(const caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
-    if (spec->error && future->status < 0) {
+    if (future->status == CAW_ECANCELED) {
+        outcome_cancelled(c, future);
+    }
+    else if (spec->error && future->status < 0) {
         spec->error(future, future->status);
     }
     else {
         caw_py_set_error(future->status);
-    }
-    if (future->status == CAW_ECANCELED) {
-        outcome_name_for_trio(c, future->status);
     }
     if (!PyErr_Occurred()) {
         PyErr_Format(PyExc_SystemError, "the error function of '%s' set no exception for status %d",

@@ -275,7 +275,15 @@ def test_curio_is_refused_with_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "function", ["await_on_asyncio", "await_on_uvloop", "await_on_trio", "await_nowhere", "trio_does_not_run"]
+    "function",
+    [
+        "await_on_asyncio",
+        "await_on_uvloop",
+        "await_on_trio",
+        "native_cancellation_on_trio",
+        "await_nowhere",
+        "trio_does_not_run",
+    ],
 )
 def test_nothing_is_imported_that_the_program_does_not_import(function: str) -> None:
     if function == "await_on_uvloop":
@@ -286,3 +294,8 @@ def test_nothing_is_imported_that_the_program_does_not_import(function: str) -> 
 @pytest.mark.parametrize("function", ["trio_imported_later", "other_module_named_trio"])
 def test_trio_is_found_when_it_is_there_and_only_then(function: str) -> None:
     assert run_child("imports", function) == ""
+
+
+def test_native_cancellation_is_no_exception_of_asyncio_on_trio() -> None:
+    """Also where asyncio is imported only while the exception is made."""
+    assert run_child("imports", "native_cancellation_by_an_own_error_function_on_trio") == ""

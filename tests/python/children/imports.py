@@ -54,6 +54,32 @@ def await_on_trio():
     expect("trio", "sniffio", "outcome", run=lambda: trio.run(await_all))
 
 
+async def native_cancellation(method):
+    """What one becomes where asyncio was never imported."""
+    op = t.Op()
+    op.resolve_later(100, t.errors()["CAW_ECANCELED"])
+    try:
+        await getattr(op, method)()
+    except RuntimeError as error:
+        assert "(CAW_ECANCELED)" in str(error)
+    else:
+        raise AssertionError
+
+
+def native_cancellation_on_trio():
+    import trio
+
+    expect("trio", "sniffio", "outcome", run=lambda: trio.run(native_cancellation, "wait"))
+
+
+def native_cancellation_by_an_own_error_function_on_trio():
+    """Which has the library set asyncio's, and imports it by that."""
+    import trio
+
+    assert "asyncio" not in sys.modules
+    trio.run(native_cancellation, "wait_default_error")
+
+
 def await_nowhere():
     expect(run=suspend_nowhere)
 
