@@ -15,6 +15,7 @@ CAW__INTERNAL_BEGIN
 /* Attribute and method names, interned once: X(name). */
 #define CAW__NAMES(X)                                                                                                  \
     X(__asyncio_running_event_loop__)                                                                                  \
+    X(__dict__)                                                                                                        \
     X(_cancel_points)                                                                                                  \
     X(_cancel_status)                                                                                                  \
     X(_runner)                                                                                                         \
@@ -66,6 +67,8 @@ typedef struct caw__trio_api {
     CAW__TRIO_OBJECTS(TRIO_FIELD)
 #undef TRIO_FIELD
     PyObject *context;     /* where trio keeps the current task, or NULL: private to it, see trio.c */
+    PyObject *locals;      /* what is in it in the thread that asked last; NULL while `thread` is 0 */
+    uint64_t thread;       /* which that was: no two threads ever have the same */
     Py_ssize_t n_modules;  /* the size of sys.modules when trio was last looked for */
     bool loaded;           /* all objects are there */
     caw__park *free_parks; /* with their messages */

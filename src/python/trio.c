@@ -51,6 +51,8 @@ caw__trio_forget(caw__trio_api *api)
     CAW__TRIO_OBJECTS(TRIO_CLEAR)
 #undef TRIO_CLEAR
     Py_CLEAR(api->context);
+    Py_CLEAR(api->locals);
+    api->thread = 0;
 }
 
 int
@@ -60,6 +62,7 @@ caw__trio_visit(caw__trio_api *api, visitproc visit, void *arg)
     CAW__TRIO_OBJECTS(TRIO_VISIT)
 #undef TRIO_VISIT
     Py_VISIT(api->context);
+    Py_VISIT(api->locals);
     return 0;
 }
 
@@ -180,6 +183,29 @@ trio_load(caw__state *state)
     return api->loaded;
 }
 
+/* This thread's dict of trio's thread-local variable: a new reference, or NULL. To look an attribute up that is not there
+ * takes a microsecond, for an AttributeError that nobody sees; and even the dict is kept, since every first step in a
+ * program that has imported trio asks, also on asyncio. */
+static PyObject *
+trio_locals(caw__state *state)
+{
+    caw__trio_api *api = &state->trio;
+    uint64_t thread = PyThreadState_GetID(PyThreadState_Get());
+    if (thread == api->thread) {
+        return Py_NewRef(api->locals);
+    }
+    PyObject *locals = caw__attribute(api->context, state->names.__dict__);
+    if (!locals || !PyDict_Check(locals)) {
+        Py_XDECREF(locals);
+        return NULL;
+    }
+    PyObject *old = api->locals;
+    api->locals = Py_NewRef(locals);
+    api->thread = thread;
+    Py_XDECREF(old);
+    return locals;
+}
+
 int
 caw__trio_task(caw__state *state, PyObject **task)
 {
@@ -188,9 +214,11 @@ caw__trio_task(caw__state *state, PyObject **task)
     if (loaded <= 0) {
         return loaded;
     }
-    if (state->trio.context) {
-        *task = caw__attribute(state->trio.context, state->names.task);
-        return *task != NULL;
+    PyObject *locals = state->trio.context ? trio_locals(state) : NULL;
+    if (locals) {
+        *task = Py_XNewRef(PyDict_GetItemWithError(locals, state->names.task));
+        Py_DECREF(locals);
+        return *task ? 1 : PyErr_Occurred() ? -1 : 0;
     }
     PyObject *in_task = PyObject_CallNoArgs(state->trio.in_trio_task);
     if (in_task == Py_True) {
