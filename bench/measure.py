@@ -19,10 +19,6 @@ try:
     import uvloop
 except ImportError:  # there is no wheel for every interpreter
     uvloop = None
-try:
-    import trio
-except ImportError:
-    trio = None
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if uvloop is not None:

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 import _cawait_bench as native
-from measure import AsyncSide, Row, alternate_async, compared, ns_since, trio
-from rows_await import PERIOD_NS, TASKS, repeat
+import trio
+from measure import AsyncSide, Row, alternate_async, compared, ns_since
+from rows_await import PERIOD_NS, TASKS, ready, repeat
 
 Operation = Callable[[], Awaitable[Any]]
 
@@ -83,3 +84,10 @@ def wake_1000_to_thread(quick: bool) -> Iterator[Row]:
 def wake_1000_run_sync_soon(quick: bool) -> Iterator[Row]:
     """1 000 tasks; against the GIL and run_sync_soon."""
     yield wake("wake_1000/run_sync_soon", 0.2, run_sync_soon_side, 5 if quick else 50, 3 if quick else 7)
+
+
+def ready_beside_trio(quick: bool) -> Iterator[Row]:
+    """The rows of what is ready, on asyncio, in a program that has imported trio: each await looks whether it runs."""
+    for row in ready(quick):
+        row.name, row.goal = "ready_beside_trio/async_def", ""
+        yield row
