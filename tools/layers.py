@@ -31,7 +31,7 @@ BRIDGE = (
     "state.h",
     "node raise source function.h",
     "coroutine",
-    "anyio hub framework outcome park asyncio trio helper",
+    "anyio hub drain framework outcome park asyncio trio helper",
     "step frame attributes function.c wrapper",
     "state.c",  # makes every type, so it knows them all
 )

@@ -1,4 +1,4 @@
-/* hub.c: making, finding and closing hubs; the drain. */
+/* hub.c: making, finding and closing hubs. */
 #include "python/hub.h"
 
 #include "python/asyncio.h"
@@ -33,9 +33,8 @@ caw__hub_hold(caw__coroutine *c)
     return 0;
 }
 
-/* Take the coroutine out of the hub's list: the caller has the reference now, if there was one. */
-static caw__coroutine *
-hub_let_go(caw__coroutine *c)
+caw__coroutine *
+caw__hub_let_go(caw__coroutine *c)
 {
     caw__hub *hub = caw__hub_of(c);
     if (!hub || c->held_at >= hub->n_held || hub->held[c->held_at] != c) {
@@ -53,7 +52,7 @@ hub_let_go(caw__coroutine *c)
 void
 caw__hub_drop_callback(caw__coroutine *c)
 {
-    caw__coroutine *held = hub_let_go(c);
+    caw__coroutine *held = caw__hub_let_go(c);
     PyObject *callback = c->callback, *context = c->context;
     c->callback = c->context = NULL;
     Py_XDECREF(callback);
@@ -88,6 +87,7 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     hub->drainer = NULL;
     hub->mark = NULL;
     hub->helper = NULL;
+    hub->reschedule = NULL;
     hub->ending = false;
     hub->next = state->hubs;
     state->hubs = hub;
@@ -211,6 +211,7 @@ caw__hub_close(caw__hub *hub)
         Py_DECREF(held[i]); /* may run any Python code; the hub is empty by now */
     }
     PyMem_Free(held);
+    Py_CLEAR(hub->reschedule);
     Py_CLEAR(hub->loop);
 }
 
@@ -220,6 +221,7 @@ hub_traverse(PyObject *self, visitproc visit, void *arg)
     caw__hub *hub = (caw__hub *)self;
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(hub->loop);
+    Py_VISIT(hub->reschedule);
     for (uint32_t i = 0; i < hub->n_held && hub->framework->holds; i++) {
         Py_VISIT(hub->held[i]);
     }
@@ -249,203 +251,7 @@ hub_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* --- the drain --- */
-
-int
-caw__hub_resume_soon(caw__coroutine *c)
-{
-    caw__hub *hub = caw__hub_of(c);
-    if (!hub) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-        return -1;
-    }
-    Py_INCREF(hub);
-    int failed = hub->framework->resume(hub, c);
-    Py_DECREF(hub);
-    return failed;
-}
-
-/* A wakeup failed: report that. -1 for what has to leave the drain: asyncio lets KeyboardInterrupt and SystemExit leave
- * the loop. */
-static int
-hub_report(PyObject *culprit)
-{
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
-        return -1;
-    }
-    PyErr_WriteUnraisable(culprit);
-    return 0;
-}
-
-static int
-hub_step_soon(caw__coroutine *c)
-{
-    Py_INCREF(c); /* a loop's call_soon may be anybody's code */
-    int failed = caw__hub_resume_soon(c) < 0 ? hub_report((PyObject *)c) : 0;
-    if (failed && c->callback &&
-        c->state == CORO_SUSPENDED) { /* a signal came before the work was done: again, later */
-        c->woken = false;
-        caw__node_wake(c->node);
-    }
-    Py_DECREF(c);
-    return failed;
-}
-
-/* Call the task's wakeup here and now, in the task's context. This is what saves the Handle. */
-static int
-hub_step(caw__coroutine *c)
-{
-    if (PyContext_Enter(c->context) < 0) {
-        PyErr_Clear(); /* somebody is in that context: one loop turn later nobody is */
-        return hub_step_soon(c);
-    }
-    PyObject *callback = c->callback, *context = c->context;
-    c->callback = c->context = NULL;
-    PyObject *park = Py_NewRef((PyObject *)c->park);
-    Py_XDECREF(hub_let_go(c)); /* now: what the awaiter drops after its await goes then, not when the step is over */
-    PyObject *outcome = PyObject_CallOneArg(callback, park);
-    if (PyContext_Exit(context) < 0) {
-        PyErr_WriteUnraisable(context);
-    }
-    int failed = outcome ? 0 : hub_report(callback);
-    Py_XDECREF(outcome);
-    Py_DECREF(park);
-    Py_DECREF(callback);
-    Py_DECREF(context);
-    return failed;
-}
-
-/* Tell a woken coroutine's awaiter. The coroutine may be gone afterwards. -1 with an exception only for what has to leave
- * the drain. */
-static int
-hub_deliver(caw__coroutine *c, bool direct)
-{
-    if (c->state != CORO_SUSPENDED || c->woken) {
-        return 0; /* a wake that came late, or twice */
-    }
-    c->woken = true;
-    if (!c->callback) {
-        return 0; /* add_done_callback will see `woken` */
-    }
-    return direct ? hub_step(c) : hub_step_soon(c); /* the hub holds what has a callback */
-}
-
-static int
-hub_deliver_batch(caw__hub *hub, bool direct)
-{
-    while (hub->batch) {
-        caw__node *node = (caw__node *)hub->batch;
-        hub->batch = node->link.next; /* before anything is called: a step may run the loop, and so the drain, again */
-        caw__node_rearm(node);
-        caw__coroutine *c = node->owner; /* borrowed; nothing runs before hub_deliver that could drop it */
-        caw__node_release(node);
-        if (c && hub_deliver(c, direct) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* Add what the queue has to what is left of the batch. */
-static void
-hub_take(caw__hub *hub)
-{
-    caw__wake_node **end = &hub->batch;
-    while (*end) {
-        end = &(*end)->next;
-    }
-    *end = caw__reactor_take(hub->inbox->reactor);
-}
-
-/* Deliver what is queued; turn the reactor, which also makes its fd silent; deliver what came of that. While there is
- * something to deliver the fd is readable, in the first pass because the turn comes after it: a step that runs the loop
- * inside itself (nest_asyncio) needs that, and so does a loop that goes on after an exception left the drain. */
-static int
-hub_drain_passes(caw__hub *hub, bool direct)
-{
-    hub_take(hub);
-    if (hub_deliver_batch(hub, direct) < 0) {
-        return -1;
-    }
-    int turned = caw_reactor_turn(hub->inbox->reactor, 0);
-    if (turned < 0 && hub->loop) {
-        caw_py_set_error(turned);
-        return -1;
-    }
-    hub_take(hub);
-    if (hub->batch && hub->batch->next) {
-        caw_reactor_ring(
-            hub->inbox->reactor); /* the turn may have used up the ring of what was queued just before it */
-    }
-    return hub_deliver_batch(hub, direct);
-}
-
-/* The loop calls the drain in a context that belongs to the reader. It is left while the drain runs: a step that runs the
- * loop inside itself would otherwise find it entered, and the loop could not call the drain. A new reference; NULL where
- * there is none to leave. */
-static PyObject *
-hub_leave_context(void)
-{
-    PyObject *context = Py_XNewRef(PyThreadState_Get()->context);
-    if (context && PyContext_Exit(context) < 0) {
-        PyErr_Clear(); /* called by hand, not by a loop */
-        Py_CLEAR(context);
-    }
-    return context;
-}
-
-/* Takes the reference, and keeps the exception that is set. */
-static void
-hub_enter_context(PyObject *context)
-{
-    if (context) {
-        PyObject *raised = caw__take_raised();
-        if (PyContext_Enter(context) < 0) {
-            PyErr_WriteUnraisable(context);
-        }
-        Py_DECREF(context);
-        if (raised) {
-            caw__raise(raised);
-        }
-    }
-}
-
-static PyObject *
-hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
-{
-    caw__hub *hub = (caw__hub *)self;
-    if (!hub->loop || !hub->state) {
-        Py_RETURN_NONE;
-    }
-    Py_INCREF(hub); /* a step may close the loop */
-    caw__state *state = hub->state;
-    int direct = hub->drainer ? 0 : hub->framework->may_step(hub);
-    if (direct < 0) { /* nothing was taken: the fd is still readable */
-        if (hub->helper) {
-            caw__helper_drained(hub->helper);
-        }
-        Py_DECREF(hub);
-        return NULL;
-    }
-    PyThreadState *outer = hub->drainer;
-    PyObject *outer_mark = hub->mark;
-    hub->drainer = PyThreadState_Get();
-    hub->mark = direct ? Py_XNewRef(caw__asyncio_running_mark(state)) : NULL;
-    state->recent = hub;
-    PyObject *context = hub_leave_context();
-    int failed = hub_drain_passes(hub, direct);
-    hub_enter_context(context);
-    hub->drainer = outer;
-    Py_XSETREF(hub->mark, outer_mark);
-    if (hub->helper) {
-        caw__helper_drained(hub->helper);
-    }
-    Py_DECREF(hub);
-    if (failed) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
+/* --- polls --- */
 
 static caw_reactor *
 hub_poll_reactor(const caw_context *cx, int *error)
@@ -476,7 +282,7 @@ hub_close_method(PyObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyMethodDef hub_methods[] = {
-    {"drain", hub_drain, METH_NOARGS, "Resume what was woken. Called by the loop."},
+    {"drain", caw__hub_drain, METH_NOARGS, "Resume what was woken. Called by the loop."},
     {"close", hub_close_method, METH_NOARGS, "End what waits here. Called when the loop ends."},
     {NULL, NULL, 0, NULL},
 };

@@ -32,6 +32,7 @@ struct caw__hub {
     PyThreadState *drainer; /* true while a drain runs: whose */
     PyObject *mark;         /* with drainer: caw__asyncio_running_mark() when it began */
     caw__helper *helper;    /* the thread that stands in for add_reader, or NULL */
+    PyObject *reschedule;   /* trio's way to resume a task */
     bool ending;            /* trio's run is over when nobody waits here any more */
     caw__hub *next;         /* in state->hubs */
 };
@@ -56,8 +57,14 @@ void caw__hub_close(caw__hub *hub);
 int caw__hub_hold(caw__coroutine *c);
 void caw__hub_drop_callback(caw__coroutine *c);
 
-/* Resume the awaiter of a suspended coroutine by the loop, later. On failure the callback stays. */
+/* Take the coroutine out of the hub's list: the caller has the reference now, if there was one. */
+caw__coroutine *caw__hub_let_go(caw__coroutine *c);
+
+/* drain.c: resume the awaiter of a suspended coroutine by the loop, later. On failure the callback stays. */
 int caw__hub_resume_soon(caw__coroutine *c);
+
+/* The method `drain`: resume what was woken. Called by the loop, in its thread. */
+PyObject *caw__hub_drain(PyObject *hub, PyObject *ignored);
 
 /* The place where coroutines poll: how a poll gets at the hub's reactor. */
 typedef struct caw__poll_place {

@@ -29,6 +29,7 @@ CAW__INTERNAL_BEGIN
     X(get_debug)                                                                                                       \
     X(ki_pending)                                                                                                      \
     X(outcome)                                                                                                         \
+    X(reschedule)                                                                                                      \
     X(task)                                                                                                            \
     X(trio)
 
@@ -69,7 +70,8 @@ typedef struct caw__trio_api {
     PyObject *context;     /* where trio keeps the current task, or NULL: private to it, see trio.c */
     PyObject *locals;      /* what is in it in the thread that asked last; NULL while `thread` is 0 */
     uint64_t thread;       /* which that was: no two threads ever have the same */
-    Py_ssize_t n_modules;  /* the size of sys.modules when trio was last looked for */
+    PyObject *modules;     /* sys.modules */
+    Py_ssize_t n_modules;  /* the size of it when trio was last looked for, and not there */
     bool loaded;           /* all objects are there */
     caw__park *free_parks; /* with their messages */
     int n_free_parks;

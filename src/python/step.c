@@ -369,6 +369,9 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->state == CORO_CREATED) {
+        if (caw__trio_is_absent(state)) {
+            return PYGEN_RETURN;
+        }
         PyObject *task;
         int found = caw__framework_trio_task(state, c, &task);
         PySendResult outcome = found > 0    ? step_first_in_trio(state, c, task, result)

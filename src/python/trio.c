@@ -12,9 +12,9 @@
  * to detach it. Under shield the answer is FAILED and nothing else happens: the value comes through, and since trio's
  * cancellation has levels the next checkpoint raises it.
  *
- * Three things that trio keeps to itself are looked at, because asking by a call of Python costs as much as the operation:
- * which task is current, whether it is cancelled, which run it belongs to. Where one of them is not found, the public
- * function is called.
+ * Some things that trio keeps to itself are looked at, because asking by a call of Python costs as much as the operation:
+ * which task is current, whether it is cancelled, which run it belongs to, and the run's own reschedule(). Where one of them
+ * is not found, the public function is called.
  *
  * Nothing is imported that the program has not imported itself.
  */
@@ -52,6 +52,7 @@ caw__trio_forget(caw__trio_api *api)
 #undef TRIO_CLEAR
     Py_CLEAR(api->context);
     Py_CLEAR(api->locals);
+    Py_CLEAR(api->modules);
     api->thread = 0;
 }
 
@@ -63,6 +64,7 @@ caw__trio_visit(caw__trio_api *api, visitproc visit, void *arg)
 #undef TRIO_VISIT
     Py_VISIT(api->context);
     Py_VISIT(api->locals);
+    Py_VISIT(api->modules);
     return 0;
 }
 
@@ -138,10 +140,12 @@ trio_learn(caw__trio_api *api, PyObject *trio, PyObject *outcome)
 static void
 trio_learn_at_once(caw__trio_api *api, PyObject *trio, PyObject *outcome)
 {
-    caw__trio_api fresh = *api; /* which knows nothing yet */
+    caw__trio_api fresh = {.modules = Py_NewRef(api->modules), .n_modules = -1};
     if (trio_learn(&fresh, trio, outcome) && !api->loaded) {
+        PyObject *modules = api->modules;
         fresh.loaded = true;
         *api = fresh;
+        Py_XDECREF(modules);
     }
     else {
         PyObject *raised = caw__take_raised();
@@ -161,13 +165,15 @@ trio_load(caw__state *state)
     if (api->loaded) {
         return 1;
     }
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-    Py_ssize_t n_modules = modules ? PyDict_Size(modules) : 0;
-    if (n_modules == api->n_modules) {
-        return 0; /* nothing was imported since */
+    if (caw__trio_is_absent(state)) {
+        return 0;
     }
-    PyObject *trio = Py_XNewRef(PyDict_GetItemWithError(modules, state->names.trio));
-    PyObject *outcome = trio ? Py_XNewRef(PyDict_GetItemWithError(modules, state->names.outcome)) : NULL;
+    if (!api->modules) {
+        api->modules = Py_XNewRef(PyImport_GetModuleDict());
+    }
+    Py_ssize_t n_modules = PyDict_GET_SIZE(api->modules);
+    PyObject *trio = Py_XNewRef(PyDict_GetItemWithError(api->modules, state->names.trio));
+    PyObject *outcome = trio ? Py_XNewRef(PyDict_GetItemWithError(api->modules, state->names.outcome)) : NULL;
     if (outcome) {
         trio_learn_at_once(api, trio, outcome);
     }
@@ -337,6 +343,11 @@ static int
 trio_attach(caw__hub *hub)
 {
     const caw__trio_api *api = &hub->state->trio;
+    /* lowlevel.reschedule() finds out the run and calls this */
+    hub->reschedule = caw__attribute(hub->loop, hub->state->names.reschedule);
+    if (!hub->reschedule) {
+        hub->reschedule = Py_NewRef(api->reschedule);
+    }
     PyObject *awaited = PyCFunction_New(&trio_awaited_def, (PyObject *)hub);
     PyObject *task =
         awaited ? PyObject_CallFunction(api->spawn_system_task, "OOiOOO", api->watch, hub,
@@ -396,7 +407,9 @@ trio_resume(caw__hub *hub, caw__coroutine *c)
 {
     if (trio_waits(c)) {
         PyObject *args[] = {c->callback, hub->state->trio.nothing};
-        PyObject *done = PyObject_Vectorcall(hub->state->trio.reschedule, args, 2, NULL);
+        PyObject *reschedule = Py_NewRef(hub->reschedule);
+        PyObject *done = PyObject_Vectorcall(reschedule, args, 2, NULL);
+        Py_DECREF(reschedule);
         if (!done) {
             return -1;
         }

@@ -6,6 +6,14 @@
 
 CAW__INTERNAL_BEGIN
 
+/* Whether the program has not imported trio since it was last looked for: the first thing that each coroutine asks. */
+static inline bool
+caw__trio_is_absent(const caw__state *state)
+{
+    const caw__trio_api *api = &state->trio;
+    return api->modules && PyDict_GET_SIZE(api->modules) == api->n_modules;
+}
+
 /* The task of trio that is being stepped in this thread, in `task`: 1 and a new reference, 0 and NULL when there is none,
  * -1 and NULL with an exception. Costs next to nothing without trio. */
 int caw__trio_task(caw__state *state, PyObject **task);
