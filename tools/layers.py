@@ -32,7 +32,7 @@ BRIDGE = (
     "node raise source function.h",
     "coroutine",
     "anyio hub drain framework outcome park asyncio trio helper",
-    "step frame attributes function.c wrapper",
+    "checkpoint step frame attributes function.c wrapper",
     "state.c",  # makes every type, so it knows them all
 )
 

@@ -357,7 +357,7 @@ coroutine_close_method(PyObject *self, PyObject *Py_UNUSED(ignored))
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
         return NULL;
     }
-    caw__coroutine_leave_checkpoint(c);
+    caw__checkpoint_leave(c);
     caw__coroutine_free_awaiter(c);
     caw__coroutine_abandon(c);
     Py_RETURN_NONE;

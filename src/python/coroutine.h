@@ -115,9 +115,8 @@ void caw__coroutine_refuse(const caw__coroutine *c);
 /* Throw an exception in; takes the exception. */
 PySendResult caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result);
 
-/* Before the task that awaits trio's checkpoint ends the coroutine in the middle of it: end that first, in its order. Other
- * tasks leave it to that one. Never raises. */
-void caw__coroutine_leave_checkpoint(caw__coroutine *c);
+/* Give up with the exception that is set: PYGEN_ERROR, with the traceback of the operation's place. */
+CAW__SLOW PySendResult caw__coroutine_fail(caw__coroutine *c, PyObject **result);
 
 /* Give the future up, and be CLOSED: the way of close, of a throw, and of the collector. */
 void caw__coroutine_abandon(caw__coroutine *c);
@@ -133,6 +132,10 @@ void caw__coroutine_tell_why(caw__coroutine *c, PyObject *exception);
 
 /* The cancel policy that applies: never CAW_PY_CANCEL_DEFAULT. Not after CLOSED. */
 caw_py_cancel caw__coroutine_policy(const caw__coroutine *c);
+
+/* checkpoint.c: before the coroutine is ended by close() or throw(). If that is done by the task of trio that awaits the
+ * checkpoint before the operation, end that first, in its order. Never raises. */
+void caw__checkpoint_leave(caw__coroutine *c);
 
 /* attributes.c: what can be seen of it */
 extern PyGetSetDef caw__coroutine_getset[];

@@ -115,7 +115,7 @@ outcome_raise(PyObject *pending)
     return NULL;
 }
 
-PyObject *
+CAW__APART PyObject *
 caw__outcome_of_cancelled(caw__coroutine *c, caw_future *future)
 {
     PyObject *pending = c->extras->pending;

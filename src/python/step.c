@@ -5,6 +5,7 @@
  */
 #include "python/anyio.h"
 #include "python/asyncio.h"
+#include "python/checkpoint.h"
 #include "python/outcome.h"
 #include "python/park.h"
 #include "python/raise.h"
@@ -27,7 +28,7 @@ step_drop_park(caw__coroutine *c)
 CAW__APART static void
 step_leave_frameworks(caw__coroutine *c)
 {
-    caw__anyio_unshield(c); /* not `before`: its own task finishes that, see step_checkpoint */
+    caw__anyio_unshield(c); /* not `before`: its own task finishes that, see checkpoint.h */
 }
 
 /* Nothing is waited for any more. The future is the caller's business. */
@@ -79,9 +80,8 @@ caw__coroutine_free_awaiter(caw__coroutine *c)
     }
 }
 
-/* Give up with the exception that is set. */
-CAW__SLOW static PySendResult
-step_fail(caw__coroutine *c, PyObject **result)
+PySendResult
+caw__coroutine_fail(caw__coroutine *c, PyObject **result)
 {
     PyObject *raised = caw__take_raised();
     caw__coroutine_free_awaiter(c);
@@ -258,24 +258,16 @@ step_suspend(caw__state *state, caw__coroutine *c)
     return hub->framework->suspend(hub, c);
 }
 
-/* The future is ready in the first step under trio: let other tasks run before it is taken. */
-CAW__APART static PySendResult
-step_yield_to_others(caw__state *state, caw__coroutine *c, PyObject **result)
-{
-    caw__coroutine_track(c);
-    c->ended = true;
-    c->state = CORO_SUSPENDED;
-    c->woken = true;
-    *result = caw__trio_schedule_point(state);
-    return PYGEN_NEXT;
-}
-
-/* The future is not ready: suspend; or fail, as the poll did. */
+/* The future is not ready: suspend; or fail, as the poll did. Or it is, at a checkpoint. */
 CAW__APART static PySendResult
 step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result)
 {
+    c->checkpoint = false;
+    if (poll == CAW_READY) {
+        return caw__checkpoint_end(state, c, result);
+    }
     if (poll < 0 || !(*result = step_suspend(state, c))) {
-        return step_fail(c, result);
+        return caw__coroutine_fail(c, result);
     }
     return PYGEN_NEXT;
 }
@@ -287,81 +279,10 @@ step(caw__state *state, caw__coroutine *c, PyObject **result)
     c->running = true;
     c->woken = c->detached = c->delivered = false;
     int poll = c->ended ? (int)CAW_READY : step_poll(state, c);
-    PySendResult outcome = poll != CAW_READY ? step_not_ready(state, c, poll, result)
-                           : c->checkpoint   ? step_yield_to_others(state, c, result)
-                                             : step_finish(c, result);
-    c->checkpoint = false;
+    PySendResult outcome =
+        poll != CAW_READY || c->checkpoint ? step_not_ready(state, c, poll, result) : step_finish(c, result);
     c->running = false;
     return outcome;
-}
-
-static void
-step_drop_checkpoint(caw__coroutine *c)
-{
-    PyObject *before = c->extras->before, *awaiter = c->extras->awaiter;
-    c->extras->before = c->extras->awaiter = NULL;
-    Py_DECREF(awaiter);
-    Py_DECREF(before);
-}
-
-void
-caw__coroutine_leave_checkpoint(caw__coroutine *c)
-{
-    PyObject *task, *before = c->extras ? c->extras->before : NULL;
-    if (!before || c->running) {
-        return;
-    }
-    if (caw__trio_task(caw__coroutine_state_of(c), &task) > 0 && task == c->extras->awaiter) {
-        c->running = true;
-        PyObject *closed = PyObject_CallMethod(before, "close", NULL);
-        c->running = false;
-        Py_XDECREF(closed);
-        step_drop_checkpoint(c);
-    }
-    caw__forget_raised();
-    Py_XDECREF(task);
-}
-
-/* Begin, or go on with, the part of trio's checkpoint that comes before the operation. PYGEN_RETURN: it may start. */
-static PySendResult
-step_checkpoint(caw__coroutine *c, PyObject *sent, PyObject **result)
-{
-    Py_INCREF(c);
-    c->running = true;
-    PyObject *before = c->extras->before;
-    PySendResult outcome = PyIter_Send(before, sent ? sent : Py_None, result);
-    c->running = false;
-    if (outcome == PYGEN_NEXT) {
-        caw__coroutine_track(c);
-        c->state = c->state == CORO_CLOSED ? CORO_CLOSED : CORO_SUSPENDED;
-        c->woken = true;
-    }
-    else {
-        step_drop_checkpoint(c);
-        Py_CLEAR(*result);
-        outcome = outcome == PYGEN_RETURN ? outcome : step_fail(c, result);
-    }
-    Py_DECREF(c);
-    return outcome;
-}
-
-/* The first step, in a task of trio. */
-static PySendResult
-step_first_in_trio(caw__state *state, caw__coroutine *c, PyObject *task, PyObject **result)
-{
-    c->checkpoint = true;
-    PyObject *before = caw__trio_checkpoint_if_cancelled(state, task);
-    if (before == Py_None) {
-        Py_DECREF(before);
-        return PYGEN_RETURN;
-    }
-    if (!before || !caw__coroutine_extras_get(c)) {
-        Py_XDECREF(before);
-        return step_fail(c, result);
-    }
-    c->extras->before = before;
-    c->extras->awaiter = Py_NewRef(task);
-    return step_checkpoint(c, NULL, result);
 }
 
 /* What comes before the poll: a checkpoint, an exception that trio sent. PYGEN_RETURN: nothing more, poll. */
@@ -369,19 +290,16 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->state == CORO_CREATED) {
-        if (caw__trio_is_absent(state)) {
-            return PYGEN_RETURN;
-        }
         PyObject *task;
         int found = caw__framework_trio_task(state, c, &task);
-        PySendResult outcome = found > 0    ? step_first_in_trio(state, c, task, result)
+        PySendResult outcome = found > 0    ? caw__checkpoint_begin(state, c, task, result)
                                : found == 0 ? PYGEN_RETURN
-                                            : step_fail(c, result);
+                                            : caw__coroutine_fail(c, result);
         Py_XDECREF(task);
         return outcome;
     }
     if (c->extras && c->extras->before) {
-        return step_checkpoint(c, value, result);
+        return caw__checkpoint_go_on(c, value, result);
     }
     PyObject *error = value && value != Py_None ? caw__trio_sent_error(state, value) : NULL;
     if (!error) {
@@ -432,14 +350,14 @@ caw__coroutine_refuse(const caw__coroutine *c)
     }
 }
 
-PySendResult
-caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
+/* Send, in all other cases than the one below. */
+CAW__APART static PySendResult
+step_send(caw__coroutine *c, PyObject *value, PyObject **result)
 {
-    caw__coroutine *c = (caw__coroutine *)self;
     *result = NULL;
     if (c->state == CORO_CLOSED && !c->running && c->extras && c->extras->before) {
         /* Closed in the middle of trio's checkpoint, which has to end in the task that it began in. */
-        PySendResult outcome = step_checkpoint(c, value, result);
+        PySendResult outcome = caw__checkpoint_go_on(c, value, result);
         if (outcome != PYGEN_RETURN) {
             return outcome;
         }
@@ -458,6 +376,18 @@ caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
     }
     PySendResult outcome = step_before_poll(state, c, value, result);
     return outcome == PYGEN_RETURN ? step(state, c, result) : outcome;
+}
+
+PySendResult
+caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    caw__state *state = caw__coroutine_state_of(c);
+    bool begins = c->state == CORO_CREATED && !c->running && state && (!value || value == Py_None);
+    if (begins && caw__trio_is_absent(state)) {
+        return step(state, c, result); /* the shortest way */
+    }
+    return step_send(c, value, result);
 }
 
 PySendResult
@@ -489,9 +419,9 @@ caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
     }
     Py_INCREF(c);
     PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
-    caw__coroutine_leave_checkpoint(c);
+    caw__checkpoint_leave(c);
     caw__raise(exception);
-    PySendResult outcome = step_fail(c, result);
+    PySendResult outcome = caw__coroutine_fail(c, result);
     Py_DECREF(c);
     return outcome;
 }
