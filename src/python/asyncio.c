@@ -172,7 +172,7 @@ static PyObject *
 asyncio_suspend(caw__hub *hub, caw__coroutine *c)
 {
     (void)hub; /* the task will ask for the loop by park.get_loop() */
-    c->park->blocking = true;
+    c->blocking = true;
     return Py_NewRef((PyObject *)c->park);
 }
 

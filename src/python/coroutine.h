@@ -57,7 +57,8 @@ struct caw__coroutine {
     uint32_t held_at;              /* its place in the hub's list: true while it has a callback */
     char running;
     unsigned char state; /* caw__coroutine_state */
-    bool polled;
+    bool polled : 1;
+    bool blocking : 1; /* asyncio's: set when the park is yielded by `await`, cleared by the task that takes it */
     bool woken : 1;
     bool told : 1;
     bool cancelling : 1;

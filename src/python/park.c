@@ -4,8 +4,6 @@
 #include "python/anyio.h"
 #include "python/trio.h"
 
-#include <structmember.h>
-
 caw__park *
 caw__park_new(caw__state *state, caw__coroutine *c)
 {
@@ -27,9 +25,18 @@ caw__park_new(caw__state *state, caw__coroutine *c)
     }
     if (park) {
         park->coroutine = c;
-        park->blocking = 0;
     }
     return park;
+}
+
+/* Whether nobody else has the message, or the method in it, or the park. */
+static bool
+park_is_ours(caw__state *state, const caw__park *park)
+{
+    PyObject *abort = caw__attribute(park->wait, state->names.abort_func);
+    bool is_ours = abort && Py_REFCNT(abort) == 2 && Py_REFCNT(park->wait) == 1 && Py_REFCNT(park) == 2;
+    Py_XDECREF(abort);
+    return is_ours;
 }
 
 void
@@ -38,8 +45,7 @@ caw__park_orphan(caw__park *park)
     park->coroutine = NULL;
     if (park->wait) {
         caw__state *state = caw__state_of_type(Py_TYPE(park));
-        if (state && state->trio.n_free_parks < CAW__FREELIST_MAX && Py_REFCNT(park->wait) == 1 &&
-            Py_REFCNT(park->abort) == 1 && Py_REFCNT(park) == 2) {
+        if (state && state->trio.n_free_parks < CAW__FREELIST_MAX && park_is_ours(state, park)) {
             park->coroutine = (caw__coroutine *)state->trio.free_parks;
             state->trio.free_parks = park; /* the reference goes with it */
             state->trio.n_free_parks++;
@@ -275,9 +281,30 @@ static PyMethodDef park_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef park_members[] = {
-    {"_asyncio_future_blocking", T_BOOL, offsetof(caw__park, blocking), 0, NULL},
-    {NULL, 0, 0, 0, NULL},
+static PyObject *
+park_get_blocking(PyObject *self, void *Py_UNUSED(closure))
+{
+    const caw__coroutine *c = ((caw__park *)self)->coroutine;
+    return PyBool_FromLong(c && c->blocking);
+}
+
+static int
+park_set_blocking(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    caw__coroutine *c = ((caw__park *)self)->coroutine;
+    if (!value || !PyBool_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "attribute value type must be bool");
+        return -1;
+    }
+    if (c) {
+        c->blocking = value == Py_True;
+    }
+    return 0;
+}
+
+static PyGetSetDef park_getset[] = {
+    {"_asyncio_future_blocking", park_get_blocking, park_set_blocking, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot park_slots[] = {
@@ -285,7 +312,7 @@ static PyType_Slot park_slots[] = {
     {Py_tp_dealloc, CAW__SLOT(park_dealloc)},
     {Py_tp_repr, CAW__SLOT(park_repr)},
     {Py_tp_methods, park_methods},
-    {Py_tp_members, park_members},
+    {Py_tp_getset, park_getset},
     {0, NULL},
 };
 

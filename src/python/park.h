@@ -16,8 +16,6 @@ struct caw__park {
     PyObject_HEAD
     caw__coroutine *coroutine; /* borrowed; NULL when the coroutine is through */
     PyObject *wait;            /* trio's message, which knows this park and is known by it; see caw__park_orphan */
-    PyObject *abort;           /* with wait, which keeps it: what trio calls to cancel */
-    char blocking;             /* asyncio's: set when yielded by `await`, cleared by the task that takes it */
 };
 
 extern PyType_Spec caw__park_spec;

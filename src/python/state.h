@@ -20,6 +20,7 @@ CAW__INTERNAL_BEGIN
     X(_cancel_status)                                                                                                  \
     X(_runner)                                                                                                         \
     X(abort)                                                                                                           \
+    X(abort_func)                                                                                                      \
     X(add_reader)                                                                                                      \
     X(anyio)                                                                                                           \
     X(asyncio)                                                                                                         \

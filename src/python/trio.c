@@ -372,7 +372,6 @@ trio_wait(caw__hub *hub, caw__coroutine *c)
     if (!c->park->wait) {
         PyObject *abort = PyObject_GetAttr((PyObject *)c->park, hub->state->names.abort);
         c->park->wait = abort ? PyObject_CallOneArg(hub->state->trio.wait_type, abort) : NULL;
-        c->park->abort = abort; /* which the message keeps */
         Py_XDECREF(abort);
     }
     return Py_XNewRef(c->park->wait);
