@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.tasks
-import os
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
@@ -21,14 +20,14 @@ from typing import Any
 
 import anyio
 import trio
+from children.asan import SLOWER
 
 try:
     import uvloop
 except ImportError:
     uvloop = None
 
-SLOW = 5 if "libasan" in os.environ.get("LD_PRELOAD", "") else 1  # AddressSanitizer
-RUN_SECONDS = 30 * SLOW  # one run of a test's function, before it counts as hanging
+RUN_SECONDS = 30 * SLOWER  # one run of a test's function, before it counts as hanging
 
 ASYNCIO_KINDS = ["asyncio", "asyncio-debug", "uvloop", "no_reader", "python-task"]
 if sys.version_info >= (3, 12):

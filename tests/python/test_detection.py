@@ -287,7 +287,7 @@ def test_curio_is_refused_with_an_error() -> None:
 )
 def test_nothing_is_imported_that_the_program_does_not_import(function: str) -> None:
     if function == "await_on_uvloop":
-        pytest.importorskip("uvloop")
+        pytest.importorskip("uvloop", reason="there is no uvloop for this Python")
     assert run_child("imports", function) == ""
 
 

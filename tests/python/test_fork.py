@@ -4,6 +4,7 @@ import os
 
 import pytest
 from children import run_child
+from children.asan import ASAN, NO_FORK_BESIDE_BUSY_THREADS
 
 try:
     import uvloop
@@ -15,11 +16,8 @@ LOOPS = ["asyncio", "no_reader"] + (["uvloop"] if uvloop else [])
 # Python warns of every fork of a process that has threads.
 OPTIONS = ["-X", "dev", "-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::ResourceWarning"]
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 
-# glibc makes malloc usable in the child of a process with threads; AddressSanitizer's allocator, before LLVM 18 and GCC
-# 14, does not: the child waits for ever for a lock that another thread held at the fork.
-ASAN = "libasan" in os.environ.get("LD_PRELOAD", "")
 BESIDE_BUSY_THREADS = {"in_task", "in_resumed_task", "in_resumed_task_and_run_in_the_child"}
 
 
@@ -40,7 +38,7 @@ BESIDE_BUSY_THREADS = {"in_task", "in_resumed_task", "in_resumed_task_and_run_in
     ],
 )
 def test_child_and_parent_both_work(function, kind):
-    if ASAN and (function in BESIDE_BUSY_THREADS or kind == "no_reader"):  # which has a thread of its own
-        pytest.skip("AddressSanitizer's malloc may hang in a forked child")
+    if ASAN and function in BESIDE_BUSY_THREADS:
+        pytest.skip(NO_FORK_BESIDE_BUSY_THREADS)
     assert run_child("forks", function, kind, options=OPTIONS) == ""
     assert run_child("forks", function, kind, options=["-W", "ignore"]) == ""

@@ -6,21 +6,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import _cawait_test as t
+import hypothesis
 import pytest
+from children.asan import ASAN
 from common import on_trio, settle, spawn, turn, wait_until
+from hypothesis import strategies as st
 from model import METHODS, ON_CANCEL, YIELDS, GateModel, Model
 
-hypothesis = pytest.importorskip("hypothesis")
-from hypothesis import strategies as st  # noqa: E402
-
 settings = hypothesis.settings(
-    max_examples=40 if "libasan" in os.environ.get("LD_PRELOAD", "") else 100,  # on each kind of framework
+    max_examples=40 if ASAN else 100,  # on each kind of framework
     deadline=None,
     database=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 
 import pytest
 from children import HANG_SECONDS, MODES, command, run_child, run_command
+from children.asan import ASAN, NO_FORK_BESIDE_BUSY_THREADS
 
-ASAN = "libasan" in os.environ.get("LD_PRELOAD", "")
-fork_beside_threads = pytest.mark.skipif(ASAN, reason="AddressSanitizer's malloc may hang in a forked child")
+fork_beside_busy_threads = pytest.mark.skipif(ASAN, reason=NO_FORK_BESIDE_BUSY_THREADS)
 
 # Python warns of every fork of a process that has threads.
 QUIET = ["-W", "ignore::DeprecationWarning"]
@@ -28,9 +27,9 @@ QUIET = ["-W", "ignore::DeprecationWarning"]
         "two_modules",
         "first_operations_in_several_threads",
         "subinterpreters_that_share_the_gil",
-        pytest.param("fork_between_runs", marks=fork_beside_threads),
-        pytest.param("fork_in_a_task", marks=fork_beside_threads),
-        pytest.param("child_that_goes_on_in_the_run", marks=fork_beside_threads),
+        "fork_between_runs",
+        "child_that_goes_on_in_the_run",
+        pytest.param("fork_in_a_task", marks=fork_beside_busy_threads),
     ],
 )
 def test_end_is_clean(function: str, mode: str) -> None:
@@ -39,7 +38,7 @@ def test_end_is_clean(function: str, mode: str) -> None:
 
 def test_allocation_that_fails_while_trio_is_learned_is_a_memory_error() -> None:
     """Not one that says that nothing runs."""
-    pytest.importorskip("_testcapi")
+    pytest.importorskip("_testcapi", reason="this Python is without _testcapi, which makes allocations fail")
     assert run_child("trio_ends", "every_allocation_fails_while_trio_is_learned") == ""
 
 

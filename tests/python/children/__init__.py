@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from children.asan import SLOWER
+
 FOLDER = Path(__file__).parent
-HANG_SECONDS = 200 if "libasan" in os.environ.get("LD_PRELOAD", "") else 40  # AddressSanitizer is slow
+HANG_SECONDS = 40 * SLOWER
 
 # Plain, and with everything that -X dev switches on: debug mode of asyncio, of the allocator, all warnings.
 MODES = {"plain": [], "dev": ["-X", "dev", "-W", "error"]}

@@ -1,7 +1,11 @@
 """How a script forks."""
 
 import os
+import threading
 import traceback
+from pathlib import Path
+
+from asan import ASAN
 
 
 def in_child(function, *arguments):
@@ -19,3 +23,23 @@ def in_child(function, *arguments):
 
 def assert_left_well(pid):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def wait_until_threads_sleep():
+    """Return when each other thread waits for something in the kernel, and so is not inside malloc."""
+    mine = threading.get_native_id()
+    others = [task for task in Path("/proc/self/task").iterdir() if int(task.name) != mine]
+    while any(state(task) == "R" for task in others):
+        os.sched_yield()
+
+
+def state(task):
+    """The letter that the kernel gives a thread: R when it runs or could; none when it has ended."""
+    try:
+        return (task / "stat").read_text().rpartition(") ")[2][:1]
+    except OSError:
+        return ""
+
+
+if ASAN:
+    os.register_at_fork(before=wait_until_threads_sleep)

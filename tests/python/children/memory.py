@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import _cawait_test as t
+from asan import ASAN
 from loops import call, new_loop
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -22,7 +23,6 @@ except ImportError:
     _testcapi = None
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-ASAN = "libasan" in os.environ.get("LD_PRELOAD", "")  # it keeps what was freed, to see uses of it
 
 
 def rss():
