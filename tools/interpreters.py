@@ -9,10 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import BIN, BUILD, ROOT, Failure, environment, run_quietly
+from common import BIN, BUILD, JOBS, ROOT, Failure, environment, run_quietly
 
 OLDEST = (3, 10)
 REQUIREMENTS = [ROOT / "tools" / f"requirements-{name}.txt" for name in ("test", "anyio-4.13", "uvloop")]
@@ -115,3 +116,10 @@ def make_environment(interpreter: Interpreter) -> str:
         note = "without uvloop: no wheel for it"
     stamp.write_text(wanted + note)
     return note
+
+
+def make_environments(interpreters: list[Interpreter]) -> None:
+    """Make what is missing, several at a time. What fails is tried again by the run that needs it, which reports it."""
+    with ThreadPoolExecutor(int(JOBS)) as pool:
+        for made in [pool.submit(make_environment, one) for one in interpreters]:
+            made.exception()

@@ -18,7 +18,7 @@ from pathlib import Path
 import sanitizers
 from build import joined_build, meson_build, python_path, run_c_tests
 from common import BUILD, JOBS, RESULTS, Row, heading, junit_row, run, step, summary
-from interpreters import Interpreter, discover, make_environment
+from interpreters import Interpreter, discover, make_environment, make_environments
 
 KINDS = ("c", "python", "portable", "joined")
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", JOBS, "--dist", "worksteal"]
@@ -117,6 +117,7 @@ def main() -> int:
     kinds = args.only or KINDS
     runs = Runs(args.sanitize, args.pytest_args)
     interpreters = wanted(args.python) if set(kinds) - {"c"} else []
+    make_environments(interpreters if "python" in kinds else [the_main_one(interpreters)] if interpreters else [])
     steps: dict[str, Callable[[], Row]] = {}
     if "c" in kinds:
         steps["C tests"] = partial(runs.c_tests, "default", args.suite)
