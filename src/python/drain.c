@@ -5,9 +5,8 @@
 int
 caw__hub_resume_soon(caw__coroutine *c)
 {
-    caw__hub *hub = caw__hub_of(c);
+    caw__hub *hub = caw__hub_open(c);
     if (!hub) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
         return -1;
     }
     Py_INCREF(hub);
@@ -33,9 +32,8 @@ drain_step_soon(caw__coroutine *c)
 {
     Py_INCREF(c); /* a loop's call_soon may be anybody's code */
     int failed = caw__hub_resume_soon(c) < 0 ? drain_report((PyObject *)c) : 0;
-    if (failed && c->callback &&
-        c->state == CORO_SUSPENDED) { /* a signal came before the work was done: again, later */
-        c->woken = false;
+    if (failed && c->callback && c->state == CORO_SUSPENDED) {
+        c->woken = false; /* a signal came before the work was done: again, later */
         caw__node_wake(c->node);
     }
     Py_DECREF(c);
@@ -53,8 +51,8 @@ drain_step(caw__coroutine *c)
     PyObject *callback = c->callback, *context = c->context;
     c->callback = c->context = NULL;
     PyObject *park = Py_NewRef((PyObject *)c->park);
-    Py_XDECREF(
-        caw__hub_let_go(c)); /* now: what the awaiter drops after its await goes then, not when the step is over */
+    /* Now: what the awaiter drops after its await goes then, not when the step is over. */
+    Py_XDECREF(caw__hub_let_go(c));
     PyObject *outcome = PyObject_CallOneArg(callback, park);
     if (PyContext_Exit(context) < 0) {
         PyErr_WriteUnraisable(context);
@@ -126,8 +124,8 @@ drain_passes(caw__hub *hub, bool direct)
     }
     drain_take(hub);
     if (hub->batch && hub->batch->next) {
-        caw_reactor_ring(
-            hub->inbox->reactor); /* the turn may have used up the ring of what was queued just before it */
+        /* the turn may have used up the ring of what was queued just before it */
+        caw_reactor_ring(hub->inbox->reactor);
     }
     return drain_deliver_batch(hub, direct);
 }

@@ -7,12 +7,21 @@
 
 /* --- suspended coroutines --- */
 
-int
-caw__hub_hold(caw__coroutine *c)
+caw__hub *
+caw__hub_open(const caw__coroutine *c)
 {
     caw__hub *hub = caw__hub_of(c);
     if (!hub) {
         PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    }
+    return hub;
+}
+
+int
+caw__hub_hold(caw__coroutine *c)
+{
+    caw__hub *hub = caw__hub_open(c);
+    if (!hub) {
         return -1;
     }
     if (hub->n_held == hub->n_room) {

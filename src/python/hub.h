@@ -50,6 +50,9 @@ caw__hub_of(const caw__coroutine *c)
     return c->node && c->node->inbox ? c->node->inbox->hub : NULL;
 }
 
+/* The same; NULL with a RuntimeError. */
+caw__hub *caw__hub_open(const caw__coroutine *c);
+
 /* Close it: no wake arrives any more, what waits on its reactor ends. Twice is once. */
 void caw__hub_close(caw__hub *hub);
 

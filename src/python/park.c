@@ -94,12 +94,12 @@ static PyObject *
 park_get_loop(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     caw__coroutine *c = ((caw__park *)self)->coroutine;
-    caw__hub *hub = c ? caw__hub_of(c) : NULL;
-    if (!hub) {
-        PyErr_SetString(PyExc_RuntimeError, c ? "Event loop is closed" : "the operation has ended");
+    if (!c) {
+        PyErr_SetString(PyExc_RuntimeError, "the operation has ended");
         return NULL;
     }
-    return Py_NewRef(hub->loop);
+    caw__hub *hub = caw__hub_open(c);
+    return hub ? Py_NewRef(hub->loop) : NULL;
 }
 
 /* add_done_callback(callback, *, context=None) */

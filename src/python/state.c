@@ -77,7 +77,6 @@ state_clear(PyObject *module)
     Py_CLEAR(state->current_task);
     Py_CLEAR(state->cancelled_error);
     caw__trio_forget(&state->trio);
-    state->trio.loaded = false;
     Py_CLEAR(state->functions);
     Py_CLEAR(state->stop_iteration);
     return 0;

@@ -46,7 +46,9 @@ typedef struct caw__coroutine caw__coroutine;
 typedef struct caw__park caw__park;
 typedef struct caw__node caw__node;
 
-/* What trio.c has learned of trio: X(object). */
+/* What trio.c knows of trio: X(object). All of it, or only `modules`, which is sys.modules; but `context`, where trio keeps
+ * the current task, is private to it and need not be there, and `locals` is what is in it for the thread that asked last,
+ * NULL while `thread` is 0. */
 #define CAW__TRIO_OBJECTS(X)                                                                                           \
     X(trio)                                                                                                            \
     X(in_trio_task)                                                                                                    \
@@ -62,18 +64,17 @@ typedef struct caw__node caw__node;
     X(nothing)                                                                                                         \
     X(error_type)                                                                                                      \
     X(abort_succeeded)                                                                                                 \
-    X(abort_failed)
+    X(abort_failed)                                                                                                    \
+    X(context)                                                                                                         \
+    X(locals)                                                                                                          \
+    X(modules)
 
 typedef struct caw__trio_api {
 #define TRIO_FIELD(name) PyObject *name;
     CAW__TRIO_OBJECTS(TRIO_FIELD)
 #undef TRIO_FIELD
-    PyObject *context;     /* where trio keeps the current task, or NULL: private to it, see trio.c */
-    PyObject *locals;      /* what is in it in the thread that asked last; NULL while `thread` is 0 */
-    uint64_t thread;       /* which that was: no two threads ever have the same */
-    PyObject *modules;     /* sys.modules */
+    uint64_t thread;       /* no two threads ever have the same */
     Py_ssize_t n_modules;  /* the size of it when trio was last looked for, and not there */
-    bool loaded;           /* all objects are there */
     caw__park *free_parks; /* with their messages */
     int n_free_parks;
 } caw__trio_api;

@@ -50,9 +50,6 @@ caw__trio_forget(caw__trio_api *api)
 #define TRIO_CLEAR(name) Py_CLEAR(api->name);
     CAW__TRIO_OBJECTS(TRIO_CLEAR)
 #undef TRIO_CLEAR
-    Py_CLEAR(api->context);
-    Py_CLEAR(api->locals);
-    Py_CLEAR(api->modules);
     api->thread = 0;
 }
 
@@ -62,9 +59,6 @@ caw__trio_visit(caw__trio_api *api, visitproc visit, void *arg)
 #define TRIO_VISIT(name) Py_VISIT(api->name);
     CAW__TRIO_OBJECTS(TRIO_VISIT)
 #undef TRIO_VISIT
-    Py_VISIT(api->context);
-    Py_VISIT(api->locals);
-    Py_VISIT(api->modules);
     return 0;
 }
 
@@ -141,9 +135,8 @@ static void
 trio_learn_at_once(caw__trio_api *api, PyObject *trio, PyObject *outcome)
 {
     caw__trio_api fresh = {.modules = Py_NewRef(api->modules), .n_modules = -1};
-    if (trio_learn(&fresh, trio, outcome) && !api->loaded) {
+    if (trio_learn(&fresh, trio, outcome) && !api->trio) {
         PyObject *modules = api->modules;
-        fresh.loaded = true;
         *api = fresh;
         Py_XDECREF(modules);
     }
@@ -162,7 +155,7 @@ static int
 trio_load(caw__state *state)
 {
     caw__trio_api *api = &state->trio;
-    if (api->loaded) {
+    if (api->trio) {
         return 1;
     }
     if (caw__trio_is_absent(state)) {
@@ -186,7 +179,7 @@ trio_load(caw__state *state)
         return -1; /* a signal handler's KeyboardInterrupt */
     }
     PyErr_Clear();
-    return api->loaded;
+    return api->trio != NULL;
 }
 
 /* This thread's dict of trio's thread-local variable: a new reference, or NULL. To look an attribute up that is not there
