@@ -29,6 +29,11 @@
         }                                                                                                              \
     } while (0)
 
+/* The test that runs cannot be run here, for this reason; then it returns. */
+#define SKIP(reason) ((void)(test_skipped = (reason)))
+
+static const char *test_skipped;
+
 struct test {
     const char *name;
     void (*run)(void);
@@ -47,8 +52,10 @@ run_tests(const struct test *tests, size_t n, int argc, char **argv)
         if (argc > 1 && strcmp(argv[1], tests[i].name) != 0) {
             continue;
         }
+        test_skipped = NULL;
         tests[i].run();
-        printf("ok %zu - %s\n", ++ran, tests[i].name);
+        printf("ok %zu - %s%s%s\n", ++ran, tests[i].name, test_skipped ? " # SKIP " : "",
+               test_skipped ? test_skipped : "");
         fflush(stdout);
     }
     return ran > 0 ? 0 : 1;

@@ -4,17 +4,64 @@
 
 #include "core/wake_queue.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
 #define HOUR (UINT64_C(3600) * (uint64_t)SECOND)
 
+/* AddressSanitizer's allocator, before LLVM 18 and GCC 14, is not made usable in the child of a fork() as malloc is: the
+ * child waits for ever for a lock that another thread held. So there a test forks while the other threads sleep. */
+#ifdef __SANITIZE_ADDRESS__
+static bool
+is_running(const char *task)
+{
+    char path[64], line[256] = "";
+    (void)snprintf(path, sizeof path, "/proc/self/task/%s/stat", task);
+    FILE *file = fopen(path, "r");
+    char *got = file ? fgets(line, sizeof line, file) : NULL;
+    if (file) {
+        (void)fclose(file);
+    }
+    const char *state = got ? strrchr(line, ')') : NULL; /* the letter after the name; none when it has ended */
+    return state && strncmp(state, ") R", 3) == 0;
+}
+
+static bool
+another_thread_runs(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks != NULL);
+    bool runs = false;
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        runs = runs || (task->d_name[0] != '.' && atoi(task->d_name) != gettid() && is_running(task->d_name));
+    }
+    (void)closedir(tasks);
+    return runs;
+}
+
+static void
+prepare_to_fork(void)
+{
+    while (another_thread_runs()) {
+        sched_yield();
+    }
+}
+#else
+static void
+prepare_to_fork(void)
+{
+}
+#endif
+
 /* True in the child. In the parent: false, when the child is through. */
 static bool
 in_child(void)
 {
+    prepare_to_fork();
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
@@ -95,6 +142,10 @@ hammer(void *user)
 static void
 child_never_waits_for_a_lock_that_another_thread_held(caw_reactor_kind kind)
 {
+#ifdef __SANITIZE_ADDRESS__
+    SKIP("AddressSanitizer's malloc may hang in a child that is forked beside busy threads");
+    return;
+#endif
     struct hammer h = {.r = new_reactor(kind)};
     pthread_t threads[2];
     counter c = {0, 0};
