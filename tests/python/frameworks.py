@@ -234,7 +234,7 @@ async def supervise(
         for child in list(here.children):
             child.cancel()
     if limit.cancelled_caught:
-        raise TimeoutError(f"not finished after {seconds} s")
+        raise TimeoutError(f"not finished after {RUN_SECONDS} s")
     here.failed.discard(main)
     errors.extend(f"nobody took {child.error!r}" for child in here.failed)
     return main.result()
@@ -326,10 +326,8 @@ def close_loop(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def run_on_loop(
-    loop: asyncio.AbstractEventLoop, async_fn: Callable[..., Any], *args: Any, seconds: float = RUN_SECONDS
-) -> Any:
-    """Run to the end, at most so long, and close the loop."""
+def run_on_loop(loop: asyncio.AbstractEventLoop, async_fn: Callable[..., Any], *args: Any) -> Any:
+    """Run to the end, at most RUN_SECONDS, and close the loop."""
     late = False
 
     def give_up() -> None:
@@ -340,12 +338,12 @@ def run_on_loop(
 
     try:
         task = loop.create_task(async_fn(*args))
-        timer = loop.call_later(seconds, give_up)
+        timer = loop.call_later(RUN_SECONDS, give_up)
         try:
             return loop.run_until_complete(task)
         except asyncio.CancelledError:
             if late:
-                raise TimeoutError(f"not finished after {seconds} s") from None
+                raise TimeoutError(f"not finished after {RUN_SECONDS} s") from None
             raise
         finally:
             timer.cancel()
