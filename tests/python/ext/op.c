@@ -2,6 +2,7 @@
 #include "ext.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <structmember.h>
 #include <time.h>
@@ -201,14 +202,37 @@ later_main(void *arg)
     return NULL;
 }
 
+/* A thread that is being started; on the stack of the one that starts it. */
+struct starting {
+    void *(*run)(void *);
+    void *arg;
+    sem_t begun;
+};
+
+static void *
+detached_main(void *arg)
+{
+    struct starting *starting = arg;
+    void *(*run)(void *) = starting->run;
+    void *run_arg = starting->arg;
+    sem_post(&starting->begun); /* from here on it is gone */
+    return run(run_arg);
+}
+
+/* Returns when the thread runs: a process that ends while AddressSanitizer starts a thread has a leak inside that start. */
 static int
 start_detached(void *(*run)(void *), void *arg)
 {
+    struct starting starting = {.run = run, .arg = arg};
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sem_init(&starting.begun, 0, 0);
     pthread_t thread;
-    int error = pthread_create(&thread, &attributes, run, arg);
+    int error = pthread_create(&thread, &attributes, detached_main, &starting);
+    while (error == 0 && sem_wait(&starting.begun) < 0) { /* EINTR */
+    }
+    sem_destroy(&starting.begun);
     pthread_attr_destroy(&attributes);
     return error;
 }
