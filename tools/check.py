@@ -43,13 +43,15 @@ def clang_format(*options: str) -> Row:
 
 
 def shape() -> Row:
-    """The layer check; the snippets of the documentation; and every Python file compiles."""
+    """The layer check; the snippets of the documentation; every Python file compiles, and names nothing that is not there."""
     if wrong := layers.problems() + snippets.problems():
         raise Failure(f"{len(wrong)} problems\n" + "\n".join(wrong))
     folders = [ROOT / name for name in ("tools", "tests", "examples", "bench")]
     env = {"PYTHONPYCACHEPREFIX": str(BUILD / "pycache"), "PYTHONDONTWRITEBYTECODE": ""}
     run_quietly([sys.executable, "-m", "compileall", "-q", *folders, ROOT / "tools" / "amalgamate"], env)
-    return Row("", passed=2)
+    options = ["--isolated", "--no-cache", "--select", "F,E9", "--output-format", "concise"]
+    run_quietly([BIN / "ruff", "check", *options, *folders, ROOT / "tools" / "amalgamate"])
+    return Row("", passed=3)
 
 
 def headers_alone() -> Row:

@@ -39,8 +39,6 @@ def await_on_asyncio():
 
 
 def await_on_uvloop():
-    import asyncio
-
     import uvloop
 
     expect("asyncio", "uvloop", run=lambda: uvloop.new_event_loop().run_until_complete(await_all()))

@@ -1,6 +1,5 @@
 """Memory: flat after many awaits, and what happens when there is none. The first argument names the function."""
 
-import asyncio
 import ctypes
 import fcntl
 import gc
