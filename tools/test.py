@@ -117,7 +117,8 @@ def main() -> int:
     kinds = args.only or KINDS
     runs = Runs(args.sanitize, args.pytest_args)
     interpreters = wanted(args.python) if set(kinds) - {"c"} else []
-    make_environments(interpreters if "python" in kinds else [the_main_one(interpreters)] if interpreters else [])
+    if interpreters:
+        make_environments(interpreters if "python" in kinds else [the_main_one(interpreters)])
     steps: dict[str, Callable[[], Row]] = {}
     if "c" in kinds:
         steps["C tests"] = partial(runs.c_tests, "default", args.suite)

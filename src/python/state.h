@@ -73,7 +73,7 @@ typedef struct caw__trio_api {
 #define TRIO_FIELD(name) PyObject *name;
     CAW__TRIO_OBJECTS(TRIO_FIELD)
 #undef TRIO_FIELD
-    uint64_t thread;       /* no two threads ever have the same */
+    uint64_t thread;       /* whose `locals` they are; no two threads ever have the same */
     Py_ssize_t n_modules;  /* the size of it when trio was last looked for, and not there */
     caw__park *free_parks; /* with their messages */
     int n_free_parks;

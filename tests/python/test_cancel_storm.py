@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -22,7 +23,7 @@ import _cawait_test as t
 BATCHES, BATCH = 25, 400
 RESOLVERS = 4  # native threads for each batch
 GAP_MICROSECONDS = 20  # between two completions of a thread
-LEAD = 40  # completions between the cancel of an operation and its own: less than a millisecond
+LEAD = 25  # completions between the cancel of an operation and its own: less than a millisecond, by the median of batches
 
 # Each policy, and each way in which the native side may take it.
 WAYS = [
@@ -43,7 +44,6 @@ class Storm:
     """A batch of operations: how each await ended, and when which task is cancelled."""
 
     def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
         self.ways = [WAYS[n % len(WAYS)] for n in range(BATCH)]
         self.ops = [t.Op(n, on_cancel=on_cancel) for n, (_, on_cancel) in enumerate(self.ways)]
         self.leads = [chance.randint(-LEAD, LEAD) for _ in range(BATCH)]
@@ -78,14 +78,14 @@ class Storm:
         assert all(op.started == op.resolved == 1 for op in self.ops)
         assert all(op.cancelled <= 1 for op in self.ops)
 
-    async def cancel_all(self, cancel: list[Callable[[], Any]], sleep: Callable[[float], Any]) -> None:
+    async def cancel_all(self, cancel: list[Callable[[], Any]], turn: Callable[[], Any]) -> None:
         """Cancel each when about as many have been completed as come before it: at most LEAD fewer, or more. So the cancels
         keep step with the completions, however slow the machine is."""
         completed = 0  # all up to here are
         times = [n + lead for n, lead in enumerate(self.leads)]
         for n in sorted(range(BATCH), key=times.__getitem__):
             while completed < min(times[n], BATCH):
-                await sleep(0)
+                await turn()
                 while completed < BATCH and self.ops[completed].resolved:
                     completed += 1
             cancel[n]()
@@ -102,9 +102,9 @@ async def until_started(storm: Storm, turn: Callable[[], Any]) -> None:
 
 async def on_asyncio(storm: Storm) -> None:
     tasks = [asyncio.ensure_future(storm.wait(n, asyncio.CancelledError)) for n in range(BATCH)]
-    await until_started(storm, lambda: asyncio.sleep(0))
+    await until_started(storm, partial(asyncio.sleep, 0))
     storm.resolve()
-    await storm.cancel_all([task.cancel for task in tasks], asyncio.sleep)
+    await storm.cancel_all([task.cancel for task in tasks], partial(asyncio.sleep, 0))
     await asyncio.wait(tasks)
     assert all(task.cancelled() or task.exception() is None for task in tasks)
 
@@ -119,9 +119,9 @@ async def in_scopes(storm: Storm, library: Any, open_group: Callable[[], Any], c
     async with open_group() as group:
         for n in range(BATCH):
             group.start_soon(one, n)
-        await until_started(storm, lambda: library.lowlevel.checkpoint())
+        await until_started(storm, library.lowlevel.checkpoint)
         storm.resolve()
-        await storm.cancel_all([scope.cancel for scope in scopes], library.sleep)
+        await storm.cancel_all([scope.cancel for scope in scopes], library.lowlevel.checkpoint)
 
 
 async def on_trio(storm: Storm) -> None:
