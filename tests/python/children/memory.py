@@ -34,13 +34,23 @@ class Mallinfo(ctypes.Structure):
     ]
 
 
-def allocated():
-    """The bytes that malloc has given out; where it does not say, all that the process has."""
-    mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
-    if mallinfo2:
-        mallinfo2.restype = Mallinfo
-        info = mallinfo2()
-        return info.uordblks + info.hblkhd
+libc = ctypes.CDLL(None)
+GLIBC = hasattr(libc, "mallinfo2")  # 2.33 or newer
+
+
+def given_out():
+    """The bytes that malloc has given out; 0 where it does not say."""
+    if not GLIBC:
+        return 0
+    libc.mallinfo2.restype = Mallinfo
+    info = libc.mallinfo2()
+    return info.uordblks + info.hblkhd
+
+
+def rss():
+    """The bytes in memory, without what malloc only keeps for later."""
+    if GLIBC:
+        libc.malloc_trim(0)
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * PAGE
 
@@ -100,18 +110,20 @@ def counts():
 
 
 def flat(kind):
-    """Two rounds: the second one takes nothing more, in references, Python's blocks and native memory."""
+    """Two equal rounds: the second one takes nothing more, in references, Python's blocks, native memory and pages."""
 
     async def main():
-        await all_work(6)
-        before, blocks, native = counts(), sys.getallocatedblocks(), allocated()
         await all_work(3)
-        after, more_blocks, more_native = counts(), sys.getallocatedblocks() - blocks, allocated() - native
+        before, blocks, native, pages = counts(), sys.getallocatedblocks(), given_out(), rss()
+        await all_work(3)
+        after, more_blocks, more_native = counts(), sys.getallocatedblocks() - blocks, given_out() - native
+        more_pages = rss() - pages
         assert after == before, (before, after)
         # A leak would be one for each await of a kind, 6 600 or more. CPython's own caches still fill: asyncio alone
         # comes to some hundreds.
         assert more_blocks < 5000, more_blocks
         assert more_native < 1 << 18 or ASAN, more_native
+        assert more_pages < 4 << 20 or ASAN, more_pages
 
     if kind == "trio":
         run_structured(kind, [], main)
