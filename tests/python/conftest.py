@@ -81,7 +81,7 @@ def watchdog(request: pytest.FixtureRequest) -> Iterator[None]:
 def prepare(kind: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The kind; skips where it is not installed, and hides anyio from what is asyncio by itself."""
     if kind == "uvloop" and uvloop is None:
-        pytest.skip("uvloop is not installed")
+        pytest.skip("there is no uvloop for this Python")
     if kind in ASYNCIO_KINDS:
         monkeypatch.delitem(sys.modules, "anyio", raising=False)
     return kind

@@ -262,7 +262,7 @@ def test_thread_beside_a_run_has_none() -> None:
 
 
 def test_curio_is_refused_with_an_error() -> None:
-    curio = pytest.importorskip("curio", reason="curio is not installed: it does not install on every Python")
+    curio = pytest.importorskip("curio", reason="curio is not installed: it is for Python before 3.12")
 
     async def main() -> None:
         with pytest.raises(RuntimeError, match=MISSING):

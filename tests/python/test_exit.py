@@ -81,12 +81,12 @@ def test_interrupt_while_awaiting_leaves_run_as_usual(kind):
     assert (child.returncode, out, err) == (0, "told 1\ninterrupted\n", "")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="asyncio itself crashes in an interpreter with its own GIL")
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="before 3.13 asyncio itself crashes CPython in an interpreter with its own GIL")
 def test_subinterpreters_with_their_own_gil_import_await_and_end():
     assert run_child("exits", "subinterpreters", "asyncio") == ""
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the GIL of an interpreter's own came with 3.12")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython has interpreters with their own GIL from 3.12 on")
 def test_subinterpreters_with_their_own_gil_load_the_module_at_once():
     assert run_child("exits", "subinterpreters_without_asyncio", "asyncio") == ""
 

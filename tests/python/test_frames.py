@@ -309,10 +309,10 @@ def test_task_gives_its_coroutine_and_is_listed(run_asyncio: Callable[..., Any])
     run_asyncio(main)
 
 
-@pytest.mark.skipif(not hasattr(asyncio, "capture_call_graph"), reason="asyncio has it from 3.14 on")
+@pytest.mark.skipif(not hasattr(asyncio, "capture_call_graph"), reason="asyncio has capture_call_graph from 3.14 on")
 def test_call_graph_shows_the_c_frame(run_asyncio: Callable[..., Any], loop_kind: str) -> None:
     if loop_kind == "python-task":
-        pytest.skip("asyncio takes no graph of a task that is written in Python")
+        pytest.skip("asyncio.capture_call_graph takes no task of the implementation written in Python")
 
     async def outer(op: Any) -> None:
         await op.wait()

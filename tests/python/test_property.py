@@ -129,7 +129,7 @@ EXCEPTIONS = {
 def prompt_run(run_asyncio: Callable[..., Any], loop_kind: str) -> Callable[..., Any]:
     """Like run_asyncio, on a loop where a few turns are enough for a wake to arrive."""
     if loop_kind == "no_reader":
-        pytest.skip("a helper thread decides when a wake arrives")
+        pytest.skip("on this kind a helper thread decides in which turn a wake arrives, which the model cannot know")
     return run_asyncio
 
 
