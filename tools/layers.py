@@ -30,9 +30,9 @@ BRIDGE = (
     "compat",
     "state.h",
     "node raise source function.h",
-    "coroutine",
+    "coroutine.h",
     "anyio hub drain framework outcome park asyncio trio helper",
-    "checkpoint step frame attributes function.c wrapper",
+    "cancel checkpoint pyfuture chain step coroutine.c frame attributes function.c wrapper",
     "state.c",  # makes every type, so it knows them all
 )
 
@@ -93,7 +93,7 @@ def include_problems(path: Path, folder: str, graph: dict[str, set[str]]) -> Ite
     if own_layer and own_tier is None:
         yield f"{name_of(path)}:1: has no place among the layers: give it one in tools/layers.py"
         return
-    core = own_layer == "core" or (own_layer == "cawait" and path.stem != "python")
+    core = own_layer == "core" or (own_layer == "cawait" and not path.stem.startswith("python"))
     for number, line in enumerate(path.read_text().splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:
@@ -108,7 +108,7 @@ def include_problems(path: Path, folder: str, graph: dict[str, set[str]]) -> Ite
         graph.setdefault(f"{own_layer}/{path.name}" if own_layer else name_of(path), set()).add(included)
         if layer not in MAY_INCLUDE[folder]:
             yield f"{where}, which is private to {layer}"
-        elif core and included == "cawait/python.h":
+        elif core and included.startswith("cawait/python"):
             yield f"{where}, but the core knows no Python"
         elif layer == own_layer and (tier_of(layer, rest) or 0) > (own_tier or 0):
             yield f"{where}, which stands above it"

@@ -1,6 +1,7 @@
 /* attributes.c: what can be seen of a coroutine: names, states, origin, repr. As `Objects/genobject.c` has them. */
 #include "python/coroutine.h"
 #include "python/park.h"
+#include "python/pyfuture.h"
 
 PyObject *
 caw__coroutine_qualname(const caw__coroutine *c)
@@ -64,6 +65,9 @@ static PyObject *
 coroutine_get_await(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__coroutine *c = (caw__coroutine *)self;
+    if (c->delegates) {
+        return Py_NewRef(c->extras->inner->object);
+    }
     return Py_NewRef(c->state == CORO_SUSPENDED && c->park ? (PyObject *)c->park : Py_None);
 }
 

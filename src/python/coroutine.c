@@ -2,6 +2,7 @@
  * over step.c. */
 #include "python/coroutine.h"
 
+#include "python/pyfuture.h"
 #include "python/raise.h"
 
 #include <string.h>
@@ -34,7 +35,7 @@ caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, 
     c->function = (caw__function *)Py_NewRef(function);
     c->self = Py_XNewRef(self);
     memset((char *)c + COROUTINE_BLANK, 0, sizeof *c - COROUTINE_BLANK); /* which makes it CORO_CREATED */
-    if (self) {
+    if (self || future->ops == &caw__pyfuture_ops) {
         caw__coroutine_track(c);
     }
     int depth = caw__origin_depth(tstate);
@@ -59,6 +60,8 @@ coroutine_extras_free(caw__coroutine *c)
         Py_XDECREF(extras->before);
         Py_XDECREF(extras->awaiter);
         Py_XDECREF(extras->scope);
+        Py_XDECREF(extras->thrown);
+        Py_XDECREF(extras->raised);
         PyMem_Free(extras);
     }
 }
@@ -114,6 +117,9 @@ coroutine_finalize(PyObject *self)
     if (c->state == CORO_CREATED && !c->silent) {
         coroutine_warn_never_awaited(c);
     }
+    if (c->delegates && caw__coroutine_close(c) < 0) {
+        PyErr_WriteUnraisable(self);
+    }
     caw__coroutine_abandon(c);
     if (raised) {
         caw__raise(raised);
@@ -139,8 +145,10 @@ coroutine_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(c->extras->before);
         Py_VISIT(c->extras->awaiter);
         Py_VISIT(c->extras->scope);
+        Py_VISIT(c->extras->thrown);
+        Py_VISIT(c->extras->raised);
     }
-    return 0;
+    return caw__pyfuture_traverse(c, visit, arg);
 }
 
 static int
@@ -173,14 +181,12 @@ CAW__APART static bool
 coroutine_strip(caw__coroutine *c)
 {
     if (c->state != CORO_CLOSED) {
-        caw__coroutine_track(c); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
+        PyObject_GC_Track(c); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
         if (PyObject_CallFinalizerFromDealloc((PyObject *)c) < 0) {
             return false; /* the warning's handlers kept it */
         }
     }
-    if (c->tracked) {
-        PyObject_GC_UnTrack(c);
-    }
+    PyObject_GC_UnTrack(c);
     if (c->weakrefs) {
         PyObject_ClearWeakRefs((PyObject *)c);
     }
@@ -189,14 +195,10 @@ coroutine_strip(caw__coroutine *c)
     return true;
 }
 
+/* It is stripped, or was never more. */
 static void
-coroutine_dealloc(PyObject *self)
+coroutine_end(caw__coroutine *c)
 {
-    caw__coroutine *c = (caw__coroutine *)self;
-    /* What has extras or a self is tracked. */
-    if ((c->state != CORO_CLOSED || c->tracked || c->weakrefs) && !coroutine_strip(c)) {
-        return;
-    }
     caw__function *function = c->function;
     caw__state *state = caw__coroutine_state_of(c);
     if (state && state->n_free_coroutines < CAW__FREELIST_MAX && !c->finalized) {
@@ -211,6 +213,34 @@ coroutine_dealloc(PyObject *self)
         caw__forget_returned(state);
     }
     Py_XDECREF((PyObject *)function); /* last: it keeps the state */
+}
+
+static void coroutine_dealloc(PyObject *self);
+
+/* Not inside too many others: the future may hold another coroutine, and that one the next. */
+CAW__APART static void
+coroutine_strip_and_end(PyObject *self)
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    PyObject_GC_UnTrack(c);
+    c->tracked = true; /* still to be stripped, also when that is put off */
+    Py_TRASHCAN_BEGIN(self, coroutine_dealloc) if (coroutine_strip(c))
+    {
+        coroutine_end(c);
+    }
+    Py_TRASHCAN_END
+}
+
+static void
+coroutine_dealloc(PyObject *self)
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    if (c->state != CORO_CLOSED || c->tracked || c->weakrefs) { /* what has extras or a self is tracked */
+        coroutine_strip_and_end(self);
+    }
+    else {
+        coroutine_end(c);
+    }
 }
 
 void
@@ -357,9 +387,9 @@ coroutine_close_method(PyObject *self, PyObject *Py_UNUSED(ignored))
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
         return NULL;
     }
-    caw__checkpoint_leave(c);
-    caw__coroutine_free_awaiter(c);
-    caw__coroutine_abandon(c);
+    if (caw__coroutine_close(c) < 0) {
+        return NULL;
+    }
     Py_RETURN_NONE;
 }
 

@@ -18,6 +18,8 @@
  *   delivered   the cancel is thrown in at once, although the awaiter waits on
  *   detached    a cancel came and the awaiter resumes without the operation's end
  *
+ *   delegates   it waits for a Python awaitable, its `inner`: whatever is sent and thrown goes there (pyfuture.h)
+ *
  * Everything here is protected by the GIL. Memory: 96 bytes and the collector's 16.
  */
 #ifndef CAWAIT_SRC_COROUTINE_H
@@ -41,6 +43,11 @@ typedef struct caw__coroutine_extras {
     PyObject *before;  /* trio's checkpoint, which is awaited before the first poll */
     PyObject *awaiter; /* the task of trio that it is awaited in: with before */
     PyObject *scope;   /* anyio's, in which the rest of the wait happens: while cancelling */
+    caw__pyfuture *inner;  /* the Python awaitable that is awaited in place: borrowed from the future */
+    caw__coroutine *outer; /* the coroutine of ours that awaits this one in place, and holds it: see chain.c */
+    PyObject *thrown;      /* for the inner, at the next poll */
+    PyObject *raised;      /* what a Python awaitable ended with, for the case that the future ends so too */
+    int raised_status;     /* with raised: the status of that awaitable */
 } caw__coroutine_extras;
 
 struct caw__coroutine {
@@ -60,6 +67,7 @@ struct caw__coroutine {
     bool polled : 1;
     bool blocking : 1; /* asyncio's: set when the park is yielded by `await`, cleared by the task that takes it */
     bool woken : 1;
+    bool delegates : 1;
     bool told : 1;
     bool cancelling : 1;
     bool delivered : 1;
@@ -110,8 +118,27 @@ void caw__coroutine_free_list_clear(caw__state *state);
  * coroutine: a poll may drop all other references. */
 PySendResult caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result);
 
+/* The same, and caw__coroutine_throw, for this coroutine alone: PYGEN_NEXT with NULL when it awaits one of ours, which is to
+ * be resumed now. What does not know chains calls the other two. */
+PySendResult caw__step_send(caw__coroutine *c, PyObject *value, PyObject **result);
+PySendResult caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result);
+
+/* The inner of the coroutine has ended: go on. */
+PySendResult caw__step_on(caw__coroutine *c, PyObject **result);
+
 /* Set the error of a second awaiter: only the one that it waits with resumes a suspended coroutine. */
 void caw__coroutine_refuse(const caw__coroutine *c);
+
+/* chain.c: coroutines of ours that await each other in place */
+
+/* The coroutine awaits one of ours: go on there, and where that leads to. */
+CAW__APART PySendResult caw__chain_descend(caw__coroutine *c, PyObject **result);
+
+/* Resume what the coroutine waits for in the end: with a value, or with an exception, which is taken. */
+CAW__APART PySendResult caw__chain_resume(caw__coroutine *c, PyObject *value, PyObject *exception, PyObject **result);
+
+/* As close() of Python's coroutines: GeneratorExit goes to the innermost first. -1 with an exception. */
+int caw__coroutine_close(caw__coroutine *c);
 
 /* Throw an exception in; takes the exception. */
 PySendResult caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result);

@@ -58,6 +58,13 @@ caw__node *caw__node_new(caw__coroutine *owner);
  * wake it, so the coroutine's reference was given back. */
 bool caw__node_reset(caw__node *node);
 
+/* Whether a waker was cloned that is not used up: only this node's coroutine asks, so nobody else can begin to have one. */
+static inline bool
+caw__node_is_shared(const caw__node *node)
+{
+    return atomic_load_explicit(&node->refs, memory_order_relaxed) != 1; /* relaxed: nothing is read after it */
+}
+
 /* A waker of the node, borrowed from the coroutine's reference. */
 caw_waker caw__node_waker(caw__node *node);
 

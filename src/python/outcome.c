@@ -45,11 +45,30 @@ outcome_cancelled(const caw__coroutine *c, caw_future *future)
     }
 }
 
+/* The exception of the Python awaitable that the future ended with, if it did: a new reference, or NULL. */
+static PyObject *
+outcome_take_raised(const caw__coroutine *c, int status)
+{
+    PyObject *raised = c->extras ? c->extras->raised : NULL;
+    if (!raised || c->extras->raised_status != status) {
+        return NULL;
+    }
+    c->extras->raised = NULL;
+    return raised;
+}
+
 CAW__APART static PyObject *
 outcome_error(const caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
-    if (future->status == CAW_ECANCELED) {
+    if (future->status == CAW_EPYTHON && PyErr_Occurred()) {
+        return NULL; /* the poll has left it */
+    }
+    PyObject *raised = outcome_take_raised(c, future->status);
+    if (raised) {
+        caw__raise(raised);
+    }
+    else if (future->status == CAW_ECANCELED) {
         outcome_cancelled(c, future);
     }
     else if (spec->error && future->status < 0) {

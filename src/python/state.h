@@ -26,6 +26,7 @@ CAW__INTERNAL_BEGIN
     X(asyncio)                                                                                                         \
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \
+    X(cr_await)                                                                                                        \
     X(effectively_cancelled)                                                                                           \
     X(get_debug)                                                                                                       \
     X(ki_pending)                                                                                                      \
@@ -45,6 +46,7 @@ typedef struct caw__hub caw__hub;
 typedef struct caw__coroutine caw__coroutine;
 typedef struct caw__park caw__park;
 typedef struct caw__node caw__node;
+typedef struct caw__pyfuture caw__pyfuture;
 
 /* What trio.c knows of trio: X(object). All of it, or only `modules`, which is sys.modules; but `context`, where trio keeps
  * the current task, is private to it and need not be there, and `locals` is what is in it for the thread that asked last,
@@ -57,6 +59,7 @@ typedef struct caw__node caw__node;
     X(reschedule)                                                                                                      \
     X(spawn_system_task)                                                                                               \
     X(wait_readable)                                                                                                   \
+    X(cancelled)                                                                                                       \
     X(checkpoint_if_cancelled)                                                                                         \
     X(watch)                                                                                                           \
     X(wait_type)                                                                                                       \
@@ -103,6 +106,9 @@ typedef struct caw__state {
     caw__coroutine *free_coroutines;
     caw__park *free_parks;
     int n_free_coroutines, n_free_parks;
+
+    caw__pyfuture *given_up; /* those that are dropped when what is being dropped now is through; see pyfuture.c */
+    int n_giving_up;
 
     bool helper_registered; /* helper.c's atexit callback */
 } caw__state;

@@ -8,6 +8,7 @@
 #include "python/checkpoint.h"
 #include "python/outcome.h"
 #include "python/park.h"
+#include "python/pyfuture.h"
 #include "python/raise.h"
 #include "python/trio.h"
 
@@ -36,6 +37,7 @@ static inline void
 step_close_state(caw__coroutine *c)
 {
     c->state = CORO_CLOSED;
+    c->delegates = false;
     if (c->park) { /* without one there was no suspension, so nobody has a callback here */
         step_drop_park(c);
     }
@@ -95,42 +97,6 @@ caw__coroutine_fail(caw__coroutine *c, PyObject **result)
 
 /* --- cancel --- */
 
-caw_py_cancel
-caw__coroutine_policy(const caw__coroutine *c)
-{
-    caw_py_cancel policy = c->function ? c->function->spec->cancel : CAW_PY_CANCEL_DETACH;
-    if (policy != CAW_PY_CANCEL_DEFAULT) {
-        return policy;
-    }
-    return c->future->ops->cancel ? CAW_PY_CANCEL_WAIT : CAW_PY_CANCEL_DETACH;
-}
-
-void
-caw__coroutine_tell(caw__coroutine *c)
-{
-    if (!c->told) {
-        char was_running = c->running;
-        c->told = true;
-        c->running = true;
-        caw_future_cancel(c->future);
-        c->running = was_running;
-    }
-}
-
-void
-caw__coroutine_tell_why(caw__coroutine *c, PyObject *exception)
-{
-    if (c->function->spec->thrown) {
-        char was_running = c->running;
-        c->running = true;
-        c->function->spec->thrown(c->future, exception);
-        c->running = was_running;
-        if (PyErr_Occurred()) {
-            PyErr_WriteUnraisable((PyObject *)c);
-        }
-    }
-}
-
 /* A cancellation has been thrown in: does the awaiter wait for the end of the operation? */
 static bool
 step_waits_for_end(const caw__coroutine *c)
@@ -175,6 +141,9 @@ step_finish(caw__coroutine *c, PyObject **result)
     *result = c->extras && c->extras->pending ? caw__outcome_of_cancelled(c, future) : caw__outcome(c, future);
     if (!*result) {
         return step_finish_raised(c, future);
+    }
+    if (c->extras) {
+        Py_CLEAR(c->extras->raised); /* the future has taken care of it */
     }
     step_close_state(c);
     caw_future_destroy(future);
@@ -258,6 +227,26 @@ step_suspend(caw__state *state, caw__coroutine *c)
     return hub->framework->suspend(hub, c);
 }
 
+/* The future waits for a Python awaitable: yield what that yields. NULL where it is one of ours. */
+static PySendResult
+step_delegate(caw__coroutine *c, PyObject **result)
+{
+    caw__pyfuture *inner = c->extras->inner;
+    if (caw__node_is_shared(c->node)) { /* a wake of that one would find the task waiting for something else */
+        PyErr_SetString(PyExc_RuntimeError, "a Python awaitable and another future were polled with the same waker: "
+                                            "give each a waker of its own");
+        return caw__coroutine_fail(c, result);
+    }
+    caw__anyio_unshield(c);
+    caw__coroutine_track(c);
+    c->state = CORO_SUSPENDED;
+    c->delegates = true;
+    inner->waits = false;
+    *result = inner->yielded;
+    inner->yielded = NULL;
+    return PYGEN_NEXT;
+}
+
 /* The future is not ready: suspend; or fail, as the poll did. Or it is, at a checkpoint. */
 CAW__APART static PySendResult
 step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result)
@@ -265,6 +254,9 @@ step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result
     c->checkpoint = false;
     if (poll == CAW_READY) {
         return caw__checkpoint_end(state, c, result);
+    }
+    if (poll == CAW_PENDING && c->extras && c->extras->inner && c->extras->inner->waits) {
+        return step_delegate(c, result);
     }
     if (poll < 0 || !(*result = step_suspend(state, c))) {
         return caw__coroutine_fail(c, result);
@@ -341,7 +333,7 @@ step_is_elsewhere(const caw__coroutine *c)
 void
 caw__coroutine_refuse(const caw__coroutine *c)
 {
-    if (c->state == CORO_SUSPENDED && step_is_elsewhere(c)) {
+    if (c->state == CORO_SUSPENDED && !c->delegates && step_is_elsewhere(c)) {
         PyErr_Format(PyExc_RuntimeError, "coroutine '%U' is suspended on a different event loop",
                      caw__coroutine_qualname(c));
     }
@@ -350,9 +342,35 @@ caw__coroutine_refuse(const caw__coroutine *c)
     }
 }
 
-/* Send, in all other cases than the one below. */
-CAW__APART static PySendResult
-step_send(caw__coroutine *c, PyObject *value, PyObject **result)
+PySendResult
+caw__step_on(caw__coroutine *c, PyObject **result)
+{
+    c->delegates = false;
+    return step(caw__coroutine_state_of(c), c, result);
+}
+
+/* Resume the Python awaitable by the next poll. What was thrown and is not taken by it is raised here. */
+static PySendResult
+step_resume_inner(caw__coroutine *c, PyObject *value, PyObject *exception, PyObject **result)
+{
+    caw__pyfuture *inner = c->extras->inner;
+    inner->resumed = true;
+    inner->sent = value == Py_None ? NULL : Py_XNewRef(value);
+    c->extras->thrown = exception;
+    PySendResult outcome = caw__step_on(c, result);
+    PyObject *thrown = c->extras->thrown;
+    c->extras->thrown = NULL;
+    if (!thrown) {
+        return outcome;
+    }
+    Py_CLEAR(*result);
+    PyErr_Clear();
+    caw__raise(thrown);
+    return caw__coroutine_fail(c, result);
+}
+
+PySendResult
+caw__step_send(caw__coroutine *c, PyObject *value, PyObject **result)
 {
     *result = NULL;
     if (c->state == CORO_CLOSED && !c->running && c->extras && c->extras->before) {
@@ -370,6 +388,9 @@ step_send(caw__coroutine *c, PyObject *value, PyObject **result)
         PyErr_SetString(PyExc_TypeError, "can't send non-None value to a just-started coroutine");
         return PYGEN_ERROR;
     }
+    if (c->delegates) {
+        return step_resume_inner(c, value, NULL, result);
+    }
     if (c->state == CORO_SUSPENDED && !c->woken) {
         caw__coroutine_refuse(c); /* nothing changes for the awaiter that it waits with */
         return PYGEN_ERROR;
@@ -384,20 +405,40 @@ caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
     caw__coroutine *c = (caw__coroutine *)self;
     caw__state *state = caw__coroutine_state_of(c);
     bool begins = c->state == CORO_CREATED && !c->running && state && (!value || value == Py_None);
+    PySendResult outcome;
     if (begins && caw__trio_is_absent(state)) {
-        return step(state, c, result); /* the shortest way */
+        outcome = step(state, c, result); /* the shortest way */
     }
-    return step_send(c, value, result);
+    else if (c->delegates) {
+        return caw__chain_resume(c, value, NULL, result);
+    }
+    else {
+        outcome = caw__step_send(c, value, result);
+    }
+    return outcome == PYGEN_NEXT && !*result ? caw__chain_descend(c, result) : outcome;
 }
 
 PySendResult
 caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
+{
+    if (c->delegates) {
+        return caw__chain_resume(c, NULL, exception, result);
+    }
+    PySendResult outcome = caw__step_throw(c, exception, result);
+    return outcome == PYGEN_NEXT && !*result ? caw__chain_descend(c, result) : outcome;
+}
+
+PySendResult
+caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
 {
     *result = NULL;
     caw__state *state = step_enter(c);
     if (!state) {
         Py_DECREF(exception);
         return PYGEN_ERROR;
+    }
+    if (c->delegates) {
+        return step_resume_inner(c, NULL, exception, result);
     }
     bool in_flight = c->state == CORO_SUSPENDED && c->polled && !c->ended; /* else between trio's checkpoints */
     if (in_flight) {

@@ -117,7 +117,8 @@ trio_learn(caw__trio_api *api, PyObject *trio, PyObject *outcome)
     PyObject *lowlevel = PyObject_GetAttrString(trio, "lowlevel");
     api->trio = Py_NewRef(trio);
     api->context = trio_context();
-    bool learned = lowlevel && (api->in_trio_task = PyObject_GetAttrString(lowlevel, "in_trio_task")) &&
+    bool learned = lowlevel && (api->cancelled = PyObject_GetAttrString(trio, "Cancelled")) &&
+                   (api->in_trio_task = PyObject_GetAttrString(lowlevel, "in_trio_task")) &&
                    (api->current_task = PyObject_GetAttrString(lowlevel, "current_task")) &&
                    (api->current_trio_token = PyObject_GetAttrString(lowlevel, "current_trio_token")) &&
                    (api->reschedule = PyObject_GetAttrString(lowlevel, "reschedule")) &&

@@ -26,6 +26,7 @@ TABLE = {
     "CAW_EBROKEN": RuntimeError,
     "CAW_ENOREACTOR": RuntimeError,
     "CAW_EFORKED": RuntimeError,
+    "CAW_EPYTHON": RuntimeError,
 }
 NOT_OS_ERRORS = {errno.ENOMEM, errno.ECANCELED}
 

@@ -14,6 +14,7 @@
 extern _Atomic long ext_live_futures;
 
 extern const caw_py_async_def ext_future_functions[];     /* futures.c */
+extern const caw_py_async_def ext_await_functions[];      /* await.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
 extern PyMethodDef ext_plain_functions[];                 /* functions.c */
 

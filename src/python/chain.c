@@ -1,0 +1,168 @@
+/* chain.c: coroutines of ours that await each other in place, without a C stack.
+ *
+ * The outermost one is what a task, or a coroutine of Python, drives. Each but the innermost delegates to the `inner` of
+ * its future, whose iterator is the next coroutine, which knows it as its `outer`. A resume goes straight to the innermost:
+ * step.c takes it as far as it alone can go. When it ends, its outcome is put into the future of the one above, which is
+ * polled again; when it comes to await another one of ours, that one is next. So the C stack has one step, however long
+ * the chain is. (A coroutine of Python in between is driven by a call, and the interpreter counts those.)
+ *
+ * While a step runs all that are above it are `running`, so that nobody resumes or closes them.
+ */
+#include "python/pyfuture.h"
+
+/* The one that it waits for, if that is one of ours: borrowed. */
+static caw__coroutine *
+chain_inner(const caw__coroutine *c)
+{
+    return c->delegates && c->extras->inner->is_ours ? (caw__coroutine *)c->extras->inner->object : NULL;
+}
+
+/* From there up to the first one: they run no more. */
+static void
+chain_rest(caw__coroutine *first, caw__coroutine *c)
+{
+    while (c != first) {
+        c = c->extras->outer;
+        c->running = false;
+    }
+}
+
+/* Whether this one can be awaited; else an exception is set. */
+static bool
+chain_may_enter(caw__coroutine *inner)
+{
+    if (inner->running || inner->state == CORO_SUSPENDED) {
+        caw__coroutine_refuse(inner);
+        return false;
+    }
+    return caw__coroutine_extras_get(inner) != NULL;
+}
+
+/* What it awaited has come to this outcome. */
+static PySendResult
+chain_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
+{
+    c->running = true; /* dropping what it awaited may run any Python code */
+    caw__pyfuture_end(c->extras->inner, outcome == PYGEN_RETURN ? *result : NULL);
+    c->running = false;
+    return caw__step_on(c, result);
+}
+
+/* The step of `c` came to this outcome: take it as far as it goes. */
+static PySendResult
+chain_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObject **result)
+{
+    for (;;) {
+        caw__coroutine *inner = outcome == PYGEN_NEXT && !*result ? chain_inner(c) : NULL;
+        if (inner && chain_may_enter(inner)) {
+            inner->extras->outer = c;
+            c->running = true;
+            c = inner;
+            outcome = caw__step_send(c, NULL, result);
+        }
+        else if (inner) {
+            outcome = chain_go_on(c, PYGEN_ERROR, result);
+        }
+        else if (outcome == PYGEN_NEXT || c == first) {
+            break;
+        }
+        else {
+            caw__coroutine *outer = c->extras->outer;
+            c->extras->outer = NULL;
+            c = outer;
+            outcome = chain_go_on(c, outcome, result);
+        }
+    }
+    chain_rest(first, c);
+    return outcome;
+}
+
+PySendResult
+caw__chain_descend(caw__coroutine *c, PyObject **result)
+{
+    return chain_run(c, c, PYGEN_NEXT, result);
+}
+
+PySendResult
+caw__chain_resume(caw__coroutine *first, PyObject *value, PyObject *exception, PyObject **result)
+{
+    *result = NULL;
+    if (first->running) {
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        Py_XDECREF(exception);
+        return PYGEN_ERROR;
+    }
+    Py_INCREF(first);
+    caw__coroutine *c = first;
+    for (caw__coroutine *inner = chain_inner(c); inner; inner = chain_inner(c)) {
+        c->running = true;
+        c = inner;
+    }
+    PySendResult outcome = exception ? caw__step_throw(c, exception, result) : caw__step_send(c, value, result);
+    outcome = chain_run(first, c, outcome, result);
+    Py_DECREF(first);
+    return outcome;
+}
+
+/* --- closing --- */
+
+/* Give all of them up, the innermost first. */
+static void
+chain_abandon(caw__coroutine *first)
+{
+    caw__coroutine *c = first;
+    for (caw__coroutine *inner = chain_inner(c); inner; inner = chain_inner(c)) {
+        c = inner;
+    }
+    while (c != first) {
+        caw__coroutine *outer = c->extras->outer;
+        caw__coroutine_free_awaiter(c);
+        caw__coroutine_abandon(c);
+        c = outer;
+    }
+    caw__coroutine_abandon(first);
+}
+
+/* The innermost coroutine of a chain waits for an awaitable of somebody else, which has just yielded. */
+static bool
+chain_ignores_exit(const caw__coroutine *c)
+{
+    for (const caw__coroutine *inner = chain_inner(c); inner; inner = chain_inner(c)) {
+        c = inner;
+    }
+    return c->delegates;
+}
+
+int
+caw__coroutine_close(caw__coroutine *c)
+{
+    if (!c->delegates) {
+        caw__checkpoint_leave(c);
+        caw__coroutine_free_awaiter(c);
+        caw__coroutine_abandon(c);
+        return 0;
+    }
+    PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit), *result;
+    if (!exit) {
+        return -1;
+    }
+    switch (caw__chain_resume(c, NULL, exit, &result)) {
+    case PYGEN_NEXT:
+        Py_DECREF(result);
+        if (chain_ignores_exit(c)) {
+            PyErr_SetString(PyExc_RuntimeError, "coroutine ignored GeneratorExit");
+            return -1;
+        }
+        chain_abandon(c); /* its cleanup waits for something native, which ends by itself */
+        return 0;
+    case PYGEN_RETURN:
+        Py_DECREF(result);
+        return 0;
+    default:
+        if (!PyErr_ExceptionMatches(PyExc_GeneratorExit)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
+    }
+}

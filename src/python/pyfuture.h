@@ -1,0 +1,48 @@
+/* pyfuture.h: a Python awaitable as a C future.
+ *
+ *     NEW ── first poll ──> INNER ── returns, raises ──> ENDED
+ *
+ * INNER: it is driven in place, by the polls of one coroutine of ours, its `awaiter`. That coroutine knows it as its
+ * `inner` while it waits for it, and yields what it yields. A resume of the coroutine leaves here what was sent; the
+ * poll that follows sends it on. What was thrown stays with the coroutine until the poll, for there it must not get lost:
+ * who polls no more raises it.
+ *
+ * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing yielded), and
+ * chain.c drives it when the poll is over: so a chain of any length needs no more C stack than one.
+ *
+ * Everything here is protected by the GIL.
+ */
+#ifndef CAWAIT_SRC_PYFUTURE_H
+#define CAWAIT_SRC_PYFUTURE_H
+
+#include "python/coroutine.h"
+
+CAW__INTERNAL_BEGIN
+
+typedef enum caw__pyfuture_state { PYFUTURE_NEW = 0, PYFUTURE_INNER, PYFUTURE_ENDED } caw__pyfuture_state;
+
+struct caw__pyfuture {
+    caw_future future;
+    PyObject *object;        /* NEW: the awaitable. INNER: its iterator. ENDED: the value or the exception, or NULL */
+    PyObject *sent;          /* INNER: for the next poll, or NULL for None */
+    PyObject *yielded;       /* INNER, while `waits`: for the coroutine to take; NULL when it is one of ours */
+    caw__coroutine *awaiter; /* INNER: borrowed */
+    caw__pyfuture *next;     /* in state->given_up */
+    unsigned char state;     /* caw__pyfuture_state */
+    bool is_ours;            /* INNER: the iterator is a coroutine of ours */
+    bool waits;              /* INNER: it has yielded in this poll, or wants to be driven by the chain */
+    bool resumed;            /* INNER: it may go on at the next poll */
+    bool raised;             /* ENDED: by an exception */
+};
+
+extern const caw_future_ops caw__pyfuture_ops;
+
+/* The objects in the Python awaitables that are known to belong to the coroutine: the one that it waits for, or its future. */
+int caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg);
+
+/* The iterator ended: with a value, or (NULL) with the exception that is set. Takes the value. */
+void caw__pyfuture_end(caw__pyfuture *f, PyObject *value);
+
+CAW__INTERNAL_END
+
+#endif
