@@ -29,9 +29,10 @@ CORE = (
 BRIDGE = (
     "compat",
     "state.h",
-    "node raise source function.h",
+    "node.h raise source function.h",
+    "job.h node.c",
     "coroutine.h",
-    "anyio hub drain framework outcome park asyncio trio helper",
+    "anyio hub job.c drain framework outcome park asyncio trio helper awaitable locals ref remote",
     "cancel checkpoint pyfuture chain step coroutine.c frame attributes function.c wrapper",
     "state.c",  # makes every type, so it knows them all
 )

@@ -13,6 +13,14 @@
  * A coroutine waits for one awaitable at a time in this way. Who polls several futures gives each a waker of its own; to
  * poll another one with the coroutine's waker while an awaitable waits in place is a RuntimeError.
  *
+ * Posted. Polled with another waker, or in another place, the awaitable runs as a task of the loop of its `locals`, in a
+ * copy of their context, and the result comes back by a wake. Native threads do not need the GIL for that. To cancel or
+ * destroy the future cancels the task. Where the loop is closed, or is closed before the end, the status is CAW_ECLOSED;
+ * a loop that is stopped goes on with it when it runs again.
+ *
+ * A Python object that C code holds belongs to the interpreter: keep it as a caw_py_ref where it may be dropped by a
+ * thread that has no GIL.
+ *
  * An exception that ends the awaitable stays with the future (caw_py_exception), and the status is CAW_EPYTHON, or
  * CAW_ECANCELED where it is the framework's cancellation (or GeneratorExit). A coroutine whose own future then ends with
  * that status raises that very exception, with its traceback, cause and notes. (A poll that has the GIL may also end with
@@ -27,19 +35,90 @@
 
 CAW_BEGIN_DECLS
 
-/* A future that awaits a Python object: a coroutine, a Task or Future, a generator-based coroutine, an object with
- * __await__, an iterator that an __await__ returned. Anything else is a TypeError, at once. `awaitable` may be NULL with
- * an exception set, which then stays.
+/* --- references --- */
+
+/* A Python object that native code holds. */
+typedef struct caw_py_ref caw_py_ref;
+
+/* Where Python runs for native code: a loop, and the context variables of whoever made it. */
+typedef struct caw_py_locals caw_py_locals;
+
+/* The loop that runs in this thread, and a copy of the current context, with one reference. `module` is the extension's.
+ *   loop · gil · borrows(module) · returns-new, raises RuntimeError where no loop runs · quiet */
+CAW_API caw_py_locals *caw_py_locals_new(PyObject *module);
+
+/* One more reference; and one less. NULL is allowed. What they hold of Python is dropped by the loop's thread.
+ *   any-thread · no-gil · borrows(locals) / takes(one reference) · never fails · quiet / wakes */
+CAW_API caw_py_locals *caw_py_locals_retain(caw_py_locals *locals);
+CAW_API void caw_py_locals_release(caw_py_locals *locals);
+
+/* The locals of the caw_py_scope whose future this thread is polling, or NULL.
+ *   any-thread · no-gil · returns-borrowed · never fails · quiet */
+CAW_API caw_py_locals *caw_py_locals_current(void);
+
+/* A future that polls, cancels and destroys its child inside these locals: what the child awaits of Python is then posted
+ * to their loop. For futures that run elsewhere than in a coroutine: caw_spawn(pool, caw_py_scope(locals, child)). It ends
+ * with the child's status. An exception of Python that ended an awaitable in there is kept, and raised by a coroutine
+ * that awaits it with the same status, also through caw_spawn.
+ *   any-thread · no-gil · borrows(locals), which are retained; takes(child), also on failure · returns-new, NULL when out of
+ *   memory · quiet */
+CAW_API caw_future *caw_py_scope(caw_py_locals *locals, caw_future *child);
+
+/* A reference to an object, counted by itself, for native code on any thread. The object is dropped by the thread of the
+ * locals' loop; where that is closed, by the interpreter as soon as it can.
+ *   any-thread · gil · borrows(locals, object) · returns-new, raises MemoryError · quiet */
+CAW_API caw_py_ref *caw_py_ref_new(caw_py_locals *locals, PyObject *object);
+
+/* One more reference; and one less. NULL is allowed.
+ *   any-thread · no-gil · borrows(ref) / takes(one reference) · never fails · quiet / wakes */
+CAW_API caw_py_ref *caw_py_ref_retain(caw_py_ref *ref);
+CAW_API void caw_py_ref_release(caw_py_ref *ref);
+
+/* The object.
+ *   any-thread · gil · returns-borrowed · never fails · quiet */
+CAW_API PyObject *caw_py_ref_get(const caw_py_ref *ref);
+
+/* --- awaiting --- */
+
+/* A future that awaits a Python object: a coroutine, a Task or Future (also of concurrent.futures), a generator-based
+ * coroutine, an object with __await__, an iterator that an __await__ returned. Anything else is a TypeError, at once.
+ * `awaitable` may be NULL with an exception set, which then stays. Polled by a coroutine of this library, in place or
+ * posted to its loop; or inside a caw_py_scope; elsewhere it ends with CAW_ENOREACTOR. It is destroyed with the GIL, or
+ * inside a caw_py_scope.
  *   loop · gil · takes(awaitable), also on failure · returns-new, raises · quiet */
 CAW_API caw_future *caw_py_await(PyObject *awaitable);
 
-/* The value of a future that caw_py_await made, once it is ready with status 0. It can be the `result` of a caw_py_spec
- * where the future itself is what Python awaits.
- *   loop · gil · borrows(f) · returns-new, raises RuntimeError where there is none · quiet */
+/* The same for any place: always posted to the loop of these locals.
+ *   any-thread · gil · takes(awaitable), also on failure; borrows(locals), which are retained · returns-new, raises
+ *   RuntimeError for locals of another interpreter · quiet */
+CAW_API caw_future *caw_py_await_on(caw_py_locals *locals, PyObject *awaitable);
+
+/* A call of Python by a thread that has no GIL. */
+typedef struct caw_py_call_spec {
+    /* Called in the loop's thread, with the GIL, in a copy of the locals' context. What it returns is awaited, if it can be,
+     * and else is the value. NULL with an exception: the call has failed. */
+    PyObject *(*call)(void *arg);
+    /* Optional: take what you need out of the value; called there too, once, before the future is ready. 0, or a status
+     * that the future ends with, or CAW_EPYTHON with an exception set. NULL: caw_py_value gives the value. */
+    int (*result)(void *arg, PyObject *value);
+    /* Optional: free the arg, when both sides are through; on any thread, without the GIL. */
+    void (*free)(void *arg);
+} caw_py_call_spec;
+
+/* Call this on the loop of the locals, await what it returns if it is awaitable, and be ready with the result.
+ *   any-thread · no-gil · borrows(locals), which are retained, spec, which lives as long as the future; takes(arg), also on
+ *   failure · returns-new, NULL when out of memory · quiet; runs-python by the loop, from the first poll on
+ * NULL for the locals: caw_py_locals_current(); where there are none the future ends with CAW_ENOREACTOR. A KeyboardInterrupt
+ * or SystemExit ends the future, and leaves the loop too, as from any callback. */
+CAW_API caw_future *caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg);
+
+/* The value of a future of the three functions above, once it is ready with status 0. It can be the `result` of a
+ * caw_py_spec where the future itself is what Python awaits.
+ *   any-thread · gil · borrows(f) · returns-new, raises RuntimeError where there is none · quiet */
 CAW_API PyObject *caw_py_value(caw_future *f);
 
 /* The exception that ended it, or NULL, without an exception set, where none did.
- *   loop · gil · borrows(f) · returns-new · quiet */
+ *   any-thread · gil · borrows(f) · returns-new · quiet */
 CAW_API PyObject *caw_py_exception(caw_future *f);
 
 CAW_END_DECLS

@@ -79,6 +79,9 @@ void caw__task_run(caw__task *task);
  *   pool's lock · no-gil · - · never fails · quiet */
 bool caw__task_stop(caw__task *task);
 
+/* Whether caw_spawn made this future. */
+bool caw__is_spawned(const caw_future *f);
+
 CAW__INTERNAL_END
 
 #endif

@@ -380,6 +380,12 @@ caw_spawn_child(const caw_future *join)
     return CAW_CONTAINER_OF(p, const spawn_task, task.work.promise)->child;
 }
 
+bool
+caw__is_spawned(const caw_future *f)
+{
+    return f->ops == &spawn_ops.future;
+}
+
 #undef SPAWN_NOTIFIED
 #undef SPAWN_RUNNING
 #undef SPAWN_DONE

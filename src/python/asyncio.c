@@ -197,7 +197,8 @@ asyncio_resume(caw__hub *hub, caw__coroutine *c)
     return handle ? 0 : -1;
 }
 
-const caw__framework caw__asyncio = {asyncio_attach, asyncio_may_step, asyncio_suspend, asyncio_resume, .holds = true};
+const caw__framework caw__asyncio = {asyncio_attach,     asyncio_may_step,    asyncio_suspend,   asyncio_resume,
+                                     caw__asyncio_begin, caw__asyncio_cancel, .may_leave = true, .holds = true};
 
 bool
 caw__is_cancellation(caw__state *state, PyObject *exception)

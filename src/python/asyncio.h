@@ -19,6 +19,10 @@ PyObject *caw__asyncio_running_mark(caw__state *state);
 /* Whether an exception is a cancellation. */
 bool caw__is_cancellation(caw__state *state, PyObject *exception);
 
+/* asyncio_task.c: see caw__framework. */
+int caw__asyncio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable);
+void caw__asyncio_cancel(PyObject *task);
+
 /* helper.c: a thread that watches the reactor's fd for a loop that cannot, and has the loop call hub.drain(). */
 int caw__helper_start(caw__hub *hub);
 void caw__helper_drained(caw__helper *helper);

@@ -112,6 +112,21 @@ caw__has_raised(const PyThreadState *tstate)
 #endif
 }
 
+/* Whether this thread has the GIL. No where it has it with another thread state than its first one: before 3.12 the
+ * interpreter can only be asked whose the GIL is. */
+static inline bool
+caw__has_gil(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked() != NULL;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return _PyThreadState_UncheckedGet() != NULL;
+#else
+    PyThreadState *tstate = _PyThreadState_UncheckedGet();
+    return tstate && tstate == PyGILState_GetThisThreadState();
+#endif
+}
+
 /* How many frames `sys.set_coroutine_origin_tracking_depth` wants remembered: 0 nearly always. */
 static inline int
 caw__origin_depth(const PyThreadState *tstate)

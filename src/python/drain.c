@@ -1,5 +1,6 @@
 /* drain.c: what the loop calls when the hub's reactor has something to do: resume what was woken. */
 #include "python/asyncio.h"
+#include "python/job.h"
 #include "python/park.h"
 
 int
@@ -86,6 +87,12 @@ drain_deliver_batch(caw__hub *hub, bool direct)
     while (hub->batch) {
         caw__node *node = (caw__node *)hub->batch;
         hub->batch = node->link.next; /* before anything is called: a step may run the loop, and so the drain, again */
+        if (caw__node_is_job(node)) {
+            if (caw__job_run((caw__job *)node, JOB_ON_LOOP, hub) < 0) {
+                return -1;
+            }
+            continue;
+        }
         caw__node_rearm(node);
         caw__coroutine *c = node->owner; /* borrowed; nothing runs before drain_deliver that could drop it */
         caw__node_release(node);
@@ -180,10 +187,14 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     PyThreadState *outer = hub->drainer;
     PyObject *outer_mark = hub->mark;
     hub->drainer = PyThreadState_Get();
+    hub->thread = PyThread_get_thread_ident();
     hub->mark = direct ? Py_XNewRef(caw__asyncio_running_mark(state)) : NULL;
     state->recent = hub;
     PyObject *context = drain_leave_context();
     int failed = drain_passes(hub, direct);
+    if (!failed && hub->state) {
+        caw__late_run(state->late);
+    }
     drain_enter_context(context);
     hub->drainer = outer;
     Py_XSETREF(hub->mark, outer_mark);

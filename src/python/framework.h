@@ -24,6 +24,16 @@ struct caw__framework {
     /* Have the awaiter of a suspended coroutine that has a callback resume, later. On failure the callback stays. */
     int (*resume)(caw__hub *hub, caw__coroutine *c);
 
+    /* Begin to run an awaitable as a task, in the current context, for a remote: its end is said by caw__remote_end. -1 with
+     * an exception, and it has not begun. */
+    int (*begin)(caw__hub *hub, caw__remote *remote, PyObject *awaitable);
+
+    /* Cancel what `begin` has left in remote->task. May leave an exception. */
+    void (*cancel)(PyObject *task);
+
+    /* Whether a KeyboardInterrupt or SystemExit may leave the drain, and with it the loop. */
+    bool may_leave;
+
     /* Whether the hub keeps what waits alive: nobody else may know of a task of asyncio. trio knows its tasks, and who
      * suspends cannot be told from who is driven by hand, and may be dropped. */
     bool holds;

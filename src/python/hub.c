@@ -2,7 +2,9 @@
 #include "python/hub.h"
 
 #include "python/asyncio.h"
+#include "python/job.h"
 #include "python/park.h"
+#include "python/remote.h"
 #include "python/trio.h"
 
 /* --- suspended coroutines --- */
@@ -75,7 +77,7 @@ static caw__hub *
 hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
 {
     int error;
-    caw__inbox *inbox = caw__inbox_new(&error);
+    caw__inbox *inbox = caw__inbox_new(state->late, &error);
     if (!inbox) {
         caw_py_set_error(error);
         return NULL;
@@ -86,6 +88,8 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
         return NULL;
     }
     hub->state = state;
+    hub->thread = PyThread_get_thread_ident();
+    hub->remotes = NULL;
     hub->framework = framework;
     hub->loop = Py_NewRef(loop);
     hub->inbox = inbox;
@@ -184,13 +188,19 @@ hub_unlink(caw__hub *hub)
     }
 }
 
+/* What is queued and will not be delivered: nodes go, jobs are told. */
 static void
 hub_release_nodes(caw__wake_node *nodes)
 {
     while (nodes) {
-        caw__wake_node *next = nodes->next;
-        caw__node_release((caw__node *)nodes);
-        nodes = next;
+        caw__node *node = (caw__node *)nodes;
+        nodes = nodes->next;
+        if (caw__node_is_job(node)) {
+            (void)caw__job_run((caw__job *)node, JOB_WITHOUT_LOOP, NULL);
+        }
+        else {
+            caw__node_release(node);
+        }
     }
 }
 
@@ -207,6 +217,7 @@ caw__hub_close(caw__hub *hub)
         hub->helper = NULL;
         caw__helper_stop(helper);
     }
+    caw__remote_close_all(hub);
     caw_reactor_close(hub->inbox->reactor);
     caw__wake_node *batch = hub->batch;
     hub->batch = NULL;

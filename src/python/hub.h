@@ -29,6 +29,8 @@ struct caw__hub {
     caw__wake_node *batch; /* woken nodes that the drain has not come to */
     caw__coroutine **held; /* suspended coroutines with a callback: references where the framework holds */
     uint32_t n_held, n_room;
+    caw__remote *remotes;   /* awaitables that run here for somebody else, linked by remote->next */
+    unsigned long thread;   /* the loop's: where it was attached, or drained last */
     PyThreadState *drainer; /* true while a drain runs: whose */
     PyObject *mark;         /* with drainer: caw__asyncio_running_mark() when it began */
     caw__helper *helper;    /* the thread that stands in for add_reader, or NULL */

@@ -1,13 +1,10 @@
 /* node.c: see node.h for what a node is and why its words are safe. */
-#include "python/node.h"
+#include "python/job.h"
 
 #include <stdlib.h>
 
-#define NODE_QUEUED  1u
-#define NODE_UNBOUND 2u
-
 caw__inbox *
-caw__inbox_new(int *error)
+caw__inbox_new(caw__late *late, int *error)
 {
     caw__inbox *inbox = malloc(sizeof *inbox);
     if (!inbox) {
@@ -20,6 +17,7 @@ caw__inbox_new(int *error)
         return NULL;
     }
     atomic_init(&inbox->refs, 1);
+    inbox->late = caw__late_retain(late);
     inbox->hub = NULL;
     return inbox;
 }
@@ -37,6 +35,7 @@ caw__inbox_release(caw__inbox *inbox)
     /* acq_rel: all uses by others, before their release, come before the free. */
     if (atomic_fetch_sub_explicit(&inbox->refs, 1, memory_order_acq_rel) == 1) {
         caw_reactor_release(inbox->reactor);
+        caw__late_release(inbox->late);
         free(inbox);
     }
 }
@@ -72,8 +71,8 @@ node_waker_wake(void *data)
     caw__node *node = data;
     /* Release: what the waker did before is visible to the drain, which clears QUEUED with acquire. Acquire: pairs with
      * caw__node_bind, for `inbox`. */
-    uint32_t flags = atomic_fetch_or_explicit(&node->flags, NODE_QUEUED, memory_order_acq_rel);
-    if ((flags & (NODE_QUEUED | NODE_UNBOUND)) || !caw__reactor_push(node->inbox->reactor, &node->link)) {
+    uint32_t flags = atomic_fetch_or_explicit(&node->flags, CAW__NODE_QUEUED, memory_order_acq_rel);
+    if ((flags & (CAW__NODE_QUEUED | CAW__NODE_UNBOUND)) || !caw__reactor_push(node->inbox->reactor, &node->link)) {
         caw__node_release(node); /* else the queue has the waker's reference now */
     }
 }
@@ -98,7 +97,7 @@ caw__node_new(caw__coroutine *owner)
     caw__node *node = malloc(sizeof *node);
     if (node) {
         atomic_init(&node->refs, 1);
-        atomic_init(&node->flags, NODE_UNBOUND);
+        atomic_init(&node->flags, CAW__NODE_UNBOUND);
         node->inbox = NULL;
         node->owner = owner;
     }
@@ -118,7 +117,7 @@ caw__node_reset(caw__node *node)
         caw__inbox_release(node->inbox);
         node->inbox = NULL;
     }
-    atomic_store_explicit(&node->flags, NODE_UNBOUND, memory_order_relaxed); /* relaxed: nobody else has it */
+    atomic_store_explicit(&node->flags, CAW__NODE_UNBOUND, memory_order_relaxed); /* relaxed: nobody else has it */
     return true;
 }
 
@@ -127,8 +126,8 @@ caw__node_bind(caw__node *node, caw__inbox *inbox)
 {
     node->inbox = caw__inbox_retain(inbox);
     /* Release: publishes `inbox` to a wake. Acquire: pairs with a wake that came first. */
-    uint32_t flags = atomic_fetch_and_explicit(&node->flags, ~NODE_UNBOUND, memory_order_acq_rel);
-    if (flags & NODE_QUEUED) {
+    uint32_t flags = atomic_fetch_and_explicit(&node->flags, ~CAW__NODE_UNBOUND, memory_order_acq_rel);
+    if (flags & CAW__NODE_QUEUED) {
         node_waker_clone(node);
         if (!caw__reactor_push(inbox->reactor, &node->link)) {
             caw__node_release(node);
@@ -146,5 +145,5 @@ void
 caw__node_rearm(caw__node *node)
 {
     /* Acquire: pairs with the wake, so that the poll which follows sees what the waker did. */
-    atomic_fetch_and_explicit(&node->flags, ~NODE_QUEUED, memory_order_acquire);
+    atomic_fetch_and_explicit(&node->flags, ~CAW__NODE_QUEUED, memory_order_acquire);
 }

@@ -16,6 +16,7 @@
  *     UNBOUND  there is no inbox yet: the first poll is running. Cleared by the poller when it has suspended
  *   inbox    written by the poller before it clears UNBOUND (release); read by a wake that saw UNBOUND clear (acquire);
  *            never changed after that while anybody else holds a reference
+ *     JOB      it is a job's (job.h), not a coroutine's. Never changes
  *   owner    the coroutine, borrowed; NULL when it has left the node to others. Protected by the GIL
  *
  * The race that looks bad: an operation completes on another thread during the first poll, when nobody knows yet which
@@ -36,8 +37,13 @@ CAW__INTERNAL_BEGIN
 typedef struct caw__inbox {
     _Atomic uint32_t refs;
     caw_reactor *reactor; /* a reference; closed when the hub goes */
+    caw__late *late;      /* a reference */
     caw__hub *hub;        /* protected by the GIL; borrowed; NULL when the loop is closed or gone */
 } caw__inbox;
+
+#define CAW__NODE_QUEUED  1u
+#define CAW__NODE_UNBOUND 2u
+#define CAW__NODE_JOB     4u
 
 struct caw__node {
     caw__wake_node link;
@@ -47,9 +53,15 @@ struct caw__node {
     caw__coroutine *owner;
 };
 
-caw__inbox *caw__inbox_new(int *error);
+caw__inbox *caw__inbox_new(caw__late *late, int *error);
 caw__inbox *caw__inbox_retain(caw__inbox *inbox);
 void caw__inbox_release(caw__inbox *inbox);
+
+static inline bool
+caw__node_is_job(const caw__node *node)
+{
+    return atomic_load_explicit(&node->flags, memory_order_relaxed) & CAW__NODE_JOB; /* relaxed: never changes */
+}
 
 /* A node with one reference, unbound; NULL when out of memory. */
 caw__node *caw__node_new(caw__coroutine *owner);

@@ -2,6 +2,7 @@
 #include "python/outcome.h"
 
 #include "python/asyncio.h"
+#include "python/locals.h"
 #include "python/raise.h"
 
 static const char *
@@ -47,11 +48,11 @@ outcome_cancelled(const caw__coroutine *c, caw_future *future)
 
 /* The exception of the Python awaitable that the future ended with, if it did: a new reference, or NULL. */
 static PyObject *
-outcome_take_raised(const caw__coroutine *c, int status)
+outcome_take_raised(const caw__coroutine *c, const caw_future *future)
 {
     PyObject *raised = c->extras ? c->extras->raised : NULL;
-    if (!raised || c->extras->raised_status != status) {
-        return NULL;
+    if (!raised || c->extras->raised_status != future->status) {
+        return Py_XNewRef(caw__scope_raised(future, future->status));
     }
     c->extras->raised = NULL;
     return raised;
@@ -64,7 +65,7 @@ outcome_error(const caw__coroutine *c, caw_future *future)
     if (future->status == CAW_EPYTHON && PyErr_Occurred()) {
         return NULL; /* the poll has left it */
     }
-    PyObject *raised = outcome_take_raised(c, future->status);
+    PyObject *raised = outcome_take_raised(c, future);
     if (raised) {
         caw__raise(raised);
     }

@@ -1,77 +1,13 @@
-/* pyfuture.c: see pyfuture.h. What is awaitable is what `Objects/genobject.c: _PyCoro_GetAwaitableIter` says (CPython
- * 3.13), and besides an iterator that can be thrown into. */
+/* pyfuture.c: see pyfuture.h. */
 #include "python/pyfuture.h"
 
-#include "python/asyncio.h"
+#include "python/awaitable.h"
+#include "python/remote.h"
+#include "python/trio.h"
 
 #include <stdlib.h>
 
-/* --- what can be awaited --- */
-
-/* An iterator that an __await__ may have returned, and that can be driven as `await` does. */
-static bool
-pyfuture_is_bare_iterator(PyObject *object)
-{
-    return PyIter_Check(object) && PyObject_HasAttrString(object, "send") && PyObject_HasAttrString(object, "throw");
-}
-
-static unaryfunc
-pyfuture_await_slot(PyObject *object)
-{
-    const PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
-    return methods ? methods->am_await : NULL;
-}
-
-static bool
-pyfuture_is_awaitable(PyObject *object)
-{
-    return PyCoro_CheckExact(object) || pyfuture_await_slot(object) || pyfuture_is_bare_iterator(object);
-}
-
-/* A coroutine of Python that somebody is waiting for: to send into it would resume what it waits for. */
-static bool
-pyfuture_is_awaited(caw__state *state, PyObject *coroutine)
-{
-    PyObject *inner = caw__attribute(coroutine, state->names.cr_await);
-    bool is = inner && inner != Py_None;
-    Py_XDECREF(inner);
-    if (is) {
-        PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
-    }
-    return is;
-}
-
-/* What drives it: a new reference, or NULL with an exception. */
-static PyObject *
-pyfuture_iterator(caw__state *state, PyObject *object)
-{
-    if (PyCoro_CheckExact(object)) {
-        return pyfuture_is_awaited(state, object) ? NULL : Py_NewRef(object);
-    }
-    unaryfunc await_slot = pyfuture_await_slot(object);
-    if (!await_slot) { /* a generator that is a coroutine has none either */
-        return Py_NewRef(object);
-    }
-    PyObject *iterator = await_slot(object);
-    if (iterator && (!PyIter_Check(iterator) || PyCoro_CheckExact(iterator))) {
-        PyErr_Format(PyExc_TypeError,
-                     PyCoro_CheckExact(iterator) ? "__await__() returned a coroutine"
-                                                 : "__await__() returned non-iterator of type '%.100s'",
-                     Py_TYPE(iterator)->tp_name);
-        Py_CLEAR(iterator);
-    }
-    return iterator;
-}
-
 /* --- its end --- */
-
-static bool
-pyfuture_is_cancellation(caw__state *state, PyObject *exception)
-{
-    PyObject *trios = state->trio.cancelled;
-    return caw__is_cancellation(state, exception) || (trios && PyErr_GivenExceptionMatches(exception, trios)) ||
-           PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit);
-}
 
 /* Its awaiter waits for it no more. */
 static void
@@ -96,7 +32,7 @@ caw__pyfuture_end(caw__pyfuture *f, PyObject *value)
     pyfuture_unlink(f, c);
     if (f->raised) {
         caw__state *state = caw__coroutine_state_of(c);
-        f->future.status = state && pyfuture_is_cancellation(state, f->object) ? CAW_ECANCELED : CAW_EPYTHON;
+        f->future.status = state && caw__is_cancellation_of_any(state, f->object) ? CAW_ECANCELED : CAW_EPYTHON;
         if (caw__coroutine_extras_get(c)) {
             c->extras->raised_status = f->future.status;
             Py_XSETREF(c->extras->raised, Py_NewRef(f->object));
@@ -197,14 +133,37 @@ pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
            !caw__node_is_shared(c->node);
 }
 
+/* False when out of memory. */
+static bool
+pyfuture_post(caw__pyfuture *f, caw_py_locals *locals)
+{
+    f->remote = caw__remote_new(locals, f->object, NULL, NULL);
+    if (f->remote) {
+        f->object = NULL;
+        f->state = PYFUTURE_POSTED;
+    }
+    return f->remote != NULL;
+}
+
+static caw_poll
+pyfuture_poll_remote(caw__pyfuture *f, caw_context *cx)
+{
+    caw_future *posted = &f->remote->promise.future;
+    return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(&f->future, posted->status) : CAW_PENDING;
+}
+
 static caw_poll
 pyfuture_begin(caw__pyfuture *f, caw_context *cx, caw__state *state, caw__coroutine *c)
 {
-    if (!pyfuture_may_go_in_place(c, cx)) {
-        PyErr_SetString(PyExc_RuntimeError, "a Python awaitable is polled beside another future");
-        return pyfuture_fail(f, c);
+    if (!pyfuture_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
+        caw_py_locals *locals = caw__locals_capture(state, c);
+        if (!locals || !pyfuture_post(f, locals)) {
+            return pyfuture_fail(f, c);
+        }
+        caw_py_locals_release(locals);
+        return CAW_PENDING;
     }
-    PyObject *object = f->object, *iterator = pyfuture_iterator(state, object);
+    PyObject *object = f->object, *iterator = caw__await_iterator(state, object);
     if (!iterator) {
         return pyfuture_fail(f, c);
     }
@@ -243,8 +202,17 @@ static caw_poll
 pyfuture_poll(caw_future *future, caw_context *cx)
 {
     caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
+    if (f->state == PYFUTURE_NEW && cx->host != &caw__poll_host) {
+        caw_py_locals *locals = caw_py_locals_current();
+        if (!locals || !pyfuture_post(f, locals)) {
+            return caw_future_finish(future, locals ? CAW_ENOMEM : CAW_ENOREACTOR);
+        }
+    }
+    if (f->state == PYFUTURE_POSTED) {
+        return pyfuture_poll_remote(f, cx);
+    }
     if (cx->host != &caw__poll_host) {
-        return caw_future_finish(future, CAW_ENOREACTOR);
+        return caw_future_finish(future, CAW_EINVAL); /* it has moved while it was awaited in place */
     }
     caw__poll_place *place = cx->place;
     PyThreadState *released = place->released;
@@ -255,7 +223,7 @@ pyfuture_poll(caw_future *future, caw_context *cx)
     if (released) {
         PyEval_SaveThread();
     }
-    return poll;
+    return f->state == PYFUTURE_POSTED ? pyfuture_poll_remote(f, cx) : poll;
 }
 
 /* Given up in the middle: as when Python drops a coroutine. */
@@ -311,10 +279,35 @@ pyfuture_give_up(caw__state *state, caw__pyfuture *f)
     state->n_giving_up--;
 }
 
+/* On a thread without the GIL, before it was polled: by a remote, which drops the awaitable on its loop. */
+static bool
+pyfuture_drop_remotely(caw__pyfuture *f)
+{
+    caw_py_locals *locals = caw_py_locals_current();
+    if (f->state == PYFUTURE_NEW && f->object && !caw__has_gil() && locals) {
+        (void)pyfuture_post(f, locals);
+    }
+    return f->state == PYFUTURE_POSTED;
+}
+
+static void
+pyfuture_cancel(caw_future *future)
+{
+    caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
+    if (f->state == PYFUTURE_POSTED) {
+        caw_future_cancel(&f->remote->promise.future);
+    }
+}
+
 static void
 pyfuture_destroy(caw_future *future)
 {
     caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
+    if (pyfuture_drop_remotely(f)) {
+        caw_future_destroy(&f->remote->promise.future);
+        free(f);
+        return;
+    }
     if (f->state != PYFUTURE_INNER) {
         pyfuture_free(f);
         return;
@@ -332,7 +325,7 @@ pyfuture_destroy(caw_future *future)
     }
 }
 
-const caw_future_ops caw__pyfuture_ops = {"python.await", pyfuture_poll, NULL, pyfuture_destroy};
+const caw_future_ops caw__pyfuture_ops = {"python.await", pyfuture_poll, pyfuture_cancel, pyfuture_destroy};
 
 int
 caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg)
@@ -353,14 +346,23 @@ caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg)
 
 /* --- public --- */
 
+static bool
+pyfuture_check(PyObject *object)
+{
+    if (caw__is_awaitable(object)) {
+        return true;
+    }
+    PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression", Py_TYPE(object)->tp_name);
+    return false;
+}
+
 caw_future *
 caw_py_await(PyObject *awaitable)
 {
     if (!awaitable) {
         return NULL;
     }
-    if (!pyfuture_is_awaitable(awaitable)) {
-        PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression", Py_TYPE(awaitable)->tp_name);
+    if (!pyfuture_check(awaitable)) {
         Py_DECREF(awaitable);
         return NULL;
     }
@@ -374,27 +376,61 @@ caw_py_await(PyObject *awaitable)
     return &f->future;
 }
 
-static caw__pyfuture *
-pyfuture_ended(caw_future *future, bool raised)
+caw_future *
+caw_py_await_on(caw_py_locals *locals, PyObject *awaitable)
 {
-    caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
-    return future->ops == &caw__pyfuture_ops && f->state == PYFUTURE_ENDED && f->raised == raised ? f : NULL;
+    if (!awaitable) {
+        return NULL;
+    }
+    caw__remote *r = NULL;
+    if (!pyfuture_check(awaitable)) {
+    }
+    else if (locals->interpreter != PyInterpreterState_GetID(PyInterpreterState_Get())) {
+        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
+    }
+    else if (!(r = caw__remote_new(locals, awaitable, NULL, NULL))) {
+        PyErr_NoMemory();
+    }
+    if (!r) {
+        Py_DECREF(awaitable);
+        return NULL;
+    }
+    return &r->promise.future;
+}
+
+/* The outcome of a future of ours that is ready: borrowed, or NULL; and whether it is an exception. */
+static PyObject *
+pyfuture_outcome(const caw_future *future, bool *raised)
+{
+    const caw__remote *r = caw__remote_of(future);
+    if (!r && future->ops == &caw__pyfuture_ops) {
+        const caw__pyfuture *f = CAW_CONTAINER_OF(future, const caw__pyfuture, future);
+        if (f->state == PYFUTURE_ENDED) {
+            *raised = f->raised;
+            return f->object;
+        }
+        r = f->remote;
+    }
+    *raised = r && r->raised;
+    return r && r->outcome ? caw_py_ref_get(r->outcome) : NULL;
 }
 
 PyObject *
 caw_py_value(caw_future *future)
 {
-    const caw__pyfuture *f = pyfuture_ended(future, false);
-    if (!f) {
+    bool raised;
+    PyObject *value = pyfuture_outcome(future, &raised);
+    if (!value || raised) {
         PyErr_SetString(PyExc_RuntimeError, "the future has no value of Python");
         return NULL;
     }
-    return Py_NewRef(f->object);
+    return Py_NewRef(value);
 }
 
 PyObject *
 caw_py_exception(caw_future *future)
 {
-    const caw__pyfuture *f = pyfuture_ended(future, true);
-    return f ? Py_NewRef(f->object) : NULL;
+    bool raised;
+    PyObject *exception = pyfuture_outcome(future, &raised);
+    return raised ? Py_XNewRef(exception) : NULL;
 }

@@ -1,16 +1,19 @@
 /* pyfuture.h: a Python awaitable as a C future.
  *
  *     NEW ── first poll ──> INNER ── returns, raises ──> ENDED
+ *      └──── first poll ──> POSTED
  *
  * INNER: it is driven in place, by the polls of one coroutine of ours, its `awaiter`. That coroutine knows it as its
  * `inner` while it waits for it, and yields what it yields. A resume of the coroutine leaves here what was sent; the
  * poll that follows sends it on. What was thrown stays with the coroutine until the poll, for there it must not get lost:
  * who polls no more raises it.
  *
+ * POSTED: it is polled in another way, and is awaited by a remote (remote.h), which this one polls.
+ *
  * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing yielded), and
  * chain.c drives it when the poll is over: so a chain of any length needs no more C stack than one.
  *
- * Everything here is protected by the GIL.
+ * Everything here is protected by the GIL, but in POSTED, where nothing of it is Python's.
  */
 #ifndef CAWAIT_SRC_PYFUTURE_H
 #define CAWAIT_SRC_PYFUTURE_H
@@ -19,7 +22,12 @@
 
 CAW__INTERNAL_BEGIN
 
-typedef enum caw__pyfuture_state { PYFUTURE_NEW = 0, PYFUTURE_INNER, PYFUTURE_ENDED } caw__pyfuture_state;
+typedef enum caw__pyfuture_state {
+    PYFUTURE_NEW = 0,
+    PYFUTURE_INNER,
+    PYFUTURE_POSTED,
+    PYFUTURE_ENDED
+} caw__pyfuture_state;
 
 struct caw__pyfuture {
     caw_future future;
@@ -27,6 +35,7 @@ struct caw__pyfuture {
     PyObject *sent;          /* INNER: for the next poll, or NULL for None */
     PyObject *yielded;       /* INNER, while `waits`: for the coroutine to take; NULL when it is one of ours */
     caw__coroutine *awaiter; /* INNER: borrowed */
+    caw__remote *remote;     /* POSTED: owned */
     caw__pyfuture *next;     /* in state->given_up */
     unsigned char state;     /* caw__pyfuture_state */
     bool is_ours;            /* INNER: the iterator is a coroutine of ours */

@@ -4,6 +4,7 @@
 #include "python/coroutine.h"
 #include "python/function.h"
 #include "python/hub.h"
+#include "python/job.h"
 #include "python/park.h"
 #include "python/trio.h"
 
@@ -36,6 +37,11 @@ state_exec(PyObject *module)
 #undef STATE_INTERN
     state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
     state->functions = PyDict_New();
+    state->late = caw__late_new();
+    if (!state->late) {
+        PyErr_NoMemory();
+        return -1;
+    }
     return state->call_soon_kwnames && state->functions ? 0 : -1;
 }
 
@@ -52,6 +58,8 @@ state_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->current_task);
     Py_VISIT(state->cancelled_error);
     Py_VISIT(state->functions);
+    Py_VISIT(state->posted);
+    Py_VISIT(state->trio_posted);
     return caw__trio_visit(&state->trio, visit, arg);
 }
 
@@ -77,6 +85,8 @@ state_clear(PyObject *module)
     Py_CLEAR(state->current_task);
     Py_CLEAR(state->cancelled_error);
     caw__trio_forget(&state->trio);
+    Py_CLEAR(state->posted);
+    Py_CLEAR(state->trio_posted);
     Py_CLEAR(state->functions);
     Py_CLEAR(state->stop_iteration);
     return 0;
@@ -90,6 +100,11 @@ state_free(void *module)
         return;
     }
     state_clear(module);
+    if (state->late) {
+        caw__late_close(state->late);
+        caw__late_release(state->late);
+        state->late = NULL;
+    }
     /* Hubs that outlive the state: they find it gone. */
     for (caw__hub *hub = state->hubs; hub; hub = hub->next) {
         hub->state = NULL;

@@ -47,6 +47,8 @@ typedef struct caw__coroutine caw__coroutine;
 typedef struct caw__park caw__park;
 typedef struct caw__node caw__node;
 typedef struct caw__pyfuture caw__pyfuture;
+typedef struct caw__late caw__late;
+typedef struct caw__remote caw__remote;
 
 /* What trio.c knows of trio: X(object). All of it, or only `modules`, which is sys.modules; but `context`, where trio keeps
  * the current task, is private to it and need not be there, and `locals` is what is in it for the thread that asked last,
@@ -96,9 +98,12 @@ typedef struct caw__state {
     PyObject *current_task;
     PyObject *cancelled_error;
     caw__trio_api trio;
+    PyObject *posted, *trio_posted; /* what runs an awaitable as a task: NULL until one is posted */
 
     caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
+
+    caw__late *late; /* what is to be done without a loop: a reference; NULL once the module has been cleared */
 
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
     PyStopIterationObject *stop_iteration; /* the one that is used again and again; see raise.c */

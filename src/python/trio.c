@@ -20,6 +20,7 @@
  */
 #include "python/trio.h"
 
+#include "python/asyncio.h"
 #include "python/park.h"
 #include "python/source.h"
 
@@ -235,6 +236,14 @@ caw__trio_run_of(caw__state *state, PyObject *task)
     return run ? run : PyObject_CallNoArgs(state->trio.current_trio_token);
 }
 
+bool
+caw__is_cancellation_of_any(caw__state *state, PyObject *exception)
+{
+    PyObject *trios = state->trio.cancelled;
+    return caw__is_cancellation(state, exception) || (trios && PyErr_GivenExceptionMatches(exception, trios)) ||
+           PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit);
+}
+
 /* --- checkpoints --- */
 
 /* An attribute that is a flag; true also where it is not there. */
@@ -412,7 +421,8 @@ trio_resume(caw__hub *hub, caw__coroutine *c)
     return 0;
 }
 
-const caw__framework caw__trio = {trio_attach, trio_may_step, trio_suspend, trio_resume, .holds = false};
+const caw__framework caw__trio = {trio_attach,     trio_may_step,    trio_suspend,       trio_resume,
+                                  caw__trio_begin, caw__trio_cancel, .may_leave = false, .holds = false};
 
 /* Let the author know why: of the first cancellation, since trio repeats it at each suspension. What is to be raised: a
  * new reference. It runs Python code, which may close the coroutine. */

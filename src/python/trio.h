@@ -31,8 +31,15 @@ PyObject *caw__trio_schedule_point(caw__state *state);
 /* trio sends outcomes: the exception in one, a new reference; NULL, without an exception, when there is none. */
 PyObject *caw__trio_sent_error(caw__state *state, PyObject *sent);
 
+/* A cancellation of asyncio or of trio, or GeneratorExit. */
+bool caw__is_cancellation_of_any(caw__state *state, PyObject *exception);
+
 /* The method `abort` of a park object: what trio calls to cancel, at most once for each suspension. */
 PyObject *caw__trio_abort(PyObject *park, PyObject *raise_cancel);
+
+/* trio_task.c: see caw__framework. */
+int caw__trio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable);
+void caw__trio_cancel(PyObject *scope);
 
 void caw__trio_forget(caw__trio_api *api);
 int caw__trio_visit(caw__trio_api *api, visitproc visit, void *arg);

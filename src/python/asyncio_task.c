@@ -1,0 +1,81 @@
+/* asyncio_task.c: awaitables that run as tasks of asyncio for a remote. */
+#include "python/asyncio.h"
+#include "python/remote.h"
+#include "python/source.h"
+
+/* A task is made of a coroutine: for other awaitables, one of Python's own around it, which `asyncio ps` can read. */
+static const char task_source[] = "async def cawait_posted(awaitable): return await awaitable\n";
+
+/* Called by the loop: the task has ended. */
+static PyObject *
+task_done(PyObject *capsule, PyObject *task)
+{
+    caw__remote *r = caw__remote_of_capsule(capsule);
+    if (r) {
+        caw__remote_end(r, PyObject_CallMethod(task, "result", NULL));
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef task_done_def = {"cawait_done", task_done, METH_O, NULL};
+
+/* What asyncio takes for a future: its own test. */
+static bool
+task_is_future(PyObject *object)
+{
+    PyObject *type = (PyObject *)Py_TYPE(object);
+    return PyObject_HasAttrString(type, "_asyncio_future_blocking") && PyObject_HasAttrString(type, "get_loop");
+}
+
+/* The future itself, if it is one of this loop. */
+static PyObject *
+task_of_future(PyObject *loop, PyObject *future)
+{
+    PyObject *its = PyObject_CallMethod(future, "get_loop", NULL);
+    if (its && its != loop) {
+        PyErr_Format(PyExc_RuntimeError, "%R is attached to a different event loop", future);
+        Py_CLEAR(its);
+    }
+    Py_XDECREF(its);
+    return its ? Py_NewRef(future) : NULL;
+}
+
+static PyObject *
+task_new(caw__hub *hub, PyObject *awaitable)
+{
+    caw__state *state = hub->state;
+    if (PyCoro_CheckExact(awaitable)) {
+        return PyObject_CallMethod(hub->loop, "create_task", "O", awaitable);
+    }
+    if (!state->posted && !(state->posted = caw__python_function(task_source, "cawait_posted"))) {
+        return NULL;
+    }
+    PyObject *coroutine = PyObject_CallOneArg(state->posted, awaitable);
+    PyObject *task = coroutine ? PyObject_CallMethod(hub->loop, "create_task", "O", coroutine) : NULL;
+    Py_XDECREF(coroutine);
+    return task;
+}
+
+int
+caw__asyncio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable)
+{
+    PyObject *done = caw__remote_method(remote, &task_done_def);
+    PyObject *task = !done                       ? NULL
+                     : task_is_future(awaitable) ? task_of_future(hub->loop, awaitable)
+                                                 : task_new(hub, awaitable);
+    PyObject *added = NULL;
+    if (task) {
+        remote->task = Py_NewRef(task);
+        added = PyObject_CallMethod(task, "add_done_callback", "O", done);
+    }
+    Py_XDECREF(added);
+    Py_XDECREF(task);
+    Py_XDECREF(done);
+    return added ? 0 : -1;
+}
+
+void
+caw__asyncio_cancel(PyObject *task)
+{
+    Py_XDECREF(PyObject_CallMethod(task, "cancel", NULL));
+}

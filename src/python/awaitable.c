@@ -1,0 +1,64 @@
+/* awaitable.c: see awaitable.h. As `Objects/genobject.c: _PyCoro_GetAwaitableIter` has it (CPython 3.13). */
+#include "python/awaitable.h"
+
+/* An iterator that an __await__ may have returned, and that can be driven as `await` does. */
+static bool
+awaitable_is_bare_iterator(PyObject *object)
+{
+    return PyIter_Check(object) && PyObject_HasAttrString(object, "send") && PyObject_HasAttrString(object, "throw");
+}
+
+static unaryfunc
+awaitable_slot(PyObject *object)
+{
+    const PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
+    return methods ? methods->am_await : NULL;
+}
+
+bool
+caw__is_concurrent_future(PyObject *object)
+{
+    return !awaitable_slot(object) && PyObject_HasAttrString(object, "add_done_callback") &&
+           PyObject_HasAttrString(object, "result") && PyObject_HasAttrString(object, "cancel");
+}
+
+bool
+caw__is_awaitable(PyObject *object)
+{
+    return PyCoro_CheckExact(object) || awaitable_slot(object) || awaitable_is_bare_iterator(object) ||
+           caw__is_concurrent_future(object);
+}
+
+/* A coroutine of Python that somebody is waiting for: to send into it would resume what it waits for. */
+static bool
+awaitable_is_awaited(caw__state *state, PyObject *coroutine)
+{
+    PyObject *inner = caw__attribute(coroutine, state->names.cr_await);
+    bool is = inner && inner != Py_None;
+    Py_XDECREF(inner);
+    if (is) {
+        PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
+    }
+    return is;
+}
+
+PyObject *
+caw__await_iterator(caw__state *state, PyObject *object)
+{
+    if (PyCoro_CheckExact(object)) {
+        return awaitable_is_awaited(state, object) ? NULL : Py_NewRef(object);
+    }
+    unaryfunc await_slot = awaitable_slot(object);
+    if (!await_slot) { /* a generator that is a coroutine has none either */
+        return Py_NewRef(object);
+    }
+    PyObject *iterator = await_slot(object);
+    if (iterator && (!PyIter_Check(iterator) || PyCoro_CheckExact(iterator))) {
+        PyErr_Format(PyExc_TypeError,
+                     PyCoro_CheckExact(iterator) ? "__await__() returned a coroutine"
+                                                 : "__await__() returned non-iterator of type '%.100s'",
+                     Py_TYPE(iterator)->tp_name);
+        Py_CLEAR(iterator);
+    }
+    return iterator;
+}

@@ -1,0 +1,21 @@
+/* awaitable.h: what can be awaited, and by which iterator. */
+#ifndef CAWAIT_SRC_AWAITABLE_H
+#define CAWAIT_SRC_AWAITABLE_H
+
+#include "python/state.h"
+
+CAW__INTERNAL_BEGIN
+
+/* What `await` takes; besides an iterator that has send() and throw(), as an __await__ returns one, and a future of
+ * concurrent.futures. */
+bool caw__is_awaitable(PyObject *object);
+
+/* Something with the methods of concurrent.futures.Future, which no iterator drives. */
+bool caw__is_concurrent_future(PyObject *object);
+
+/* What drives it: a new reference, or NULL with an exception. Not of a concurrent future. */
+PyObject *caw__await_iterator(caw__state *state, PyObject *object);
+
+CAW__INTERNAL_END
+
+#endif

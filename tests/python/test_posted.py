@@ -1,0 +1,412 @@
+"""C awaits Python from elsewhere: from native threads, from futures on the pool, beside other futures, on other loops."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import gc
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import _cawait_test as t
+import pytest
+from common import Value, cancellation, ended, sleep, spawn, turn, wait_until
+
+value = Value()
+EPYTHON = -4104
+ECLOSED = -4101
+ECANCELED = -125
+variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable", default=0)
+
+
+async def at_once() -> Value:
+    return value
+
+
+async def after_a_time() -> Value:
+    await sleep(0.001)
+    return value
+
+
+async def failing(error: BaseException) -> None:
+    await turn()
+    raise error
+
+
+class Trouble(Exception):
+    """An exception with a state."""
+
+
+WAYS = {"posted": t.posted, "beside a timer": lambda one: first_of_all(one), "spawned": t.spawned}
+
+
+async def first_of_all(awaitable: Any) -> Any:
+    return (await t.all(awaitable, 100))[0]
+
+
+# --- values and errors ---
+
+
+@pytest.mark.parametrize("way", ["posted", "beside a timer"])
+@pytest.mark.parametrize("awaitable", [at_once, after_a_time, lambda: t.await_(after_a_time()), lambda: t.ready(value)])
+def test_value_comes_back(run: Callable[..., Any], way: str, awaitable: Callable[[], Any]) -> None:
+    async def main() -> None:
+        assert await WAYS[way](awaitable()) is value
+
+    run(main)
+
+
+def test_many_beside_each_other_run_at_the_same_time(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        inside = most = 0
+
+        async def count() -> int:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            await sleep(0.001)
+            inside -= 1
+            return 1
+
+        assert await t.all(*(count() for _ in range(100))) == (1,) * 100
+        assert most == 100
+
+    run(main)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_exception_is_the_same_object(run: Callable[..., Any], way: str) -> None:
+    async def main() -> None:
+        error = Trouble("a", 2)
+        error.__cause__ = ZeroDivisionError("cause")
+        with pytest.raises(Trouble) as caught:
+            await WAYS[way](failing(error))
+        assert caught.value is error and isinstance(error.__cause__, ZeroDivisionError)
+
+    run(main)
+
+
+@pytest.mark.parametrize("way", ["posted", "beside a timer"])
+def test_future_of_a_thread_pool_is_awaited(run: Callable[..., Any], way: str) -> None:
+    async def main() -> None:
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            assert await WAYS[way](executor.submit(lambda: value)) is value
+            assert await t.await_(executor.submit(lambda: value)) is value
+            with pytest.raises(ZeroDivisionError):
+                await t.await_(executor.submit(lambda: 1 / 0))
+            done = executor.submit(lambda: value)
+            done.result()
+            assert await t.await_(done) is value
+
+    run(main)
+
+
+def test_task_that_was_there_is_awaited_and_one_of_another_loop_is_an_error(run_asyncio: Callable[..., Any]) -> None:
+    async def main() -> None:
+        assert await t.posted(asyncio.ensure_future(after_a_time())) is value
+        other = asyncio.new_event_loop()
+        try:
+            with pytest.raises(RuntimeError, match="attached to a different event loop"):
+                await t.posted(other.create_future())
+        finally:
+            other.close()
+
+    run_asyncio(main)
+
+
+def test_what_cannot_be_awaited_is_a_type_error_at_once(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        for bad in (3, None, [], at_once):
+            with pytest.raises(TypeError, match="can't be used in 'await' expression"):
+                await t.posted(bad)
+
+    run(main)
+
+
+def test_coroutine_that_was_awaited_already_is_an_error(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        one = at_once()
+        await one
+        with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+            await t.posted(one)
+
+    run(main)
+
+
+# --- context ---
+
+
+def test_awaitable_runs_in_a_copy_of_the_context_in_which_the_locals_were_made(run: Callable[..., Any]) -> None:
+    async def read_and_set() -> int:
+        await turn()
+        number = variable.get()
+        variable.set(99)
+        return number
+
+    async def main() -> None:
+        variable.set(5)
+        assert await t.posted(read_and_set()) == 5
+        assert await first_of_all(read_and_set()) == 5
+        assert variable.get() == 5
+
+    run(main)
+
+
+def test_call_runs_in_that_context_sync_or_not(run: Callable[..., Any]) -> None:
+    async def later() -> int:
+        await turn()
+        return variable.get()
+
+    async def main() -> None:
+        variable.set(6)
+        assert await t.call_from_thread(variable.get, 3) == (18, 0)
+        assert await t.call_from_thread(later, 3) == (18, 0)
+
+    run(main)
+
+
+# --- calls ---
+
+
+def test_call_from_a_native_thread_runs_on_the_loops_thread(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        here, seen = threading.get_ident(), set()
+
+        def call() -> int:
+            seen.add(threading.get_ident())
+            return 1
+
+        assert await t.call_from_thread(call, 100) == (100, 0)
+        assert seen == {here}
+
+    run(main)
+
+
+def test_call_that_raises_or_returns_what_cannot_be_taken_ends_with_a_status(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        assert await t.call_from_thread(lambda: 1 / 0, 3) == (0, EPYTHON)
+        assert await t.call_from_thread(lambda: "text", 3) == (0, EPYTHON)
+        assert await t.call_from_thread(lambda: failing(Trouble()), 3) == (0, EPYTHON)
+        assert await t.call_from_thread(lambda: at_once(), 3) == (0, EPYTHON)
+
+    run(main)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_call_that_ends_the_program_ends_the_loop_and_the_future(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], kind: type[BaseException]
+) -> None:
+    def leave() -> None:
+        raise kind("from a call")
+
+    async def main() -> None:
+        nonlocal holder
+        holder = t.Holder(leave)
+        holder.call_later(100)
+        await asyncio.sleep(60)
+
+    holder: Any = None
+    loop = new_loop()
+    task = loop.create_task(main())
+    with pytest.raises(kind, match="from a call"):
+        loop.run_until_complete(task)
+    assert holder.join() == EPYTHON
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+
+
+# --- cancellation ---
+
+
+def test_cancelled_future_cancels_the_task_and_waits_for_it(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        events: list[str] = []
+
+        async def careful() -> None:
+            events.append("begun")
+            try:
+                await sleep(60)
+            except cancellation():
+                events.append("cancelled")
+                raise
+
+        task = spawn(t.posted(careful()))
+        while not events:
+            await turn()
+        task.cancel()
+        assert await ended(task) == "cancelled"
+        assert events == ["begun", "cancelled"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_dropped_future_cancels_the_task(run: Callable[..., Any], way: str) -> None:
+    async def main() -> None:
+        events: list[str] = []
+
+        async def careful() -> None:
+            events.append("begun")
+            try:
+                await sleep(60)
+            except cancellation():
+                events.append("cancelled")
+                raise
+
+        task = spawn(WAYS[way](careful()))
+        while not events:
+            await turn()
+        task.cancel()
+        assert await ended(task) == "cancelled"
+        del task
+        gc.collect()
+        while len(events) < 2:
+            await sleep(0.001)
+        assert events == ["begun", "cancelled"]
+
+    run(main)
+
+
+def test_task_that_is_cancelled_by_others_ends_the_wait(run_asyncio: Callable[..., Any]) -> None:
+    async def main() -> None:
+        mine: list[asyncio.Task[Any]] = []
+
+        async def visible() -> None:
+            mine.append(asyncio.current_task())  # type: ignore[arg-type]
+            await asyncio.sleep(60)
+
+        one = asyncio.ensure_future(t.posted(visible()))
+        two = t.Holder(visible)
+        two.call_later(0)
+        while len(mine) < 2:
+            await asyncio.sleep(0.001)
+        for task in mine:
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await one
+        await asyncio.sleep(0.01)
+        assert two.join() == ECANCELED
+
+    run_asyncio(main)
+
+
+# --- loops that end ---
+
+
+def test_loop_that_is_closed_ends_the_wait_with_an_error(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def make() -> Any:
+        return t.Holder(lambda: asyncio.sleep(60))
+
+    loop = new_loop()
+    closed_before, closed_meanwhile = loop.run_until_complete(make()), loop.run_until_complete(make())
+    closed_meanwhile.call_later(0)
+
+    async def until_called() -> None:
+        while len(asyncio.all_tasks()) == 1:
+            await asyncio.sleep(0.001)
+
+    loop.run_until_complete(until_called())
+    tasks = asyncio.all_tasks(loop)
+    loop.close()
+    assert closed_meanwhile.join() == ECLOSED
+    closed_before.call_later(0)
+    assert closed_before.join() == ECLOSED
+    for task in tasks:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task.get_coro().close()  # type: ignore[union-attr]
+
+
+def test_loop_that_was_stopped_goes_on_with_it(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def make() -> Any:
+        return t.Holder(lambda: 5)
+
+    loop = new_loop()
+    holder = loop.run_until_complete(make())
+    holder.call_later(0)
+    loop.run_until_complete(asyncio.sleep(0.02))
+    assert holder.join() == 0
+
+
+def test_awaitable_runs_on_the_loop_of_its_locals_which_may_be_another_threads(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        here = threading.get_ident()
+
+        async def where() -> int:
+            await turn()
+            return threading.get_ident()
+
+        def in_other_thread() -> None:
+            async def other() -> None:
+                found.append(await holder.await_there(where()))
+
+            asyncio.run(other())
+
+        found: list[int] = []
+        holder = t.Holder(None)
+        thread = threading.Thread(target=in_other_thread)
+        thread.start()
+        while thread.is_alive():
+            await sleep(0.001)
+        thread.join()
+        assert found == [here]
+
+    run(main)
+
+
+# --- references ---
+
+
+class Dropped:
+    def __init__(self, where: list[int]) -> None:
+        self.where = where
+
+    def __del__(self) -> None:
+        self.where.append(threading.get_ident())
+
+
+def test_reference_that_a_native_thread_drops_is_dropped_by_the_loops_thread(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        where: list[int] = []
+        for _ in range(100):
+            await t.drop_in_thread(Dropped(where))
+        while len(where) < 100:
+            await sleep(0.001)
+        assert set(where) == {threading.get_ident()}
+
+    run(main)
+
+
+def test_reference_that_outlives_its_loop_is_dropped_all_the_same(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def make() -> Any:
+        return t.Holder(Dropped(where))
+
+    where: list[int] = []
+    loop = new_loop()
+    holder = loop.run_until_complete(make())
+    loop.close()
+    holder.drop_later(0)
+    holder.join()
+    wait_until(lambda: bool(where))
+    assert where == [threading.get_ident()]
+
+
+def test_reference_that_is_dropped_while_the_loop_is_closed_is_dropped_once(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def make(delay: int) -> Any:
+        holder = t.Holder(Dropped(where))
+        holder.drop_later(delay)
+        return holder
+
+    where: list[int] = []
+    for delay in range(0, 400, 20):
+        loop = asyncio.new_event_loop()
+        holder = loop.run_until_complete(make(delay))
+        loop.close()
+        holder.join()
+        wait_until(lambda: len(where) == delay // 20 + 1)
