@@ -34,7 +34,7 @@ build_text(void)
 static int
 module_exec(PyObject *module)
 {
-    return caw_py_add_functions(module, bench_operations) < 0 ||
+    return caw_py_add_functions(module, bench_operations) < 0 || caw_py_add_functions(module, bench_awaits) < 0 ||
                    PyModule_AddStringConstant(module, "BUILD", build_text()) < 0
                ? -1
                : 0;

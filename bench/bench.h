@@ -27,6 +27,7 @@ int bench_submit(bench_task *task);
 void bench_set_period(uint64_t ns);
 
 extern const caw_py_async_def bench_operations[]; /* operations.c */
+extern const caw_py_async_def bench_awaits[];     /* awaits.c */
 extern PyMethodDef bench_baseline_functions[];    /* baseline.c */
 
 #endif

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import _cawait_bench as native
 import rows_await
+import rows_await_py
 import rows_memory
 import rows_produce
 from measure import Row, uvloop
@@ -46,6 +47,11 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "wake_1000/run_in_executor": rows_await.wake_1000_executor,
     "wake_1000/call_soon_threadsafe": rows_await.wake_1000_gil,
     "wake_1/call_soon_threadsafe": rows_await.wake_1_gil,
+    "await_py/async_def": rows_await_py.await_py,
+    "await_py_wrap/async_def": rows_await_py.await_py_wrap,
+    "await_py_suspend/async_def": rows_await_py.await_py_suspend,
+    "posted/run_coroutine_threadsafe": rows_await_py.posted,
+    "call/call_soon_threadsafe": rows_await_py.call,
     "produce/ns": rows_produce.produce,
     "produce_gil_hog/produce": rows_produce.produce_gil_hog,
     "memory/bytes": rows_memory.memory_bytes,

@@ -34,11 +34,12 @@ BRIDGE = (
     "coroutine.h",
     "anyio hub job.c drain framework outcome park asyncio trio helper awaitable locals ref remote",
     "cancel checkpoint pyfuture chain step coroutine.c frame attributes function.c wrapper",
+    "run stopper",
     "state.c",  # makes every type, so it knows them all
 )
 
 MAX_FILE, MAX_FUNCTION = 500, 80
-THREADS = ("any-thread", "poller", "loop", "init", "the turning thread", "one thread at a time")
+THREADS = ("any-thread", "poller", "loop", "the main thread", "init", "the turning thread", "one thread at a time")
 GILS = ("no-gil", "gil", "drops-gil")
 # a path of the machine that something was written on; spelled so that this file does not hold one
 MACHINE_PATH = re.compile("/" + r"(?:work|root|home/\w+|tmp/bash_jobs)/")

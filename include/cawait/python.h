@@ -2,11 +2,13 @@
  *
  *   python_coroutine.h   C futures that Python awaits: async functions, coroutines, errors as exceptions
  *   python_await.h       Python awaitables that C awaits, on any thread
+ *   python_run.h         programs whose main is C
  */
 #ifndef CAWAIT_PYTHON_H
 #define CAWAIT_PYTHON_H
 
 #include "cawait/python_await.h"
 #include "cawait/python_coroutine.h"
+#include "cawait/python_run.h"
 
 #endif

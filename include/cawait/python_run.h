@@ -1,0 +1,74 @@
+/* cawait/python_run.h: programs whose main is C.
+ *
+ *     static caw_future *begin(PyObject *module, void *user) { ...make the future of the whole program... }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         caw_py_run_options options = {.argc = argc, .argv = argv};
+ *         int exit_code;
+ *         caw_py_run(&options, begin, NULL, &exit_code);
+ *         return exit_code;
+ *     }
+ *
+ * The interpreter is started if nobody has done that; it gets this thread as its main thread, so that signals work, and
+ * stays for the next call. Who wants its atexit functions to run calls Py_FinalizeEx at the end. A loop runs until the future is ready, and is then shut down as asyncio.run and trio.run do it:
+ * what is still running is cancelled, async generators and the default executor are ended.
+ */
+#ifndef CAWAIT_PYTHON_RUN_H
+#define CAWAIT_PYTHON_RUN_H
+
+#include "cawait/python_api.h"
+
+#ifndef CAW_NO_PYTHON
+
+typedef enum caw_py_loop { CAW_PY_ASYNCIO = 0, CAW_PY_UVLOOP, CAW_PY_TRIO } caw_py_loop;
+
+/* All zeros is asyncio, in an interpreter configured as `python` is. What is about the interpreter has no effect where it
+ * runs already. */
+typedef struct caw_py_run_options {
+    caw_py_loop loop;
+    bool isolated; /* no environment variables, no user's site-packages, nothing of the working directory */
+    /* The python of a virtual environment, whose packages are used. NULL: that of the variable VIRTUAL_ENV, if it is set and
+     * not isolated; else what the library finds. */
+    const char *python;
+    int argc; /* sys.argv; none: [""] */
+    char **argv;
+} caw_py_run_options;
+
+/* Ends caw_py_run_forever, from any thread. */
+typedef struct caw_py_stopper caw_py_stopper;
+
+CAW_BEGIN_DECLS
+
+/* Run a loop until the future that `begin` makes is ready; `begin` is called in the loop, with the GIL, with a module for
+ * the functions that need one (__main__). NULL with an exception: that ends the run.
+ * Returns the future's status; CAW_EPYTHON where an exception of Python ended it, which has been printed; -EINTR after a
+ * Ctrl-C, by which the future was cancelled. *exit_code, if it is not NULL, is what a program of Python would exit with:
+ * 0, 1, the code of a SystemExit, 130 after a Ctrl-C.
+ *   the main thread · no-gil, or with it · borrows(options) · fails(the future's status, CAW_EPYTHON, -EINTR; -EPERM: not the
+ *   interpreter's main thread; -EBUSY: a loop runs in this thread; CAW_EINVAL, CAW_ENOMEM) · runs-python */
+CAW_API int caw_py_run(const caw_py_run_options *options, caw_future *(*begin)(PyObject *module, void *user),
+                       void *user, int *exit_code);
+
+/* The same for a program that goes on until it is stopped. `begin` returns 0, or an error that ends the run, or -1 with an
+ * exception.
+ *   the main thread · no-gil, or with it · borrows(options, stopper) · fails(as caw_py_run) · runs-python */
+CAW_API int caw_py_run_forever(const caw_py_run_options *options, int (*begin)(PyObject *module, void *user),
+                               void *user, caw_py_stopper *stopper, int *exit_code);
+
+/* A stopper, for one run, with one reference.
+ *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
+CAW_API caw_py_stopper *caw_py_stopper_new(void);
+
+/* End the run, or the one that is going to begin. Twice is once.
+ *   any-thread · no-gil · borrows(stopper) · never fails · wakes */
+CAW_API void caw_py_stopper_stop(caw_py_stopper *stopper);
+
+/* Give the reference back.
+ *   any-thread · no-gil · takes(stopper) · never fails · quiet */
+CAW_API void caw_py_stopper_release(caw_py_stopper *stopper);
+
+CAW_END_DECLS
+
+#endif
+#endif
