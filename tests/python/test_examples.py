@@ -9,8 +9,10 @@ import importlib.util
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -175,3 +177,36 @@ def test_tour_ends_cleanly_on_control_c(tree: Path) -> None:
         _, errors = tour.communicate(timeout=30)
     assert tour.returncode == 130
     assert errors == "tour: interrupted\n"
+
+
+# --- the program whose main is C ---
+
+SERVER = next((path for folder in sys.path if (path := Path(folder) / "embedded_server").is_file()), None)
+
+
+@pytest.mark.skipif(SERVER is None, reason="this build has no program: there is no libpython to link with")
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+@pytest.mark.parametrize("end", ["quit", "interrupt"])
+def test_embedded_server_has_requests_answered_by_python(loop: str, end: str) -> None:
+    library = sysconfig.get_config_var("LIBDIR")
+    with subprocess.Popen(
+        [str(SERVER), str(EXAMPLES / "embedded_server"), loop],
+        env=environment(LD_LIBRARY_PATH=library, VIRTUAL_ENV=sys.prefix),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout
+        port = int(server.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port)) as client, client.makefile("rw") as stream:
+            for request in ("hello", "", "world"):
+                stream.write(request + "\n")
+                stream.flush()
+                assert stream.readline() == ("error: a Python exception, which was not kept\n", request.upper() + "\n")[bool(request)]
+            if end == "quit":
+                stream.write("quit\n")
+                stream.flush()
+            else:
+                server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=55) == (0 if end == "quit" else 130)
+        assert server.stdout.read() == "" and server.stderr and server.stderr.read() == ""
