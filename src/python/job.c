@@ -24,15 +24,9 @@ caw__job_init(caw__job *job, caw__inbox *inbox, int (*run)(caw__job *, caw__job_
 {
     atomic_init(&job->node.refs, 1);
     atomic_init(&job->node.flags, CAW__NODE_JOB);
-    job->node.inbox = caw__inbox_retain(inbox);
+    job->node.inbox = inbox;
     job->node.owner = NULL;
     job->run = run;
-}
-
-void
-caw__job_end(caw__job *job)
-{
-    caw__inbox_release(job->node.inbox);
 }
 
 bool

@@ -32,11 +32,8 @@ struct caw__job {
     int (*run)(caw__job *job, caw__job_place place, caw__hub *hub);
 };
 
-/* The queue is the inbox's, which is retained. */
+/* The queue is the inbox's, which whoever has the job holds. */
 void caw__job_init(caw__job *job, caw__inbox *inbox, int (*run)(caw__job *, caw__job_place, caw__hub *));
-
-/* Give the inbox back: the job is over. */
-void caw__job_end(caw__job *job);
 
 /* Queue it. False when the loop is closed.
  *   any-thread · no-gil · borrows(job) · never fails otherwise · wakes */

@@ -412,7 +412,10 @@ pyfuture_outcome(const caw_future *future, bool *raised)
         r = f->remote;
     }
     *raised = r && r->raised;
-    return r && r->outcome ? caw_py_ref_get(r->outcome) : NULL;
+    if (!r || !caw__remote_has_ended(r)) {
+        return NULL;
+    }
+    return r->outcome ? caw_py_ref_get(r->outcome) : *raised ? NULL : Py_None;
 }
 
 PyObject *

@@ -17,7 +17,7 @@ ref_drop(caw__job *job, caw__job_place place, caw__hub *hub)
     caw_py_ref *ref = CAW_CONTAINER_OF(job, caw_py_ref, job);
     (void)hub;
     PyObject *object = ref->object;
-    caw__job_end(&ref->job);
+    caw__inbox_release(ref->job.node.inbox);
     free(ref);
     if (place != JOB_WITHOUT_PYTHON) {
         Py_XDECREF(object); /* last: may run any Python code */
@@ -30,7 +30,7 @@ caw__ref_new(caw__inbox *inbox, PyObject *object)
 {
     caw_py_ref *ref = malloc(sizeof *ref);
     if (ref) {
-        caw__job_init(&ref->job, inbox, ref_drop);
+        caw__job_init(&ref->job, caw__inbox_retain(inbox), ref_drop);
         atomic_init(&ref->refs, 1);
         ref->object = object;
     }

@@ -68,12 +68,16 @@ remote_keep_value(caw__remote *r, PyObject *value, caw__state *state)
         Py_DECREF(value);
         return remote_keep_raised(r, state);
     }
+    if (status < 0 || value == Py_None) {
+        Py_DECREF(value);
+        return status;
+    }
     r->outcome = caw__ref_new(r->locals->inbox, value);
     if (!r->outcome) {
         Py_DECREF(value);
         return CAW_ENOMEM;
     }
-    return status;
+    return 0;
 }
 
 /* Its end, whatever it was: the remote may be freed in here. */
@@ -336,11 +340,18 @@ remote_poll(caw_future *f, caw_context *cx)
     caw_poll poll = caw_promise_poll(f, cx);
     if (poll == CAW_READY) {
         caw__remote *r = caw__remote_of(f);
+        r->told = true;
         if (r->raised && r->outcome) {
             caw__note_raised(cx, r->outcome, f->status);
         }
     }
     return poll;
+}
+
+bool
+caw__remote_has_ended(const caw__remote *r)
+{
+    return r->told && (r->raised || r->promise.future.status == 0);
 }
 
 /* Dropping is cancelling. */
@@ -358,8 +369,6 @@ remote_run_drop(caw__job *job, caw__job_place place, caw__hub *hub)
     (void)hub;
     PyObject *object = r->object;
     caw_py_ref_release(r->outcome);
-    caw__job_end(&r->begin);
-    caw__job_end(&r->drop);
     caw_py_locals_release(r->locals);
     if (r->spec && r->spec->free) {
         r->spec->free(r->arg);

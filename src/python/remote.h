@@ -32,11 +32,12 @@ struct caw__remote {
     caw_py_locals *locals; /* a reference */
     _Atomic uint32_t asked;
     bool raised;                  /* with outcome: it is an exception */
+    bool told;                    /* the consumer has been told that it is ready: the consumer\'s */
     bool running;                 /* it is in the hub's list */
     PyObject *object;             /* the awaitable: a reference, or NULL */
     PyObject *task;               /* what can be cancelled: a task, a future, a scope of trio: a reference, or NULL */
     PyObject *capsule;            /* borrowed: while running */
-    caw_py_ref *outcome;          /* the value or the exception: a reference, or NULL */
+    caw_py_ref *outcome;          /* the value or the exception: a reference; NULL for None */
     const caw_py_call_spec *spec; /* of a call, or NULL */
     void *arg;
     caw__hub *hub;                /* borrowed: while running */
@@ -49,6 +50,9 @@ caw__remote *caw__remote_new(caw_py_locals *locals, PyObject *object, const caw_
 
 /* Whether it is one; then its remote. */
 caw__remote *caw__remote_of(const caw_future *f);
+
+/* Whether the consumer has seen it end with what Python gave: a value or an exception. */
+bool caw__remote_has_ended(const caw__remote *r);
 
 /* The loop is closed: end what runs there. */
 void caw__remote_close_all(caw__hub *hub);

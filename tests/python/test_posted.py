@@ -58,6 +58,14 @@ def test_value_comes_back(run: Callable[..., Any], way: str, awaitable: Callable
     run(main)
 
 
+def test_none_comes_back(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        assert await t.posted(sleep(0)) is None
+        assert await t.all(sleep(0), sleep(0)) == (None, None)
+
+    run(main)
+
+
 def test_many_beside_each_other_run_at_the_same_time(run: Callable[..., Any]) -> None:
     async def main() -> None:
         inside = most = 0
