@@ -95,8 +95,8 @@ CAW_API caw_future *caw_py_await_on(caw_py_locals *locals, PyObject *awaitable);
 
 /* A call of Python by a thread that has no GIL. */
 typedef struct caw_py_call_spec {
-    /* Called in the loop's thread, with the GIL, in a copy of the locals' context. What it returns is awaited, if it can be,
-     * and else is the value. NULL with an exception: the call has failed. */
+    /* Called in the loop's thread, with the GIL, in the locals' context. What it returns is awaited, if it can be, by a task
+     * with a copy of that; else it is the value. NULL with an exception: the call has failed. */
     PyObject *(*call)(void *arg);
     /* Optional: take what you need out of the value; called there too, once, before the future is ready. 0, or a status
      * that the future ends with, or CAW_EPYTHON with an exception set. NULL: caw_py_value gives the value. */

@@ -18,8 +18,10 @@ awaitable_slot(PyObject *object)
 bool
 caw__is_concurrent_future(PyObject *object)
 {
-    return !awaitable_slot(object) && PyObject_HasAttrString(object, "add_done_callback") &&
-           PyObject_HasAttrString(object, "result") && PyObject_HasAttrString(object, "cancel");
+    /* A class of Python's: a number or a text, which a call may well return, need not be asked for its attributes. */
+    return PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) && !awaitable_slot(object) &&
+           PyObject_HasAttrString(object, "add_done_callback") && PyObject_HasAttrString(object, "result") &&
+           PyObject_HasAttrString(object, "cancel");
 }
 
 bool

@@ -218,15 +218,28 @@ remote_call(caw__remote *r, PyObject **leaving)
     return false;
 }
 
-/* In a copy of the context, since two that use the same locals may be under way at a time. -1: something has to leave the
- * drain. */
+/* Enter the context of the locals; or a copy of it where somebody is in there, who has come to run this loop inside a call.
+ * What is entered: a new reference, or NULL with an exception. */
+static PyObject *
+remote_enter_context(const caw__remote *r)
+{
+    PyObject *context = Py_NewRef(caw_py_ref_get(r->locals->context));
+    if (PyContext_Enter(context) == 0) {
+        return context;
+    }
+    PyErr_Clear();
+    PyObject *copy = PyContext_Copy(context);
+    Py_DECREF(context);
+    if (copy && PyContext_Enter(copy) < 0) {
+        Py_CLEAR(copy);
+    }
+    return copy;
+}
+
+/* In the context that is entered, which is left. -1: something has to leave the drain. */
 static int
 remote_begin_in(caw__remote *r, caw__hub *hub, PyObject *context)
 {
-    if (PyContext_Enter(context) < 0) {
-        caw__remote_end(r, NULL);
-        return 0;
-    }
     bool may_leave = hub->framework->may_leave;
     PyObject *leaving = NULL;
     if (remote_call(r, &leaving) && !remote_begin_awaiting(r, hub)) {
@@ -255,7 +268,7 @@ remote_begin(caw__remote *r, caw__hub *hub)
         remote_resolve(r, CAW_ECANCELED);
         return 0;
     }
-    PyObject *context = PyContext_Copy(caw_py_ref_get(r->locals->context));
+    PyObject *context = remote_enter_context(r);
     if (!context) {
         caw__remote_end(r, NULL);
         return 0;
