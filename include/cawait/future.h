@@ -125,8 +125,7 @@ CAW_API caw_reactor *caw_context_reactor(const caw_context *cx, int *error);
 CAW_API caw_future *caw_ready(int status);
 
 /* Poll a future on this thread until it is ready, and return its status. The future is not destroyed: read its result,
- * then destroy it. Timers and fds work: the call has a reactor of its own. Fails, with the future never polled, when
- * that reactor cannot be made.
+ * then destroy it. Timers and fds work: the call makes a reactor of its own for a future that asks for one.
  *   any-thread · no-gil · borrows(f) · fails(the future's status, -errno, CAW_ENOMEM, CAW_EINVAL for NULL) · calls-user
  * Do not hold the GIL: the thread sleeps in here. */
 CAW_API int caw_block_on(caw_future *f);

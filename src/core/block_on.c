@@ -1,34 +1,109 @@
-/* block_on.c: a future on this thread, with a reactor of its own. The waker is a reference to that reactor: a wake is
- * a ring, and a late one finds a closed reactor. */
+/* block_on.c: a future on this thread.
+ *
+ * The thread sleeps on a condition, until the future asks for a reactor, for a timer or an fd: then it sleeps in that one. The
+ * waker is a reference to the sleeper, which outlives the call as long as somebody may wake it.
+ *
+ * Words: `refs` any thread, atomic. `notified` and `reactor` under the lock; `reactor` is set once, by the sleeping thread,
+ * and goes with the sleeper. A wake that comes before the thread sleeps leaves `notified`, and the thread looks at that
+ * before it sleeps: in the condition under the lock, in the reactor because a ring is not lost either.
+ */
 #include "cawait/future.h"
 #include "cawait/reactor.h"
 
-static void
-block_on_clone(void *data)
+#include <pthread.h>
+#include <stdlib.h>
+
+typedef struct sleeper {
+    _Atomic uint32_t refs;
+    pthread_mutex_t lock;
+    pthread_cond_t wakeup;
+    bool notified;
+    caw_reactor *reactor; /* a reference, or NULL */
+} sleeper;
+
+static sleeper *
+sleeper_new(void)
 {
-    (void)caw_reactor_retain(data);
+    sleeper *s = malloc(sizeof *s);
+    if (s) {
+        atomic_init(&s->refs, 1);
+        pthread_mutex_init(&s->lock, NULL);
+        pthread_cond_init(&s->wakeup, NULL);
+        s->notified = false;
+        s->reactor = NULL;
+    }
+    return s;
 }
 
 static void
-block_on_drop(void *data)
+sleeper_retain(void *data)
 {
-    caw_reactor_release(data);
+    atomic_fetch_add_explicit(&((sleeper *)data)->refs, 1, memory_order_relaxed); /* relaxed: the caller has one */
 }
 
 static void
-block_on_wake(void *data)
+sleeper_release(void *data)
 {
-    caw_reactor_ring(data);
-    caw_reactor_release(data);
+    sleeper *s = data;
+    /* acq_rel: all uses by others, before their release, come before the free. */
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) {
+        if (s->reactor) {
+            caw_reactor_release(s->reactor);
+        }
+        pthread_cond_destroy(&s->wakeup);
+        pthread_mutex_destroy(&s->lock);
+        free(s);
+    }
 }
 
-static const caw_waker_ops block_on_waker_ops = {block_on_clone, block_on_wake, block_on_drop};
+static void
+sleeper_wake(void *data)
+{
+    sleeper *s = data;
+    pthread_mutex_lock(&s->lock);
+    s->notified = true;
+    if (s->reactor) {
+        caw_reactor_ring(s->reactor);
+    }
+    else {
+        pthread_cond_signal(&s->wakeup);
+    }
+    pthread_mutex_unlock(&s->lock);
+    sleeper_release(s);
+}
+
+static const caw_waker_ops sleeper_waker_ops = {sleeper_retain, sleeper_wake, sleeper_release};
+
+/* Until a wake. An error when the reactor fails. */
+static int
+sleeper_sleep(sleeper *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (!s->notified && !s->reactor) {
+        pthread_cond_wait(&s->wakeup, &s->lock);
+    }
+    bool notified = s->notified;
+    s->notified = false;
+    pthread_mutex_unlock(&s->lock);
+    int turned = s->reactor ? caw_reactor_turn(s->reactor, notified ? 0 : -1) : 0;
+    return turned < 0 ? turned : 0;
+}
 
 static caw_reactor *
 block_on_reactor(const caw_context *cx, int *error)
 {
-    (void)error;
-    return cx->place;
+    sleeper *s = cx->place;
+    if (!s->reactor) { /* only this thread sets it */
+        caw_reactor *r;
+        *error = caw_reactor_new(CAW_REACTOR_DEFAULT, &r);
+        if (*error < 0) {
+            return NULL;
+        }
+        pthread_mutex_lock(&s->lock);
+        s->reactor = r;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return s->reactor;
 }
 
 static const caw_host block_on_host = {"block_on", block_on_reactor};
@@ -39,23 +114,19 @@ caw_block_on(caw_future *f)
     if (!f) {
         return CAW_EINVAL;
     }
-    caw_reactor *r;
-    int result = caw_reactor_new(CAW_REACTOR_DEFAULT, &r);
-    if (result < 0) {
-        return result;
+    sleeper *s = sleeper_new();
+    if (!s) {
+        return CAW_ENOMEM;
     }
-    caw_context cx = {{&block_on_waker_ops, r}, &block_on_host, r};
-    for (;;) {
-        if (caw_future_poll(f, &cx) == CAW_READY) {
-            result = f->status;
-            break;
-        }
-        result = caw_reactor_turn(r, -1);
-        if (result < 0) {
-            break;
-        }
+    caw_context cx = {{&sleeper_waker_ops, s}, &block_on_host, s};
+    int result = 0;
+    while (result == 0 && caw_future_poll(f, &cx) == CAW_PENDING) {
+        result = sleeper_sleep(s);
     }
-    caw_reactor_close(r);
-    caw_reactor_release(r);
+    result = result < 0 ? result : f->status;
+    if (s->reactor) {
+        caw_reactor_close(s->reactor);
+    }
+    sleeper_release(s);
     return result;
 }
