@@ -40,20 +40,64 @@ task_of_future(PyObject *loop, PyObject *future)
     return its ? Py_NewRef(future) : NULL;
 }
 
+/* Where the loop has no factory of its own and tasks can begin at once, this one does: it saves a turn of the loop. */
+static PyObject *
+task_of_coroutine(PyObject *loop, PyObject *coroutine)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *factory = PyObject_CallMethod(loop, "get_task_factory", NULL), *task = NULL;
+    if (factory == Py_None) {
+        PyObject *asyncio = PyImport_ImportModule("asyncio");
+        PyObject *type = asyncio ? PyObject_GetAttrString(asyncio, "Task") : NULL;
+        PyObject *args = type ? PyTuple_Pack(1, coroutine) : NULL;
+        PyObject *options = args ? Py_BuildValue("{s:O,s:O}", "loop", loop, "eager_start", Py_True) : NULL;
+        task = options ? PyObject_Call(type, args, options) : NULL;
+        Py_XDECREF(options);
+        Py_XDECREF(args);
+        Py_XDECREF(type);
+        Py_XDECREF(asyncio);
+        Py_DECREF(factory);
+        return task;
+    }
+    if (!factory) {
+        return NULL;
+    }
+    Py_DECREF(factory);
+#endif
+    return PyObject_CallMethod(loop, "create_task", "O", coroutine);
+}
+
 static PyObject *
 task_new(caw__hub *hub, PyObject *awaitable)
 {
     caw__state *state = hub->state;
     if (PyCoro_CheckExact(awaitable)) {
-        return PyObject_CallMethod(hub->loop, "create_task", "O", awaitable);
+        return task_of_coroutine(hub->loop, awaitable);
     }
     if (!state->posted && !(state->posted = caw__python_function(task_source, "cawait_posted"))) {
         return NULL;
     }
     PyObject *coroutine = PyObject_CallOneArg(state->posted, awaitable);
-    PyObject *task = coroutine ? PyObject_CallMethod(hub->loop, "create_task", "O", coroutine) : NULL;
+    PyObject *task = coroutine ? task_of_coroutine(hub->loop, coroutine) : NULL;
     Py_XDECREF(coroutine);
     return task;
+}
+
+/* Have its end told; or tell it now, which may free the remote. */
+static int
+task_watch(caw__remote *remote, PyObject *task, PyObject *done)
+{
+    PyObject *is_done = PyObject_CallMethod(task, "done", NULL);
+    if (is_done == Py_True) {
+        caw__remote_end(remote, PyObject_CallMethod(task, "result", NULL));
+        Py_DECREF(is_done);
+        return 0;
+    }
+    Py_XDECREF(is_done);
+    remote->task = Py_NewRef(task);
+    PyObject *added = is_done ? PyObject_CallMethod(task, "add_done_callback", "O", done) : NULL;
+    Py_XDECREF(added);
+    return added ? 0 : -1;
 }
 
 int
@@ -63,15 +107,10 @@ caw__asyncio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable)
     PyObject *task = !done                       ? NULL
                      : task_is_future(awaitable) ? task_of_future(hub->loop, awaitable)
                                                  : task_new(hub, awaitable);
-    PyObject *added = NULL;
-    if (task) {
-        remote->task = Py_NewRef(task);
-        added = PyObject_CallMethod(task, "add_done_callback", "O", done);
-    }
-    Py_XDECREF(added);
+    int begun = task ? task_watch(remote, task, done) : -1;
     Py_XDECREF(task);
     Py_XDECREF(done);
-    return added ? 0 : -1;
+    return begun;
 }
 
 void
