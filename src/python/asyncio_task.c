@@ -77,7 +77,9 @@ task_new(caw__hub *hub, PyObject *awaitable)
     if (!state->posted && !(state->posted = caw__python_function(task_source, "cawait_posted"))) {
         return NULL;
     }
-    PyObject *coroutine = PyObject_CallOneArg(state->posted, awaitable);
+    PyObject *inner = caw__remote_awaitable(hub, awaitable);
+    PyObject *coroutine = inner ? PyObject_CallOneArg(state->posted, inner) : NULL;
+    Py_XDECREF(inner);
     PyObject *task = coroutine ? task_of_coroutine(hub->loop, coroutine) : NULL;
     Py_XDECREF(coroutine);
     return task;

@@ -16,6 +16,19 @@ awaitable_slot(PyObject *object)
 }
 
 bool
+caw__is_bare_iterator(PyObject *object)
+{
+    if (awaitable_slot(object) || !awaitable_is_bare_iterator(object)) {
+        return false;
+    }
+    PyObject *code = PyGen_CheckExact(object) ? PyObject_GetAttrString(object, "gi_code") : NULL;
+    bool is_coroutine = code && (((PyCodeObject *)code)->co_flags & CO_ITERABLE_COROUTINE);
+    Py_XDECREF(code);
+    PyErr_Clear();
+    return !is_coroutine;
+}
+
+bool
 caw__is_concurrent_future(PyObject *object)
 {
     /* A class of Python's: a number or a text, which a call may well return, need not be asked for its attributes. */

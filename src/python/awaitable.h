@@ -13,6 +13,9 @@ bool caw__is_awaitable(PyObject *object);
 /* Something with the methods of concurrent.futures.Future, which no iterator drives. */
 bool caw__is_concurrent_future(PyObject *object);
 
+/* An iterator that nothing but a coroutine of ours can await: it has no __await__. */
+bool caw__is_bare_iterator(PyObject *object);
+
 /* What drives it: a new reference, or NULL with an exception. Not of a concurrent future. */
 PyObject *caw__await_iterator(caw__state *state, PyObject *object);
 

@@ -133,6 +133,19 @@ remote_capsule_gone(PyObject *capsule)
 }
 
 PyObject *
+caw__remote_awaitable(caw__hub *hub, PyObject *awaitable)
+{
+    static const caw_py_spec spec = {.name = "await", .result = caw_py_value};
+    if (!caw__is_bare_iterator(awaitable)) {
+        return Py_NewRef(awaitable);
+    }
+    PyObject *module = ((PyHeapTypeObject *)hub->state->function_type)->ht_module;
+    caw_future *future = caw_py_await(Py_NewRef(awaitable));
+    PyObject *coroutine = future ? caw_py_coroutine(module, future, &spec) : NULL;
+    return coroutine;
+}
+
+PyObject *
 caw__remote_method(caw__remote *r, PyMethodDef *def)
 {
     return PyCFunction_New(def, r->capsule);

@@ -59,6 +59,9 @@ void caw__remote_close_all(caw__hub *hub);
 
 /* --- for the frameworks' `begin` --- */
 
+/* The awaitable as something that a coroutine of Python can await: a new reference, or NULL with an exception. */
+PyObject *caw__remote_awaitable(caw__hub *hub, PyObject *awaitable);
+
 /* A Python function of the remote's: a method of the capsule. */
 PyObject *caw__remote_method(caw__remote *r, PyMethodDef *def);
 

@@ -84,10 +84,9 @@ caw__trio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable)
         return -1;
     }
     PyObject *begin = caw__remote_method(remote, &task_begin_def), *end = caw__remote_method(remote, &task_end_def);
-    PyObject *fail = caw__remote_method(remote, &task_fail_def), *task = NULL;
-    if (begin && end && fail) {
-        task = task_spawn(state, awaitable, begin, end, fail);
-    }
+    PyObject *fail = caw__remote_method(remote, &task_fail_def), *inner = caw__remote_awaitable(hub, awaitable);
+    PyObject *task = begin && end && fail && inner ? task_spawn(state, inner, begin, end, fail) : NULL;
+    Py_XDECREF(inner);
     Py_XDECREF(task);
     Py_XDECREF(begin);
     Py_XDECREF(end);

@@ -118,6 +118,18 @@ def test_steps_of_an_async_generator_are_awaited(run: Callable[..., Any]) -> Non
     run(main)
 
 
+def test_future_of_another_loop_is_an_error(run_asyncio: Callable[..., Any]) -> None:
+    async def main() -> None:
+        other = asyncio.new_event_loop()
+        try:
+            with pytest.raises(RuntimeError, match="attached to a different loop|different event loop"):
+                await t.await_(other.create_future())
+        finally:
+            other.close()
+
+    run_asyncio(main)
+
+
 def test_several_are_awaited_in_turn_and_native_ones_between(run: Callable[..., Any]) -> None:
     async def main() -> None:
         items = [at_once(), after_a_time, 100, native(), by_generator, 50, 0, after_a_turn]

@@ -43,6 +43,8 @@ def test_exit_with_two_thousand_in_flight_is_clean_every_time(function, mode):
         "resolved_in_atexit",
         "resolved_after_finalization",
         "resolved_around_the_exit",
+        "calls_around_the_exit",
+        "calls_in_flight",
         "suspended_by_hand",
         "module_removed",
         "module_removed_while_suspended",

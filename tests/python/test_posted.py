@@ -7,7 +7,8 @@ import concurrent.futures
 import contextvars
 import gc
 import threading
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import _cawait_test as t
@@ -122,6 +123,48 @@ def test_task_that_was_there_is_awaited_and_one_of_another_loop_is_an_error(run_
             other.close()
 
     run_asyncio(main)
+
+
+@types.coroutine
+def by_generator() -> Iterator[Any]:
+    yield from after_a_time().__await__()
+    return value
+
+
+class WithAwait:
+    def __await__(self) -> Iterator[Any]:
+        yield from after_a_time().__await__()
+        return value
+
+
+@pytest.mark.parametrize(
+    "awaitable", [by_generator, WithAwait, lambda: after_a_time().__await__(), lambda: WithAwait().__await__()]
+)
+def test_value_of_what_is_no_coroutine_comes_back(run: Callable[..., Any], awaitable: Callable[[], Any]) -> None:
+    async def main() -> None:
+        assert await t.posted(awaitable()) is value
+        assert await first_of_all(awaitable()) is value
+
+    run(main)
+
+
+def test_call_where_nobody_said_which_loop_is_an_error(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="CAW_ENOREACTOR"):
+            await t.spawned_without_scope(None)
+
+    run(main)
+
+
+def test_ten_thousand_at_once_all_end(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        assert sum(await t.all(*(number(k) for k in range(10_000)))) == 10_000 * 9_999 // 2
+
+    async def number(k: int) -> int:
+        await turn()
+        return k
+
+    run(main)
 
 
 def test_what_cannot_be_awaited_is_a_type_error_at_once(run: Callable[..., Any]) -> None:

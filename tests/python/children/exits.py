@@ -156,6 +156,32 @@ def resolved_around_the_exit(kind):
     never_closed(kind, main())
 
 
+def calls_around_the_exit(kind):
+    """Native threads call Python, and drop references, from before the end of the interpreter to after it."""
+
+    async def main():
+        for k in range(50):
+            KEPT.append(t.Holder(lambda: 5))
+            KEPT[-1].call_later(k * 1000)
+            KEPT.append(t.Holder(object()))
+            KEPT[-1].drop_later(k * 1000)
+        await asyncio.sleep(0.01)
+
+    never_closed(kind, main())
+
+
+def calls_in_flight(kind):
+    """asyncio.run returns while native threads wait for what they have called."""
+
+    async def main():
+        for _ in range(20):
+            KEPT.append(t.Holder(lambda: asyncio.sleep(60)))
+            KEPT[-1].call_later(0)
+        await asyncio.sleep(0.02)
+
+    run(kind, main())
+
+
 def suspended_by_hand(kind):
     """A coroutine that no task drives is suspended when the interpreter ends."""
 

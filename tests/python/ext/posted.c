@@ -42,6 +42,14 @@ spawned_start(PyObject *module, PyObject *awaitable)
     return spawn_in_scope(module, caw_py_await(Py_NewRef(awaitable)));
 }
 
+/* spawned_without_scope(ignored): nobody has said which loop it is for. */
+static caw_future *
+spawned_without_scope_start(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    static const caw_py_call_spec nothing = {NULL, NULL, NULL};
+    return future_or_memory_error(caw_spawn(NULL, caw_py_call(NULL, &nothing, NULL)));
+}
+
 /* --- all(*awaitables): polls each with a waker of its own --- */
 
 typedef struct all_children all_children;
@@ -313,6 +321,9 @@ holder_begin(holder *h, PyObject *delay, void *(*main_)(void *))
         return NULL;
     }
     h->has_thread = pthread_create(&h->thread, NULL, main_, h) == 0;
+    if (h->has_thread) {
+        Py_INCREF(h); /* until it is joined */
+    }
     Py_RETURN_NONE;
 }
 
@@ -338,6 +349,7 @@ holder_join(PyObject *self, PyObject *Py_UNUSED(ignored))
         Py_END_ALLOW_THREADS h->has_thread = false;
         h->locals = h->call.locals; /* NULL when they were dropped */
         h->ref = h->call.function;
+        Py_DECREF(h); /* the caller has one more */
     }
     return PyLong_FromLong(h->call.status);
 }
@@ -346,7 +358,6 @@ static void
 holder_dealloc(PyObject *self)
 {
     holder *h = (holder *)self;
-    Py_XDECREF(holder_join(self, NULL));
     caw_py_ref_release(h->ref);
     caw_py_locals_release(h->locals);
     PyTypeObject *type = Py_TYPE(self);
@@ -409,6 +420,7 @@ ext_add_holder_type(PyObject *module)
 const caw_py_async_def ext_posted_functions[] = {
     CAW_PY_ASYNC_O("posted", posted_start, caw_py_value, NULL),
     CAW_PY_ASYNC_O("spawned", spawned_start, NULL, NULL),
+    CAW_PY_ASYNC_O("spawned_without_scope", spawned_without_scope_start, NULL, NULL),
     CAW_PY_ASYNC_FASTCALL("all", all_start, all_result, NULL),
     CAW_PY_ASYNC("call_from_thread", call_from_thread_start, call_from_thread_result, NULL),
     CAW_PY_ASYNC_O("drop_in_thread", drop_in_thread_start, NULL, NULL),
