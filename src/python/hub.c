@@ -245,6 +245,9 @@ hub_traverse(PyObject *self, visitproc visit, void *arg)
     for (uint32_t i = 0; i < hub->n_held && hub->framework->holds; i++) {
         Py_VISIT(hub->held[i]);
     }
+    for (const caw__remote *r = hub->remotes; r; r = r->next) {
+        Py_VISIT(r->task);
+    }
     return 0;
 }
 

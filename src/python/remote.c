@@ -177,6 +177,22 @@ remote_watch(caw__remote *r, PyObject *future)
     return added ? 0 : -1;
 }
 
+static void
+remote_cancel(const caw__remote *r, caw__hub *hub)
+{
+    PyObject *task = Py_NewRef(r->task);
+    if (caw__is_concurrent_future(task)) {
+        Py_XDECREF(PyObject_CallMethod(task, "cancel", NULL));
+    }
+    else {
+        hub->framework->cancel(task);
+    }
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable(task);
+    }
+    Py_DECREF(task);
+}
+
 /* Begin, in the context that is entered. False with an exception: it has not begun. */
 static bool
 remote_begin_awaiting(caw__remote *r, caw__hub *hub)
@@ -192,6 +208,9 @@ remote_begin_awaiting(caw__remote *r, caw__hub *hub)
     if (!begun && r->capsule == capsule) {
         r->capsule = NULL;
         (void)PyCapsule_SetContext(capsule, r); /* it is ended by who called */
+    }
+    if (caw__remote_of_capsule(capsule) && r->task && caw_promise_abandoned(&r->promise)) {
+        remote_cancel(r, hub); /* asked for while it began, when there was no task yet */
     }
     Py_DECREF(object);
     Py_DECREF(capsule);
@@ -289,22 +308,6 @@ remote_begin(caw__remote *r, caw__hub *hub)
     int failed = remote_begin_in(r, hub, context);
     Py_DECREF(context);
     return failed;
-}
-
-static void
-remote_cancel(const caw__remote *r, caw__hub *hub)
-{
-    PyObject *task = Py_NewRef(r->task);
-    if (caw__is_concurrent_future(task)) {
-        Py_XDECREF(PyObject_CallMethod(task, "cancel", NULL));
-    }
-    else {
-        hub->framework->cancel(task);
-    }
-    if (PyErr_Occurred()) {
-        PyErr_WriteUnraisable(task);
-    }
-    Py_DECREF(task);
 }
 
 static int

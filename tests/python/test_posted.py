@@ -8,6 +8,7 @@ import contextvars
 import gc
 import threading
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ value = Value()
 EPYTHON = -4104
 ECLOSED = -4101
 ECANCELED = -125
+EBROKEN = -4102
 variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable", default=0)
 
 
@@ -368,6 +370,51 @@ def test_loop_that_is_closed_ends_the_wait_with_an_error(new_loop: Callable[[], 
     for task in tasks:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         task.get_coro().close()  # type: ignore[union-attr]
+
+
+def test_loop_that_is_dropped_without_being_closed_ends_the_wait() -> None:
+    async def make() -> Any:
+        return t.Holder(lambda: asyncio.sleep(60))
+
+    async def until_called() -> None:
+        while len(asyncio.all_tasks()) == 1:
+            await asyncio.sleep(0.001)
+        for task in asyncio.all_tasks():
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    loop = asyncio.new_event_loop()
+    holder = loop.run_until_complete(make())
+    holder.call_later(0)
+    loop.run_until_complete(until_called())
+    del loop
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    assert holder.join() in (ECLOSED, EBROKEN)
+
+
+def test_cancel_while_it_begins_is_not_lost(run_asyncio: Callable[..., Any]) -> None:
+    """The first step of the task drops what waits for it."""
+
+    async def main() -> None:
+        events: list[str] = []
+
+        async def dropping() -> None:
+            outer.close()
+            events.append("begun")
+            try:
+                await sleep(60)
+            except cancellation():
+                events.append("cancelled")
+                raise
+
+        outer = t.posted(dropping())
+        outer.send(None)
+        while len(events) < 2:
+            await sleep(0.001)
+        assert events == ["begun", "cancelled"]
+
+    run_asyncio(main)
 
 
 def test_loop_that_was_stopped_goes_on_with_it(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
