@@ -152,6 +152,8 @@ void caw__coroutine_abandon(caw__coroutine *c);
 /* Somebody else than the awaiter ends the coroutine: have the awaiter resume too, to find it closed. */
 void caw__coroutine_free_awaiter(caw__coroutine *c);
 
+/* cancel.c: telling the operation to stop */
+
 /* Ask the future to stop, unless that was done. */
 void caw__coroutine_tell(caw__coroutine *c);
 
