@@ -52,10 +52,25 @@ caw_now_ns(void)
 }
 
 uint64_t
-caw__deadline_after(uint64_t duration_ns)
+caw__deadline_after(uint64_t now, uint64_t duration_ns)
 {
-    uint64_t now = caw_now_ns();
     return duration_ns < CAW__NO_ALARM - now ? now + duration_ns : CAW__NO_ALARM;
+}
+
+uint64_t
+caw__reactor_now(const caw_reactor *r)
+{
+    return r->manual ? r->manual_now : caw_now_ns();
+}
+
+void
+caw__reactor_set_clock(caw_reactor *r, uint64_t now)
+{
+    if (caw__reactor_lock(r)) {
+        r->manual = true;
+        r->manual_now = now;
+        caw__reactor_unlock(r);
+    }
 }
 
 int
@@ -332,7 +347,7 @@ int
 caw__reactor_set_alarm(caw_reactor *r)
 {
     caw__timer *first = caw__timer_heap_first(&r->timers);
-    if (!first || first->deadline >= r->alarm) {
+    if (!first || first->deadline >= r->alarm || r->manual) {
         return 0; /* an alarm that is too early costs one turn, less than setting it back */
     }
     int error = r->backend->set_alarm(r, first->deadline);
@@ -346,7 +361,7 @@ caw__reactor_set_alarm(caw_reactor *r)
 static bool
 reactor_expire_some(caw_reactor *r, caw__wakes *wakes)
 {
-    uint64_t now = caw_now_ns();
+    uint64_t now = caw__reactor_now(r);
     caw__timer *timer;
     while ((timer = caw__timer_heap_first(&r->timers)) != NULL && timer->deadline <= now) {
         if (caw__wakes_full(wakes)) {
@@ -380,7 +395,7 @@ static int
 reactor_sleep(caw_reactor *r, int64_t timeout_ns, caw__fd_event *events)
 {
     /* Only a wait that has an end needs to know what time it is. */
-    uint64_t deadline = timeout_ns > 0 ? caw__deadline_after((uint64_t)timeout_ns) : CAW__NO_ALARM;
+    uint64_t deadline = timeout_ns > 0 ? caw__deadline_after(caw_now_ns(), (uint64_t)timeout_ns) : CAW__NO_ALARM;
     for (;;) {
         int n = r->backend->sleep(r, timeout_ns == 0 ? 0 : caw__milliseconds_until(deadline), events);
         if (n != -ETIMEDOUT && n != -EINTR) {

@@ -66,7 +66,9 @@ struct caw_reactor {
 
     pthread_mutex_t lock; /* guards all that follows, and every caw__wait and caw_source of this reactor */
     bool closed;
-    uint64_t alarm; /* when the backend will ring; CAW__NO_ALARM when it will not */
+    bool manual;         /* time moves by caw__reactor_set_clock alone, and there is no alarm */
+    uint64_t manual_now; /* true while manual */
+    uint64_t alarm;      /* when the backend will ring; CAW__NO_ALARM when it will not */
     caw__timer_heap timers;
     caw__fd *fds; /* by fd number */
     int n_fds;
@@ -103,7 +105,16 @@ int caw__milliseconds_until(uint64_t deadline);
 
 /* now + duration; CAW__NO_ALARM when that is beyond all clocks.
  *   any-thread · no-gil · - · never fails · quiet */
-uint64_t caw__deadline_after(uint64_t duration_ns);
+uint64_t caw__deadline_after(uint64_t now, uint64_t duration_ns);
+
+/* What time it is for the timers of this reactor.
+ *   locked · no-gil · borrows(r) · never fails · quiet */
+uint64_t caw__reactor_now(const caw_reactor *r);
+
+/* From now on its time is this one until the next call, whatever the clock says; the next turn expires what is due by then.
+ * The first call comes before the reactor is shared.
+ *   any-thread, not locked · no-gil · borrows(r) · never fails · quiet */
+void caw__reactor_set_clock(caw_reactor *r, uint64_t now);
 
 /* Wakers taken out under a lock, to be woken when it is no longer held. */
 typedef struct caw__wakes {

@@ -22,7 +22,7 @@ sleep_enter(caw__wait *w)
     if (s->duration_ns == 0) {
         return 1;
     }
-    s->timer.deadline = caw__deadline_after(s->duration_ns);
+    s->timer.deadline = caw__deadline_after(caw__reactor_now(w->reactor), s->duration_ns);
     int error = caw__timer_heap_add(&w->reactor->timers, &s->timer);
     if (error) {
         return error;
