@@ -73,6 +73,15 @@ caw__checkpoint_begin(caw__state *state, caw__coroutine *c, PyObject *task, PyOb
 PySendResult
 caw__checkpoint_end(caw__state *state, caw__coroutine *c, PyObject **result)
 {
+    PyObject *raised = PyErr_Occurred() ? caw__take_raised() : NULL; /* the poll has left it: for the outcome */
+    if (raised && !caw__coroutine_extras_get(c)) {
+        Py_DECREF(raised);
+        return caw__coroutine_fail(c, result);
+    }
+    if (raised) {
+        Py_XSETREF(c->extras->raised, raised);
+        c->extras->raised_status = c->future->status;
+    }
     caw__coroutine_track(c);
     c->ended = true;
     c->state = CORO_SUSPENDED;
