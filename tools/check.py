@@ -46,7 +46,7 @@ def shape() -> Row:
     """The layer check; the snippets of the documentation; every Python file compiles, and names nothing that is not there."""
     if wrong := layers.problems() + snippets.problems():
         raise Failure(f"{len(wrong)} problems\n" + "\n".join(wrong))
-    folders = [ROOT / name for name in ("tools", "tests", "examples", "bench")]
+    folders = [ROOT / name for name in ("tools", "tests", "examples", "bench", "python")]
     env = {"PYTHONPYCACHEPREFIX": str(BUILD / "pycache"), "PYTHONDONTWRITEBYTECODE": ""}
     run_quietly([sys.executable, "-m", "compileall", "-q", *folders, ROOT / "tools" / "amalgamate"], env)
     options = ["--isolated", "--no-cache", "--select", "F,E9", "--output-format", "concise"]

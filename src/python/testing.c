@@ -7,6 +7,7 @@
 #include "python/testing.h"
 
 #include "python/compat.h"
+#include "python/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -173,17 +174,27 @@ typedef struct test_future {
     bool left_task;
 } test_future;
 
+/* A SystemExit would leave asyncio's loop, and the other tests would not run. */
+static const char test_task_source[] =
+    "async def cawait_test(awaitable):\n"
+    "    try:\n"
+    "        await awaitable\n"
+    "    except SystemExit as error:\n"
+    "        raise AssertionError(f'the test called sys.exit({error.code!r})') from error\n";
+
 /* The awaitable as a task of the loop that runs here. Takes it; it may be NULL with an exception. */
 static caw_future *
 test_task(PyObject *module, PyObject *awaitable)
 {
     caw_py_locals *locals = awaitable ? caw_py_locals_new(module) : NULL;
-    if (!locals) {
-        Py_XDECREF(awaitable);
-        return NULL;
+    PyObject *function = locals ? caw__python_function(test_task_source, "cawait_test") : NULL;
+    PyObject *coroutine = function ? PyObject_CallOneArg(function, awaitable) : NULL;
+    caw_future *f = coroutine ? caw_py_await_on(locals, coroutine) : NULL;
+    Py_XDECREF(function);
+    Py_XDECREF(awaitable);
+    if (locals) {
+        caw_py_locals_release(locals);
     }
-    caw_future *f = caw_py_await_on(locals, awaitable);
-    caw_py_locals_release(locals);
     return f;
 }
 

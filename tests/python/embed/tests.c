@@ -227,8 +227,8 @@ static PyObject *
 waits(PyObject *Py_UNUSED(module))
 {
     return python(SLEEP "async def test():\n"
-                        "    print('waiting', flush=True)\n"
                         "    try:\n"
+                        "        print('waiting', flush=True)\n"
                         "        await sleep(60)\n"
                         "    finally:\n"
                         "        print('cleaned up')\n");

@@ -1,0 +1,1 @@
+"""What cawait has for Python: cawait.pytest_plugin runs the tests that extension modules carry."""
