@@ -122,6 +122,36 @@ harness_report(harness *h)
 
 /* --- the run --- */
 
+static void
+harness_cancel(caw_future *f)
+{
+    harness *h = CAW_CONTAINER_OF(f, harness, future);
+    h->cancelled = true;
+    for (size_t i = 0; i < h->options->jobs; i++) {
+        if (h->slots[i].test) {
+            caw_future_cancel(h->slots[i].test);
+        }
+    }
+}
+
+/* The slot's test is not begun, or has ended: a Ctrl-C, which before Python 3.11 may come out of any task, is the run's end,
+ * and how a test ends in a run that was cancelled says nothing of it. */
+static bool
+harness_interrupted(harness *h, harness_slot *slot)
+{
+    bool interrupted = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    if (!interrupted && !h->cancelled) {
+        return false;
+    }
+    PyErr_Clear();
+    caw_future_destroy(slot->test);
+    slot->test = NULL;
+    if (!h->cancelled) {
+        harness_cancel(&h->future);
+    }
+    return true;
+}
+
 /* A slot goes on, from test to test, as far as it can. */
 static void
 harness_slot_poll(harness *h, harness_slot *slot, caw_context *cx)
@@ -138,10 +168,7 @@ harness_slot_poll(harness *h, harness_slot *slot, caw_context *cx)
         if (slot->test && caw_future_poll(slot->test, cx) == CAW_PENDING) {
             return;
         }
-        if (h->cancelled && slot->test) { /* that is not how it ends by itself */
-            PyErr_Clear();
-            caw_future_destroy(slot->test);
-            slot->test = NULL;
+        if (harness_interrupted(h, slot)) {
             return;
         }
         harness_ended(h, slot);
@@ -175,18 +202,6 @@ harness_poll(caw_future *f, caw_context *cx)
         _exit(1);
     }
     return caw_future_finish(f, h->cancelled ? CAW_ECANCELED : 0);
-}
-
-static void
-harness_cancel(caw_future *f)
-{
-    harness *h = CAW_CONTAINER_OF(f, harness, future);
-    h->cancelled = true;
-    for (size_t i = 0; i < h->options->jobs; i++) {
-        if (h->slots[i].test) {
-            caw_future_cancel(h->slots[i].test);
-        }
-    }
 }
 
 static void
