@@ -93,8 +93,9 @@ harness_ended(harness *h, harness_slot *slot)
     caw__test_outcome *outcome = slot->outcome;
     outcome->ended = true;
     outcome->duration_ns = caw_now_ns() - slot->began;
+    outcome->failed = exception != NULL;
     outcome->failure = exception ? harness_failure(exception) : NULL;
-    h->failed += exception != NULL;
+    h->failed += outcome->failed;
     Py_XDECREF(exception);
     if (slot->test) {
         h->left_task = h->left_task || caw__test_future_left_task(slot->test);

@@ -15,7 +15,7 @@ report_count_failed(const caw__test_outcome *outcomes, size_t n)
 {
     size_t failed = 0;
     for (size_t i = 0; i < n; i++) {
-        failed += outcomes[i].ended && outcomes[i].failure;
+        failed += outcomes[i].failed;
     }
     return failed;
 }
@@ -28,6 +28,12 @@ report_count_ended(const caw__test_outcome *outcomes, size_t n)
         ended += outcomes[i].ended;
     }
     return ended;
+}
+
+static const char *
+report_failure(const caw__test_outcome *outcome)
+{
+    return outcome->failure ? outcome->failure : "out of memory";
 }
 
 /* --- TAP --- */
@@ -53,9 +59,9 @@ tap_comment(const char *text)
 void
 caw__test_tap_outcome(size_t number, const caw__test_outcome *outcome)
 {
-    printf("%s %zu - %s\n", outcome->failure ? "not ok" : "ok", number, outcome->test->spec.name);
-    if (outcome->failure) {
-        tap_comment(outcome->failure);
+    printf("%s %zu - %s\n", outcome->failed ? "not ok" : "ok", number, outcome->test->spec.name);
+    if (outcome->failed) {
+        tap_comment(report_failure(outcome));
     }
     fflush(stdout);
 }
@@ -133,12 +139,12 @@ junit_case(FILE *file, const char *suite, const caw__test_outcome *outcome)
         fprintf(file, " line=\"%d\"", spec->line);
     }
     fprintf(file, " time=\"%.3f\"", report_seconds(outcome->duration_ns));
-    if (outcome->ended && !outcome->failure) {
+    if (outcome->ended && !outcome->failed) {
         fputs("/>\n", file);
         return;
     }
     const char *what = outcome->ended ? "failure" : "error";
-    const char *text = outcome->ended ? outcome->failure : "the run ended before this test did";
+    const char *text = outcome->ended ? report_failure(outcome) : "the run ended before this test did";
     fprintf(file, "><%s", what);
     junit_attribute(file, "message", junit_message(text));
     fputc('>', file);

@@ -10,8 +10,8 @@ CAW__INTERNAL_BEGIN
 
 typedef struct caw__test_outcome {
     const caw_test *test;
-    bool ended;
-    char *failure; /* once it has ended: why it failed, several lines; NULL: it passed */
+    bool ended, failed;
+    char *failure; /* once it has failed: why, several lines; NULL: there was no memory to say it */
     uint64_t duration_ns;
 } caw__test_outcome;
 
