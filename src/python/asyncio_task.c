@@ -4,11 +4,11 @@
 #include "python/source.h"
 
 /* A task is made of a coroutine: for other awaitables, one of Python's own around it, which `asyncio ps` can read. */
-static const char task_source[] = "async def cawait_posted(awaitable): return await awaitable\n";
+static const char asyncio_task_source[] = "async def cawait_posted(awaitable): return await awaitable\n";
 
 /* Called by the loop: the task has ended. */
 static PyObject *
-task_done(PyObject *capsule, PyObject *task)
+asyncio_task_done(PyObject *capsule, PyObject *task)
 {
     caw__remote *r = caw__remote_of_capsule(capsule);
     if (r) {
@@ -17,11 +17,11 @@ task_done(PyObject *capsule, PyObject *task)
     Py_RETURN_NONE;
 }
 
-static PyMethodDef task_done_def = {"cawait_done", task_done, METH_O, NULL};
+static PyMethodDef asyncio_task_done_def = {"cawait_done", asyncio_task_done, METH_O, NULL};
 
 /* What asyncio takes for a future: its own test. */
 static bool
-task_is_future(PyObject *object)
+asyncio_task_is_future(PyObject *object)
 {
     PyObject *type = (PyObject *)Py_TYPE(object);
     return PyObject_HasAttrString(type, "_asyncio_future_blocking") && PyObject_HasAttrString(type, "get_loop");
@@ -29,7 +29,7 @@ task_is_future(PyObject *object)
 
 /* The future itself, if it is one of this loop. */
 static PyObject *
-task_of_future(PyObject *loop, PyObject *future)
+asyncio_task_of_future(PyObject *loop, PyObject *future)
 {
     PyObject *its = PyObject_CallMethod(future, "get_loop", NULL);
     if (its && its != loop) {
@@ -42,7 +42,7 @@ task_of_future(PyObject *loop, PyObject *future)
 
 /* Where the loop has no factory of its own and tasks can begin at once, this one does: it saves a turn of the loop. */
 static PyObject *
-task_of_coroutine(PyObject *loop, PyObject *coroutine)
+asyncio_task_of_coroutine(PyObject *loop, PyObject *coroutine)
 {
 #if PY_VERSION_HEX >= 0x030C0000
     PyObject *factory = PyObject_CallMethod(loop, "get_task_factory", NULL), *task = NULL;
@@ -68,26 +68,26 @@ task_of_coroutine(PyObject *loop, PyObject *coroutine)
 }
 
 static PyObject *
-task_new(caw__hub *hub, PyObject *awaitable)
+asyncio_task_new(caw__hub *hub, PyObject *awaitable)
 {
     caw__state *state = hub->state;
     if (PyCoro_CheckExact(awaitable)) {
-        return task_of_coroutine(hub->loop, awaitable);
+        return asyncio_task_of_coroutine(hub->loop, awaitable);
     }
-    if (!state->posted && !(state->posted = caw__python_function(task_source, "cawait_posted"))) {
+    if (!state->posted && !(state->posted = caw__python_function(asyncio_task_source, "cawait_posted"))) {
         return NULL;
     }
     PyObject *inner = caw__remote_awaitable(hub, awaitable);
     PyObject *coroutine = inner ? PyObject_CallOneArg(state->posted, inner) : NULL;
     Py_XDECREF(inner);
-    PyObject *task = coroutine ? task_of_coroutine(hub->loop, coroutine) : NULL;
+    PyObject *task = coroutine ? asyncio_task_of_coroutine(hub->loop, coroutine) : NULL;
     Py_XDECREF(coroutine);
     return task;
 }
 
 /* Have its end told; or tell it now, which may free the remote. */
 static int
-task_watch(caw__remote *remote, PyObject *task, PyObject *done)
+asyncio_task_watch(caw__remote *remote, PyObject *task, PyObject *done)
 {
     PyObject *is_done = PyObject_CallMethod(task, "done", NULL);
     if (is_done == Py_True) {
@@ -105,11 +105,11 @@ task_watch(caw__remote *remote, PyObject *task, PyObject *done)
 int
 caw__asyncio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable)
 {
-    PyObject *done = caw__remote_method(remote, &task_done_def);
-    PyObject *task = !done                       ? NULL
-                     : task_is_future(awaitable) ? task_of_future(hub->loop, awaitable)
-                                                 : task_new(hub, awaitable);
-    int begun = task ? task_watch(remote, task, done) : -1;
+    PyObject *done = caw__remote_method(remote, &asyncio_task_done_def);
+    PyObject *task = !done                               ? NULL
+                     : asyncio_task_is_future(awaitable) ? asyncio_task_of_future(hub->loop, awaitable)
+                                                         : asyncio_task_new(hub, awaitable);
+    int begun = task ? asyncio_task_watch(remote, task, done) : -1;
     Py_XDECREF(task);
     Py_XDECREF(done);
     return begun;

@@ -85,27 +85,27 @@ caw_py_ref_new(caw_py_locals *locals, PyObject *object)
 
 /* --- scopes --- */
 
-typedef struct scope {
+typedef struct caw__scope {
     caw_future future;
     caw_future *child;
-    caw_py_locals *locals; /* a reference */
-    struct scope *outer;   /* while it is polled: the scope around that poll */
-    caw_py_ref *raised;    /* the exception that a Python awaitable in here ended with last, or NULL: a reference */
+    caw_py_locals *locals;    /* a reference */
+    struct caw__scope *outer; /* while it is polled: the scope around that poll */
+    caw_py_ref *raised;       /* the exception that a Python awaitable in here ended with last, or NULL: a reference */
     int raised_status;
-} scope;
+} caw__scope;
 
 /* The scope whose child this thread is in. Set while a function of the child runs, by that thread alone. */
-static _Thread_local scope *scope_current;
+static _Thread_local caw__scope *scope_current;
 
 static void
-scope_enter(scope *s)
+scope_enter(caw__scope *s)
 {
     s->outer = scope_current;
     scope_current = s;
 }
 
 static void
-scope_leave(const scope *s)
+scope_leave(const caw__scope *s)
 {
     scope_current = s->outer;
 }
@@ -113,7 +113,7 @@ scope_leave(const scope *s)
 static caw_poll
 scope_poll(caw_future *f, caw_context *cx)
 {
-    scope *s = CAW_CONTAINER_OF(f, scope, future);
+    caw__scope *s = CAW_CONTAINER_OF(f, caw__scope, future);
     scope_enter(s);
     caw_poll poll = caw_future_poll(s->child, cx);
     scope_leave(s);
@@ -123,7 +123,7 @@ scope_poll(caw_future *f, caw_context *cx)
 static void
 scope_cancel(caw_future *f)
 {
-    scope *s = CAW_CONTAINER_OF(f, scope, future);
+    caw__scope *s = CAW_CONTAINER_OF(f, caw__scope, future);
     scope_enter(s);
     caw_future_cancel(s->child);
     scope_leave(s);
@@ -132,7 +132,7 @@ scope_cancel(caw_future *f)
 static void
 scope_destroy(caw_future *f)
 {
-    scope *s = CAW_CONTAINER_OF(f, scope, future);
+    caw__scope *s = CAW_CONTAINER_OF(f, caw__scope, future);
     scope_enter(s);
     caw_future_destroy(s->child);
     scope_leave(s);
@@ -149,12 +149,12 @@ static const caw_future_ops scope_ops_without_cancel = {"python.scope", scope_po
 caw_future *
 caw_py_scope(caw_py_locals *locals, caw_future *child)
 {
-    scope *s = child ? malloc(sizeof *s) : NULL;
+    caw__scope *s = child ? malloc(sizeof *s) : NULL;
     if (!s) {
         caw_future_destroy(child);
         return NULL;
     }
-    *s = (scope){.child = child, .locals = caw_py_locals_retain(locals)};
+    *s = (caw__scope){.child = child, .locals = caw_py_locals_retain(locals)};
     caw_future_init(&s->future, child->ops->cancel ? &scope_ops : &scope_ops_without_cancel);
     return &s->future;
 }
@@ -185,7 +185,7 @@ locals_tell_coroutine(const caw__poll_place *place, caw_py_ref *error, int statu
 void
 caw__note_raised(const caw_context *cx, caw_py_ref *error, int status)
 {
-    scope *s = scope_current;
+    caw__scope *s = scope_current;
     if (cx->host == &caw__poll_host) {
         locals_tell_coroutine(cx->place, error, status);
     }
@@ -206,6 +206,6 @@ caw__scope_raised(const caw_future *future, int status)
     if (!future || (future->ops != &scope_ops && future->ops != &scope_ops_without_cancel)) {
         return NULL;
     }
-    const scope *s = CAW_CONTAINER_OF(future, const scope, future);
+    const caw__scope *s = CAW_CONTAINER_OF(future, const caw__scope, future);
     return s->raised && s->raised_status == status ? caw_py_ref_get(s->raised) : NULL;
 }

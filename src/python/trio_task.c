@@ -5,20 +5,20 @@
 
 /* Each in a cancel scope of its own, by which it is cancelled. A system task must raise nothing but Cancelled; what it awaits
  * may raise anything, and `end` and `fail` keep it. */
-static const char task_source[] = "async def cawait_posted(awaitable, begin, end, fail, trio):\n"
-                                  "    try:\n"
-                                  "        with trio.CancelScope() as scope:\n"
-                                  "            begin(scope)\n"
-                                  "            end(await awaitable)\n"
-                                  "        fail(None)\n"
-                                  "    except trio.Cancelled as error:\n"
-                                  "        fail(error)\n"
-                                  "        raise\n"
-                                  "    except BaseException as error:\n"
-                                  "        fail(error)\n";
+static const char trio_task_source[] = "async def cawait_posted(awaitable, begin, end, fail, trio):\n"
+                                       "    try:\n"
+                                       "        with trio.CancelScope() as scope:\n"
+                                       "            begin(scope)\n"
+                                       "            end(await awaitable)\n"
+                                       "        fail(None)\n"
+                                       "    except trio.Cancelled as error:\n"
+                                       "        fail(error)\n"
+                                       "        raise\n"
+                                       "    except BaseException as error:\n"
+                                       "        fail(error)\n";
 
 static PyObject *
-task_begin(PyObject *capsule, PyObject *scope)
+trio_task_begin(PyObject *capsule, PyObject *scope)
 {
     caw__remote *r = caw__remote_of_capsule(capsule);
     if (!r) { /* ended before its first step */
@@ -32,7 +32,7 @@ task_begin(PyObject *capsule, PyObject *scope)
 }
 
 static PyObject *
-task_end(PyObject *capsule, PyObject *value)
+trio_task_end(PyObject *capsule, PyObject *value)
 {
     caw__remote *r = caw__remote_of_capsule(capsule);
     if (r) {
@@ -43,7 +43,7 @@ task_end(PyObject *capsule, PyObject *value)
 
 /* With None: its scope was cancelled, and took the exception. */
 static PyObject *
-task_fail(PyObject *capsule, PyObject *error)
+trio_task_fail(PyObject *capsule, PyObject *error)
 {
     caw__remote *r = caw__remote_of_capsule(capsule);
     if (r && error == Py_None) {
@@ -57,13 +57,13 @@ task_fail(PyObject *capsule, PyObject *error)
     Py_RETURN_NONE;
 }
 
-static PyMethodDef task_begin_def = {"cawait_begin", task_begin, METH_O, NULL};
-static PyMethodDef task_end_def = {"cawait_end", task_end, METH_O, NULL};
-static PyMethodDef task_fail_def = {"cawait_fail", task_fail, METH_O, NULL};
+static PyMethodDef trio_task_begin_def = {"cawait_begin", trio_task_begin, METH_O, NULL};
+static PyMethodDef trio_task_end_def = {"cawait_end", trio_task_end, METH_O, NULL};
+static PyMethodDef trio_task_fail_def = {"cawait_fail", trio_task_fail, METH_O, NULL};
 
 /* spawn_system_task(cawait_posted, awaitable, begin, end, fail, trio, context=the current one) */
 static PyObject *
-task_spawn(caw__state *state, PyObject *awaitable, PyObject *begin, PyObject *end, PyObject *fail)
+trio_task_spawn(caw__state *state, PyObject *awaitable, PyObject *begin, PyObject *end, PyObject *fail)
 {
     PyObject *context = PyContext_CopyCurrent();
     if (!context) {
@@ -80,12 +80,13 @@ int
 caw__trio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable)
 {
     caw__state *state = hub->state;
-    if (!state->trio_posted && !(state->trio_posted = caw__python_function(task_source, "cawait_posted"))) {
+    if (!state->trio_posted && !(state->trio_posted = caw__python_function(trio_task_source, "cawait_posted"))) {
         return -1;
     }
-    PyObject *begin = caw__remote_method(remote, &task_begin_def), *end = caw__remote_method(remote, &task_end_def);
-    PyObject *fail = caw__remote_method(remote, &task_fail_def), *inner = caw__remote_awaitable(hub, awaitable);
-    PyObject *task = begin && end && fail && inner ? task_spawn(state, inner, begin, end, fail) : NULL;
+    PyObject *begin = caw__remote_method(remote, &trio_task_begin_def),
+             *end = caw__remote_method(remote, &trio_task_end_def);
+    PyObject *fail = caw__remote_method(remote, &trio_task_fail_def), *inner = caw__remote_awaitable(hub, awaitable);
+    PyObject *task = begin && end && fail && inner ? trio_task_spawn(state, inner, begin, end, fail) : NULL;
     Py_XDECREF(inner);
     Py_XDECREF(task);
     Py_XDECREF(begin);

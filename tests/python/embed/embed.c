@@ -123,8 +123,8 @@ interrupted(void)
                       "        import trio as library\n"
                       "    else:\n"
                       "        import asyncio as library\n"
-                      "    print('waiting', flush=True)\n"
                       "    try:\n"
+                      "        print('waiting', flush=True)\n"
                       "        await library.sleep(60)\n"
                       "    finally:\n"
                       "        print('cleaned up', flush=True)\n");
