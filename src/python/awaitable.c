@@ -48,6 +48,9 @@ caw__is_awaitable(PyObject *object)
 static bool
 awaitable_is_awaited(caw__state *state, PyObject *coroutine)
 {
+    if (caw__coroutine_is_new(coroutine)) {
+        return false;
+    }
     PyObject *inner = caw__attribute(coroutine, state->names.cr_await);
     bool is = inner && inner != Py_None;
     Py_XDECREF(inner);

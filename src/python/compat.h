@@ -112,6 +112,21 @@ caw__has_raised(const PyThreadState *tstate)
 #endif
 }
 
+/* Whether a coroutine of Python's has not begun: FRAME_CREATED of `Include/internal/pycore_frame.h`. Where that is not known,
+ * no: then its attributes are asked, which takes longer. */
+static inline bool
+caw__coroutine_is_new(PyObject *coroutine)
+{
+#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
+    return ((PyCoroObject *)coroutine)->cr_frame_state == -3;
+#elif PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030D0000
+    return ((PyCoroObject *)coroutine)->cr_frame_state == -2;
+#else
+    (void)coroutine;
+    return false;
+#endif
+}
+
 /* Whether this thread has the GIL. No where it has it with another thread state than its first one: before 3.12 the
  * interpreter can only be asked whose the GIL is. */
 static inline bool

@@ -259,6 +259,9 @@ static int
 forever(void)
 {
     server s = {.stopper = caw_py_stopper_new()};
+    if (!s.stopper) {
+        return 98;
+    }
     int exit_code, status = caw_py_run_forever(&options, server_begin, &s, s.stopper, &exit_code);
     pthread_join(s.thread, NULL);
     caw_py_stopper_release(s.stopper);
@@ -270,6 +273,9 @@ static int
 stopped_before(void)
 {
     caw_py_stopper *stopper = caw_py_stopper_new();
+    if (!stopper) {
+        return 98;
+    }
     caw_py_stopper_stop(stopper);
     int exit_code, status = caw_py_run_forever(&options, NULL, NULL, stopper, &exit_code);
     caw_py_stopper_release(stopper);
@@ -288,6 +294,9 @@ static int
 forever_interrupted(void)
 {
     caw_py_stopper *stopper = caw_py_stopper_new();
+    if (!stopper) {
+        return 98;
+    }
     int exit_code, status = caw_py_run_forever(&options, say_waiting, NULL, stopper, &exit_code);
     caw_py_stopper_release(stopper);
     return say(status, exit_code);
