@@ -33,7 +33,8 @@ typedef struct caw__run {
     const caw_py_run_options *options;
     caw_future *(*begin)(PyObject *module, void *user);
     void *user;
-    int status; /* of the future, where that has ended with one */
+    PyObject *coroutine; /* what `begin` gave to the loop; a Ctrl-C right behind it may keep that from awaiting it */
+    int status;          /* of the future, where that has ended with one */
     bool ended;
 } caw__run;
 
@@ -165,7 +166,8 @@ run_begin(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     }
     *r = (run_future){.child = child, .run = run};
     caw_future_init(&r->future, child->ops->cancel ? &run_ops : &run_ops_without_cancel);
-    return caw_py_coroutine(module, &r->future, &run_spec);
+    run->coroutine = caw_py_coroutine(module, &r->future, &run_spec);
+    return Py_XNewRef(run->coroutine);
 }
 
 static PyMethodDef run_begin_def = {"cawait_begin", run_begin, METH_NOARGS, NULL};
@@ -185,6 +187,20 @@ run_is_inside_another(void)
     return running != NULL;
 }
 
+/* Nobody is told of a coroutine that the loop has never awaited: the run's own exception says why. */
+static void
+run_close(caw__run *run)
+{
+    PyObject *raised = caw__take_raised();
+    PyObject *closed = run->coroutine ? PyObject_CallMethod(run->coroutine, "close", NULL) : NULL;
+    PyErr_Clear();
+    Py_XDECREF(closed);
+    Py_CLEAR(run->coroutine);
+    if (raised) {
+        caw__raise(raised);
+    }
+}
+
 static PyObject *
 run_loop(caw__run *run)
 {
@@ -196,6 +212,7 @@ run_loop(caw__run *run)
     Py_XDECREF(begin);
     Py_XDECREF(capsule);
     Py_XDECREF(function);
+    run_close(run);
     return result;
 }
 
