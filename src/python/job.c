@@ -11,7 +11,8 @@ struct caw__late {
     _Atomic uint32_t users;
     _Atomic bool asked;
     _Atomic(caw__wake_node *) head;
-    bool in_main; /* only the main interpreter takes pending calls of any thread */
+    int64_t interpreter; /* whose it is: its id */
+    bool in_main;        /* only the main interpreter takes pending calls of any thread */
 };
 
 static caw__wake_node late_closed;
@@ -57,8 +58,8 @@ caw__job_run(caw__job *job, caw__job_place place, caw__hub *hub)
 bool
 caw__job_is_at_home(const caw__job *job)
 {
-    if (!caw__has_gil()) {
-        return false;
+    if (!caw__has_gil() || !caw__late_is_of_this_interpreter(job->node.inbox->late)) {
+        return false; /* each interpreter may have a GIL of its own */
     }
     const caw__hub *hub = job->node.inbox->hub;
     return hub && hub->thread == PyThread_get_thread_ident();
@@ -75,6 +76,7 @@ caw__late_new(void)
         atomic_init(&late->users, 0);
         atomic_init(&late->asked, false);
         atomic_init(&late->head, NULL);
+        late->interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
         late->in_main = PyInterpreterState_Get() == PyInterpreterState_Main();
     }
     return late;
@@ -85,6 +87,12 @@ caw__late_retain(caw__late *late)
 {
     atomic_fetch_add_explicit(&late->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
     return late;
+}
+
+bool
+caw__late_is_of_this_interpreter(const caw__late *late)
+{
+    return late->interpreter == PyInterpreterState_GetID(PyInterpreterState_Get());
 }
 
 void

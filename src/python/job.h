@@ -57,6 +57,9 @@ caw__late *caw__late_new(void);
 caw__late *caw__late_retain(caw__late *late);
 void caw__late_release(caw__late *late);
 
+/* Whether this thread is in the interpreter of the state. With the GIL. */
+bool caw__late_is_of_this_interpreter(const caw__late *late);
+
 /* Run what is in it: with the GIL. */
 void caw__late_run(caw__late *late);
 

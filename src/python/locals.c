@@ -26,7 +26,6 @@ locals_new(caw__inbox *inbox)
         return NULL;
     }
     atomic_init(&locals->refs, 1);
-    locals->interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
     locals->inbox = caw__inbox_retain(inbox);
     locals->context = ref;
     return locals;

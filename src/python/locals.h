@@ -9,7 +9,6 @@ CAW__INTERNAL_BEGIN
 /* Never changes once it is made. */
 struct caw_py_locals {
     _Atomic uint32_t refs;
-    int64_t interpreter; /* its id */
     caw__inbox *inbox;   /* a reference: the loop */
     caw_py_ref *context; /* a reference */
 };

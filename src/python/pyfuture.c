@@ -385,7 +385,7 @@ caw_py_await_on(caw_py_locals *locals, PyObject *awaitable)
     caw__remote *r = NULL;
     if (!pyfuture_check(awaitable)) {
     }
-    else if (locals->interpreter != PyInterpreterState_GetID(PyInterpreterState_Get())) {
+    else if (!caw__late_is_of_this_interpreter(locals->inbox->late)) {
         PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
     }
     else if (!(r = caw__remote_new(locals, awaitable, NULL, NULL))) {

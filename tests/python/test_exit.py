@@ -97,6 +97,10 @@ def test_subinterpreters_that_share_the_gil_import_await_and_end():
     assert run_child("exits", "subinterpreters_that_share_the_gil", "asyncio") == ""
 
 
+def test_locals_of_another_interpreter_are_refused_and_a_reference_goes_home():
+    assert run_child("exits", "locals_of_another_interpreter", "asyncio") == ""
+
+
 def test_second_resolve_is_ignored_or_aborts_with_a_message():
     done = run_command(command("exits", "debug_double_resolve", "asyncio"))
     if done.returncode == 0:

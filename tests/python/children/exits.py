@@ -355,6 +355,51 @@ def subinterpreters_that_share_the_gil(kind):
     run(kind, t.sleep(0))
 
 
+AWAITS_SHARED = """
+import asyncio
+import _cawait_test as t
+
+async def main():
+    awaitable = asyncio.sleep(0)
+    try:
+        await t.await_shared(awaitable)
+    except RuntimeError as error:
+        assert str(error) == "the locals belong to another interpreter", error
+    else:
+        raise AssertionError("awaited")
+    awaitable.close()
+    t.unshare()
+    assert await t.posted(asyncio.sleep(0, "value")) == "value"
+    assert await t.call_from_thread(lambda: 2, 3) == (6, 0)
+
+loop = asyncio.SelectorEventLoop()
+loop.run_until_complete(main())
+loop.close()
+"""
+
+
+def locals_of_another_interpreter(kind):
+    """They are refused there; a reference that is dropped there is dropped by its own loop's thread."""
+
+    class Dropped:
+        def __del__(self):
+            where.append(threading.get_ident())
+
+    where = []
+
+    async def main(isolated):
+        t.share(Dropped())
+        thread = threading.Thread(target=run_in_subinterpreter, args=[AWAITS_SHARED, isolated])
+        thread.start()
+        while thread.is_alive() or not where:
+            await asyncio.sleep(0.001)
+        thread.join()
+
+    for isolated in (False, True) if sys.version_info >= (3, 13) else (False,):
+        run(kind, main(isolated))
+        assert where.pop() == threading.get_ident() and not where
+
+
 def debug_double_resolve(kind):
     """A second resolve: ignored, or abort() with a message in a build with assertions."""
 

@@ -11,13 +11,15 @@ from loops import call, new_loop, run
 
 
 async def work():
-    """A bit of everything: a promise, a timer, the pool, a spawned future."""
+    """A bit of everything: a promise, a timer, the pool, a spawned future, Python called by and posted from C."""
     op = t.Op("value")
     op.resolve_later(500)
     assert await op.wait() == "value"
     await t.sleep(0.001)
     await t.blocking(0.001)
     await t.spawned_sleep(0.001)
+    assert await t.posted(asyncio.sleep(0.001, "value")) == "value"
+    assert await t.call_from_thread(lambda: asyncio.sleep(0, 2), 3) == (6, 0)
     task = asyncio.ensure_future(t.Op(on_cancel="resolves").wait())
     await asyncio.sleep(0)
     task.cancel()
@@ -56,7 +58,8 @@ async def forking(child, resumed):
     ops = [t.Op(n, on_cancel="ignored" if n % 2 else "none") for n in range(200)]
     tasks = [asyncio.ensure_future(op.wait()) for op in ops]
     tasks += [asyncio.ensure_future(t.sleep(0.02)), asyncio.ensure_future(t.blocking(0.02))]
-    tasks += [asyncio.ensure_future(t.spawned_sleep(0.02))]
+    tasks += [asyncio.ensure_future(t.spawned_sleep(0.02)), asyncio.ensure_future(t.posted(asyncio.sleep(0.02)))]
+    tasks += [asyncio.ensure_future(t.call_from_thread(lambda: 1, 100))]
     await asyncio.sleep(0)
     if resumed:
         first = t.Op()
@@ -65,7 +68,7 @@ async def forking(child, resumed):
     t.resolve_many(ops[:100], 0, 50)
     pids = [in_child(child) for _ in range(3)]
     t.resolve_many(ops[100:], 0, 50)
-    assert await asyncio.gather(*tasks) == [*range(200), None, None, None]
+    assert await asyncio.gather(*tasks) == [*range(200), None, None, None, None, (100, 0)]
     for pid in pids:
         assert_left_well(pid)
     await work()
@@ -130,9 +133,10 @@ def child_that_runs_the_loop_of_its_parent(kind):
     """What would suspend there is an error, in the child and at once; the parent goes on with the loop."""
 
     async def refused():
-        for awaitable in (t.Op("value", on_cancel="resolves").wait(), t.sleep(0.001), t.sleep(0)):
+        op = t.Op("value", on_cancel="resolves")
+        for suspend in (op.wait, lambda: t.sleep(0.001), lambda: t.sleep(0), lambda: t.posted(inherited)):
             try:
-                await awaitable
+                await suspend()
             except RuntimeError as error:
                 assert "CAW_EFORKED" in str(error), error
             else:
@@ -142,6 +146,7 @@ def child_that_runs_the_loop_of_its_parent(kind):
     loop = new_loop(kind)
     loop.set_debug(False)
     loop.run_until_complete(work())
+    inherited = loop.create_future()
     assert_left_well(in_child(lambda: loop.run_until_complete(refused())))
     loop.run_until_complete(work())
     loop.close()

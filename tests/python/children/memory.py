@@ -1,5 +1,6 @@
 """Memory: flat after many awaits, and what happens when there is none. The first argument names the function."""
 
+import asyncio
 import ctypes
 import fcntl
 import gc
@@ -180,8 +181,32 @@ def own_name():
     coroutine.close()
 
 
+async def nothing():
+    return 1
+
+
+def await_python():
+    coroutine = nothing()
+    try:
+        t.await_(coroutine).send(None)
+    except StopIteration:
+        pass
+    finally:
+        coroutine.close()
+
+
+def post_and_drop():
+    coroutine = t.posted(asyncio.get_running_loop().create_future())
+    coroutine.send(None)
+    coroutine.close()
+
+
+def hold():
+    t.Holder(VALUE).await_there(asyncio.get_running_loop().create_future()).close()
+
+
 OP, GATE = t.Op(on_cancel="resolves"), t.Gate()
-FUNCTIONS = [create, first_step, first_step_of_a_method, result, own_name]
+FUNCTIONS = [create, first_step, first_step_of_a_method, result, own_name, await_python, post_and_drop, hold]
 
 
 def every_allocation_fails(kind):

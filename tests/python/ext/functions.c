@@ -183,6 +183,8 @@ PyMethodDef ext_plain_functions[] = {
     {"null_arguments", null_arguments, METH_NOARGS, NULL},
     {"live_futures", live_futures, METH_NOARGS, NULL},
     {"errors", errors, METH_NOARGS, NULL},
+    {"share", ext_share, METH_O, NULL},
+    {"unshare", ext_unshare, METH_NOARGS, NULL},
     {"resolve_many", ext_resolve_many, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
