@@ -4,7 +4,7 @@
 
 Kinds of runs: c (the C tests), python (each interpreter), portable (C and Python tests with the portable reactor),
 joined (the extension built from the joined source by setuptools). One row each, and the sum as the last line. Of two
-interpreters of one series, such as 3.11.2 and 3.11.7, one has the default build and the other portable and joined.
+interpreters of one series, such as 3.11.2 and 3.11.7, one has the portable build and the other the joined one.
 """
 
 from __future__ import annotations
@@ -95,13 +95,19 @@ def the_main_one(interpreters: list[Interpreter]) -> Interpreter:
     return mine[0] if mine else interpreters[-1]
 
 
-def by_default(interpreters: list[Interpreter], kinds: Sequence[str]) -> list[Interpreter]:
-    """The interpreters for the runs with the default build. Not the main one where it has two runs of its own and another
-    one here is of the same series: a third would take minutes and show nothing more."""
+def its_twin(interpreters: list[Interpreter]) -> Interpreter | None:
+    """Another interpreter of the main one's series, if there is one here."""
     main_one = the_main_one(interpreters)
-    others = [one for one in interpreters if one is not main_one]
-    has_twin = any(one.series == main_one.series for one in others)
-    return others if has_twin and {"portable", "joined"} <= set(kinds) else interpreters
+    return next((one for one in interpreters if one.series == main_one.series and one is not main_one), None)
+
+
+def by_default(interpreters: list[Interpreter], kinds: Sequence[str]) -> list[Interpreter]:
+    """The interpreters for the runs with the default build. Not the main one and its twin where one of them runs the
+    portable reactor and the other the joined source: runs more of one series would take minutes and show nothing more."""
+    twin = its_twin(interpreters)
+    if not twin or not {"portable", "joined"} <= set(kinds):
+        return interpreters
+    return [one for one in interpreters if one not in (twin, the_main_one(interpreters))]
 
 
 def main() -> int:
@@ -130,8 +136,8 @@ def main() -> int:
         main_one = the_main_one(interpreters)
         steps[f"Python {main_one.name}, portable reactor"] = partial(runs.python_tests, main_one, "portable")
     if "joined" in kinds:
-        main_one = the_main_one(interpreters)
-        steps[f"Python {main_one.name}, joined source"] = partial(runs.joined_tests, main_one)
+        joined_one = its_twin(interpreters) or the_main_one(interpreters)
+        steps[f"Python {joined_one.name}, joined source"] = partial(runs.joined_tests, joined_one)
     what = {"address": "ASan ", "thread": "TSan "}.get(args.sanitize, "")
     return summary(args.results, [step(what + name, action) for name, action in steps.items()])
 

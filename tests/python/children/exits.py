@@ -387,16 +387,21 @@ def locals_of_another_interpreter(kind):
 
     where = []
 
-    async def main(isolated):
+    async def share():
         t.share(Dropped())
-        thread = threading.Thread(target=run_in_subinterpreter, args=[AWAITS_SHARED, isolated])
-        thread.start()
-        while thread.is_alive() or not where:
+
+    async def until_dropped():
+        while not where:
             await asyncio.sleep(0.001)
-        thread.join()
 
     for isolated in (False, True) if sys.version_info >= (3, 13) else (False,):
-        run(kind, main(isolated))
+        loop = new_loop(kind)
+        loop.run_until_complete(share())
+        thread = threading.Thread(target=run_in_subinterpreter, args=[AWAITS_SHARED, isolated])
+        thread.start()
+        thread.join()  # before 3.12 asyncio takes a loop that runs in another interpreter for one that runs here
+        loop.run_until_complete(until_dropped())
+        loop.close()
         assert where.pop() == threading.get_ident() and not where
 
 
