@@ -152,16 +152,23 @@ pyfuture_poll_remote(caw__pyfuture *f, caw_context *cx)
     return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(&f->future, posted->status) : CAW_PENDING;
 }
 
+/* To be awaited as a task of the coroutine's own loop. */
+static CAW__APART caw_poll
+pyfuture_begin_posted(caw__pyfuture *f, caw__state *state, caw__coroutine *c)
+{
+    caw_py_locals *locals = caw__locals_capture(state, c);
+    if (!locals || !pyfuture_post(f, locals)) {
+        return pyfuture_fail(f, c);
+    }
+    caw_py_locals_release(locals);
+    return CAW_PENDING;
+}
+
 static caw_poll
 pyfuture_begin(caw__pyfuture *f, caw_context *cx, caw__state *state, caw__coroutine *c)
 {
     if (!pyfuture_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
-        caw_py_locals *locals = caw__locals_capture(state, c);
-        if (!locals || !pyfuture_post(f, locals)) {
-            return pyfuture_fail(f, c);
-        }
-        caw_py_locals_release(locals);
-        return CAW_PENDING;
+        return pyfuture_begin_posted(f, state, c);
     }
     PyObject *object = f->object, *iterator = caw__await_iterator(state, object);
     if (!iterator) {
@@ -198,31 +205,37 @@ pyfuture_poll_inner(caw__pyfuture *f, caw_context *cx)
     }
 }
 
-static caw_poll
-pyfuture_poll(caw_future *future, caw_context *cx)
+/* Not by a coroutine of ours that has the GIL: posted, or on its way to be, or by one that has released it. */
+static CAW__APART caw_poll
+pyfuture_poll_elsewhere(caw__pyfuture *f, caw_context *cx)
 {
-    caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
     if (f->state == PYFUTURE_NEW && cx->host != &caw__poll_host) {
         caw_py_locals *locals = caw_py_locals_current();
         if (!locals || !pyfuture_post(f, locals)) {
-            return caw_future_finish(future, locals ? CAW_ENOMEM : CAW_ENOREACTOR);
+            return caw_future_finish(&f->future, locals ? CAW_ENOMEM : CAW_ENOREACTOR);
         }
     }
     if (f->state == PYFUTURE_POSTED) {
         return pyfuture_poll_remote(f, cx);
     }
     if (cx->host != &caw__poll_host) {
-        return caw_future_finish(future, CAW_EINVAL); /* it has moved while it was awaited in place */
+        return caw_future_finish(&f->future, CAW_EINVAL); /* it has moved while it was awaited in place */
     }
     caw__poll_place *place = cx->place;
-    PyThreadState *released = place->released;
-    if (released) {
-        PyEval_RestoreThread(released);
+    PyEval_RestoreThread(place->released);
+    caw_poll poll = pyfuture_poll_inner(f, cx);
+    PyEval_SaveThread();
+    return f->state == PYFUTURE_POSTED ? pyfuture_poll_remote(f, cx) : poll;
+}
+
+static caw_poll
+pyfuture_poll(caw_future *future, caw_context *cx)
+{
+    caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
+    if (f->state == PYFUTURE_POSTED || cx->host != &caw__poll_host || ((caw__poll_place *)cx->place)->released) {
+        return pyfuture_poll_elsewhere(f, cx);
     }
     caw_poll poll = pyfuture_poll_inner(f, cx);
-    if (released) {
-        PyEval_SaveThread();
-    }
     return f->state == PYFUTURE_POSTED ? pyfuture_poll_remote(f, cx) : poll;
 }
 
@@ -283,9 +296,9 @@ pyfuture_give_up(caw__state *state, caw__pyfuture *f)
 static bool
 pyfuture_drop_remotely(caw__pyfuture *f)
 {
-    caw_py_locals *locals = caw_py_locals_current();
-    if (f->state == PYFUTURE_NEW && f->object && !caw__has_gil() && locals) {
-        (void)pyfuture_post(f, locals);
+    if (f->state == PYFUTURE_NEW && f->object && !caw__has_gil()) {
+        caw_py_locals *locals = caw_py_locals_current();
+        return locals && pyfuture_post(f, locals);
     }
     return f->state == PYFUTURE_POSTED;
 }
