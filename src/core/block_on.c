@@ -3,21 +3,36 @@
  * The thread sleeps on a condition, until the future asks for a reactor, for a timer or an fd: then it sleeps in that one. The
  * waker is a reference to the sleeper, which outlives the call as long as somebody may wake it.
  *
- * Words: `refs` any thread, atomic. `notified` and `reactor` under the lock; `reactor` is set once, by the sleeping thread,
- * and goes with the sleeper. A wake that comes before the thread sleeps leaves `notified`, and the thread looks at that
- * before it sleeps: in the condition under the lock, in the reactor because a ring is not lost either.
+ * Words: `refs` any thread, atomic. `notified` is set under the lock, and cleared by the sleeping thread at any time, atomic.
+ * `reactor` under the lock; set once, by the sleeping thread, and goes with the sleeper. A wake that comes before the thread
+ * sleeps leaves `notified`, and the thread looks at that before it sleeps: in the condition under the lock, in the reactor
+ * because a ring is not lost either.
+ *
+ * To get a sleeping thread going on another core takes tens of microseconds, often longer than what it waits for. So the
+ * thread looks for a wake a while before it sleeps in the condition. Where that was in vain it sleeps at once the next time,
+ * and after each failure more it does so twice as often: what waits long, or for something that needs this very core, spends
+ * nearly nothing on it.
  */
 #include "cawait/future.h"
 #include "cawait/reactor.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+#define SPIN_NS            50000u
+#define SPIN_MOST_FAILURES 8u
+
+/* Of this thread: how often it has looked for a wake in vain, in a row, and how often it is to sleep at once now. */
+static _Thread_local struct {
+    unsigned failures, sleeps_left;
+} spin;
 
 typedef struct sleeper {
     _Atomic uint32_t refs;
     pthread_mutex_t lock;
     pthread_cond_t wakeup;
-    bool notified;
+    _Atomic bool notified;
     caw_reactor *reactor; /* a reference, or NULL */
 } sleeper;
 
@@ -29,7 +44,7 @@ sleeper_new(void)
         atomic_init(&s->refs, 1);
         pthread_mutex_init(&s->lock, NULL);
         pthread_cond_init(&s->wakeup, NULL);
-        s->notified = false;
+        atomic_init(&s->notified, false);
         s->reactor = NULL;
     }
     return s;
@@ -61,7 +76,7 @@ sleeper_wake(void *data)
 {
     sleeper *s = data;
     pthread_mutex_lock(&s->lock);
-    s->notified = true;
+    atomic_store_explicit(&s->notified, true, memory_order_release); /* release: for who looks without the lock */
     if (s->reactor) {
         caw_reactor_ring(s->reactor);
     }
@@ -74,16 +89,46 @@ sleeper_wake(void *data)
 
 static const caw_waker_ops sleeper_waker_ops = {sleeper_retain, sleeper_wake, sleeper_release};
 
+/* Take the wake, if there is one. */
+static bool
+sleeper_take(sleeper *s)
+{
+    /* Relaxed: the exchange decides, and acquires. */
+    return atomic_load_explicit(&s->notified, memory_order_relaxed) &&
+           atomic_exchange_explicit(&s->notified, false, memory_order_acquire);
+}
+
+/* Look for a wake without sleeping. */
+static bool
+sleeper_spin(sleeper *s)
+{
+    if (spin.sleeps_left > 0) {
+        spin.sleeps_left--;
+        return false;
+    }
+    for (uint64_t end = caw_now_ns() + SPIN_NS; caw_now_ns() < end;) {
+        if (sleeper_take(s)) {
+            spin.failures = 0;
+            return true;
+        }
+    }
+    spin.failures += spin.failures < SPIN_MOST_FAILURES;
+    spin.sleeps_left = 1u << spin.failures;
+    return false;
+}
+
 /* Until a wake. An error when the reactor fails. */
 static int
 sleeper_sleep(sleeper *s)
 {
+    if (!s->reactor && sleeper_spin(s)) {
+        return 0;
+    }
     pthread_mutex_lock(&s->lock);
-    while (!s->notified && !s->reactor) {
+    bool notified;
+    while (!(notified = sleeper_take(s)) && !s->reactor) {
         pthread_cond_wait(&s->wakeup, &s->lock);
     }
-    bool notified = s->notified;
-    s->notified = false;
     pthread_mutex_unlock(&s->lock);
     int turned = s->reactor ? caw_reactor_turn(s->reactor, notified ? 0 : -1) : 0;
     return turned < 0 ? turned : 0;
