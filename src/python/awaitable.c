@@ -15,26 +15,32 @@ awaitable_slot(PyObject *object)
     return methods ? methods->am_await : NULL;
 }
 
+/* A generator that is a coroutine: of @types.coroutine. */
+static bool
+awaitable_is_generator(PyObject *object)
+{
+    PyObject *code = PyGen_CheckExact(object) ? PyObject_GetAttrString(object, "gi_code") : NULL;
+    bool is = code && (((PyCodeObject *)code)->co_flags & CO_ITERABLE_COROUTINE);
+    Py_XDECREF(code);
+    PyErr_Clear();
+    return is;
+}
+
 bool
 caw__is_bare_iterator(PyObject *object)
 {
-    if (awaitable_slot(object) || !awaitable_is_bare_iterator(object)) {
-        return false;
-    }
-    PyObject *code = PyGen_CheckExact(object) ? PyObject_GetAttrString(object, "gi_code") : NULL;
-    bool is_coroutine = code && (((PyCodeObject *)code)->co_flags & CO_ITERABLE_COROUTINE);
-    Py_XDECREF(code);
-    PyErr_Clear();
-    return !is_coroutine;
+    return !awaitable_slot(object) && awaitable_is_bare_iterator(object) && !awaitable_is_generator(object);
 }
 
 bool
 caw__is_concurrent_future(PyObject *object)
 {
-    /* A class of Python's: a number or a text, which a call may well return, need not be asked for its attributes. */
+    /* A class of Python's: a number or a text, which a call may well return, need not be asked for its attributes. The class
+     * is asked, for there are objects, mocks, that have every attribute. */
+    PyObject *type = (PyObject *)Py_TYPE(object);
     return PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) && !awaitable_slot(object) &&
-           PyObject_HasAttrString(object, "add_done_callback") && PyObject_HasAttrString(object, "result") &&
-           PyObject_HasAttrString(object, "cancel");
+           PyObject_HasAttrString(type, "add_done_callback") && PyObject_HasAttrString(type, "result") &&
+           PyObject_HasAttrString(type, "cancel");
 }
 
 bool
@@ -71,12 +77,29 @@ caw__await_iterator(caw__state *state, PyObject *object)
         return Py_NewRef(object);
     }
     PyObject *iterator = await_slot(object);
-    if (iterator && (!PyIter_Check(iterator) || PyCoro_CheckExact(iterator))) {
+    bool is_coroutine = iterator && (PyCoro_CheckExact(iterator) || awaitable_is_generator(iterator));
+    if (iterator && (!PyIter_Check(iterator) || is_coroutine)) {
         PyErr_Format(PyExc_TypeError,
-                     PyCoro_CheckExact(iterator) ? "__await__() returned a coroutine"
-                                                 : "__await__() returned non-iterator of type '%.100s'",
+                     is_coroutine ? "__await__() returned a coroutine"
+                                  : "__await__() returned non-iterator of type '%.100s'",
                      Py_TYPE(iterator)->tp_name);
         Py_CLEAR(iterator);
     }
     return iterator;
+}
+
+void
+caw__awaitable_drop(PyObject *object)
+{
+    PyObject *raised = caw__take_raised();
+    bool closes = PyCoro_CheckExact(object) || (awaitable_slot(object) && awaitable_is_bare_iterator(object));
+    PyObject *closed = closes ? PyObject_CallMethod(object, "close", NULL) : NULL;
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable(object);
+    }
+    Py_XDECREF(closed);
+    Py_DECREF(object);
+    if (raised) {
+        caw__raise(raised);
+    }
 }

@@ -19,6 +19,10 @@ bool caw__is_bare_iterator(PyObject *object);
 /* What drives it: a new reference, or NULL with an exception. Not of a concurrent future. */
 PyObject *caw__await_iterator(caw__state *state, PyObject *object);
 
+/* Let go of what is not going to be awaited, and is not to be complained of: a coroutine is closed. Takes the reference.
+ * Never raises. */
+void caw__awaitable_drop(PyObject *object);
+
 CAW__INTERNAL_END
 
 #endif

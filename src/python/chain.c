@@ -6,7 +6,9 @@
  * polled again; when it comes to await another one of ours, that one is next. So the C stack has one step, however long
  * the chain is. (A coroutine of Python in between is driven by a call, and the interpreter counts those.)
  *
- * While a step runs all that are above it are `running`, so that nobody resumes or closes them.
+ * While a step runs all that are above it are `running`, so that nobody resumes or closes them. A resume that comes to one
+ * that runs already, because who is in there resumes what awaits it, is the failure of the one above; what runs, and all
+ * below it, belong to the resume that runs them.
  */
 #include "python/pyfuture.h"
 
@@ -93,12 +95,20 @@ caw__chain_resume(caw__coroutine *first, PyObject *value, PyObject *exception, P
         return PYGEN_ERROR;
     }
     Py_INCREF(first);
-    caw__coroutine *c = first;
-    for (caw__coroutine *inner = chain_inner(c); inner; inner = chain_inner(c)) {
+    PySendResult outcome;
+    caw__coroutine *c = first, *inner;
+    while ((inner = chain_inner(c)) && !inner->running) {
         c->running = true;
         c = inner;
     }
-    PySendResult outcome = exception ? caw__step_throw(c, exception, result) : caw__step_send(c, value, result);
+    if (inner) {
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        Py_XDECREF(exception);
+        outcome = chain_go_on(c, PYGEN_ERROR, result);
+    }
+    else {
+        outcome = exception ? caw__step_throw(c, exception, result) : caw__step_send(c, value, result);
+    }
     outcome = chain_run(first, c, outcome, result);
     Py_DECREF(first);
     return outcome;
@@ -106,21 +116,26 @@ caw__chain_resume(caw__coroutine *first, PyObject *value, PyObject *exception, P
 
 /* --- closing --- */
 
-/* Give all of them up, the innermost first. */
+/* Give all of them up, the innermost first. Meanwhile all are `running`: what is dropped may run any Python code. */
 static void
 chain_abandon(caw__coroutine *first)
 {
-    caw__coroutine *c = first;
-    for (caw__coroutine *inner = chain_inner(c); inner; inner = chain_inner(c)) {
+    caw__coroutine *c = first, *inner;
+    c->running = true;
+    while ((inner = chain_inner(c)) && !inner->running) {
+        inner->running = true;
         c = inner;
     }
-    while (c != first) {
-        caw__coroutine *outer = c->extras->outer;
-        caw__coroutine_free_awaiter(c);
+    for (caw__coroutine *outer = c; outer; c = outer) {
+        outer = c != first ? c->extras->outer : NULL;
+        Py_INCREF(c);
+        if (outer) {
+            caw__coroutine_free_awaiter(c);
+        }
         caw__coroutine_abandon(c);
-        c = outer;
+        c->running = false;
+        Py_DECREF(c);
     }
-    caw__coroutine_abandon(first);
 }
 
 /* The innermost coroutine of a chain waits for an awaitable of somebody else, which has just yielded. */

@@ -77,6 +77,7 @@ struct caw__coroutine {
     bool silent : 1;     /* nobody minds when it is never awaited */
     bool ended : 1;      /* the future is ready, and has not been taken yet */
     bool tracked : 1;    /* by the collector; see caw__coroutine_track */
+    bool queued : 1;     /* a wake was in the queue already when the poll began: one that came late, or twice */
     bool finalized : 1;  /* the finalizer has run, which Python remembers of the memory: it is not used again */
 };
 
@@ -94,6 +95,13 @@ caw__coroutine_track(caw__coroutine *c)
         c->tracked = true;
         PyObject_GC_Track(c);
     }
+}
+
+/* Whether another future was polled with its waker: since this poll began, or so that it may still be woken. */
+static inline bool
+caw__coroutine_is_polled_elsewhere(const caw__coroutine *c)
+{
+    return caw__node_is_shared(c->node) || (!c->queued && caw__node_is_queued(c->node));
 }
 
 /* wrapper.c: put it into a coroutine of Python's own. Takes the coroutine, which may be NULL with an exception. */

@@ -30,22 +30,20 @@ caw__job_init(caw__job *job, caw__inbox *inbox, int (*run)(caw__job *, caw__job_
     job->run = run;
 }
 
-bool
+caw__job_pushed
 caw__job_push(caw__job *job)
 {
-    /* acq_rel: what was asked of the job before is visible to the drain, which clears QUEUED with acquire. */
+    /* Release: what was asked of the job before is visible to the drain, which clears QUEUED with acquire. Acquire: the drain
+     * is through with the link. */
     uint32_t flags = atomic_fetch_or_explicit(&job->node.flags, CAW__NODE_QUEUED, memory_order_acq_rel);
-    if ((flags & CAW__NODE_QUEUED) || caw__reactor_push(job->node.inbox->reactor, &job->node.link)) {
-        return true;
+    if (flags & CAW__NODE_QUEUED) {
+        return JOB_WAS_QUEUED;
+    }
+    if (caw__reactor_push(job->node.inbox->reactor, &job->node.link)) {
+        return JOB_PUSHED;
     }
     caw__node_rearm(&job->node);
-    return false;
-}
-
-bool
-caw__job_is_queued(const caw__job *job)
-{
-    return atomic_load_explicit(&job->node.flags, memory_order_acquire) & CAW__NODE_QUEUED;
+    return JOB_CLOSED;
 }
 
 int
@@ -180,7 +178,7 @@ void
 caw__job_push_or_late(caw__job *job)
 {
     caw__late *late = caw__late_retain(job->node.inbox->late); /* the job may be over as soon as it is queued */
-    if (!caw__job_push(job)) {
+    if (caw__job_push(job) == JOB_CLOSED) {
         /* Before the push, and after the call: pairs with caw__late_close. */
         atomic_fetch_add_explicit(&late->users, 1, memory_order_acq_rel);
         bool pushed = late_push(late, &job->node.link);

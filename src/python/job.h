@@ -3,7 +3,7 @@
  * A job is a part of a bigger struct. It is a node that belongs to no coroutine; while it is QUEUED the queue has it, and
  * to push it again does nothing. `run` is called with the GIL, in the loop's thread, with the hub; or, for what was queued
  * when the loop was closed, with the GIL and without a hub; or, when the interpreter is gone, with neither, to free what is
- * not Python's.
+ * not Python's. Whoever pushes a job sees to it that it lives until `run`.
  *
  * Where the loop is closed a push fails. What must be done all the same, to drop a reference, is then put into the `late`
  * list of the module's state. That is emptied by the next drain of any loop, by a pending call of the main interpreter, or
@@ -35,16 +35,14 @@ struct caw__job {
 /* The queue is the inbox's, which whoever has the job holds. */
 void caw__job_init(caw__job *job, caw__inbox *inbox, int (*run)(caw__job *, caw__job_place, caw__hub *));
 
-/* Queue it. False when the loop is closed.
- *   any-thread · no-gil · borrows(job) · never fails otherwise · wakes */
-bool caw__job_push(caw__job *job);
+/* Queue it, unless it is QUEUED already, or the loop is closed.
+ *   any-thread · no-gil · borrows(job) · never fails · wakes */
+typedef enum caw__job_pushed { JOB_PUSHED, JOB_WAS_QUEUED, JOB_CLOSED } caw__job_pushed;
+caw__job_pushed caw__job_push(caw__job *job);
 
 /* Queue it, at the loop or in the late list.
  *   any-thread · no-gil · takes(job) · never fails · wakes */
 void caw__job_push_or_late(caw__job *job);
-
-/* Whether it is in a queue. */
-bool caw__job_is_queued(const caw__job *job);
 
 /* The queue gives it to be run. */
 int caw__job_run(caw__job *job, caw__job_place place, caw__hub *hub);

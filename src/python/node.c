@@ -144,6 +144,7 @@ caw__node_wake(caw__node *node)
 void
 caw__node_rearm(caw__node *node)
 {
-    /* Acquire: pairs with the wake, so that the poll which follows sees what the waker did. */
-    atomic_fetch_and_explicit(&node->flags, ~CAW__NODE_QUEUED, memory_order_acquire);
+    /* Acquire: pairs with the wake, so that the poll which follows sees what the waker did. Release: the drain is through with
+     * `link`, which the next wake that queues the node writes. */
+    atomic_fetch_and_explicit(&node->flags, ~CAW__NODE_QUEUED, memory_order_acq_rel);
 }

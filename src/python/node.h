@@ -70,11 +70,23 @@ caw__node *caw__node_new(caw__coroutine *owner);
  * wake it, so the coroutine's reference was given back. */
 bool caw__node_reset(caw__node *node);
 
-/* Whether a waker was cloned that is not used up: only this node's coroutine asks, so nobody else can begin to have one. */
+/* Whether it was woken, and the coroutine has not been told. */
+static inline bool
+caw__node_is_queued(const caw__node *node)
+{
+    return atomic_load_explicit(&node->flags, memory_order_relaxed) &
+           CAW__NODE_QUEUED; /* relaxed: nothing is read after it */
+}
+
+/* Whether somebody may still wake it: a waker was cloned that is not used up, as that in the queue is. Only this node's
+ * coroutine asks, so nobody else can begin to have one. */
 static inline bool
 caw__node_is_shared(const caw__node *node)
 {
-    return atomic_load_explicit(&node->refs, memory_order_relaxed) != 1; /* relaxed: nothing is read after it */
+    uint32_t flags =
+        atomic_load_explicit(&node->flags, memory_order_relaxed); /* relaxed, both: nothing is read after it */
+    uint32_t in_queue = (flags & (CAW__NODE_QUEUED | CAW__NODE_UNBOUND)) == CAW__NODE_QUEUED;
+    return atomic_load_explicit(&node->refs, memory_order_relaxed) > 1 + in_queue;
 }
 
 /* A waker of the node, borrowed from the coroutine's reference. */

@@ -9,13 +9,17 @@
 
 /* --- its end --- */
 
-/* Its awaiter waits for it no more. */
-static void
-pyfuture_unlink(const caw__pyfuture *f, caw__coroutine *awaiter)
+void
+caw__pyfuture_leave(caw__coroutine *c)
 {
-    if (awaiter->extras && awaiter->extras->inner == f) {
-        awaiter->extras->inner = NULL;
-        awaiter->delegates = false;
+    caw__pyfuture *f = c->extras ? c->extras->inner : NULL;
+    if (f) {
+        c->extras->inner = NULL;
+        c->delegates = false;
+        f->awaiter = NULL;
+        if (f->is_ours && ((caw__coroutine *)f->object)->extras) {
+            ((caw__coroutine *)f->object)->extras->outer = NULL;
+        }
     }
 }
 
@@ -24,12 +28,14 @@ caw__pyfuture_end(caw__pyfuture *f, PyObject *value)
 {
     caw__coroutine *c = f->awaiter;
     PyObject *iterator = f->object;
+    if (c->extras && c->extras->inner == f) {
+        caw__pyfuture_leave(c);
+    }
     f->raised = !value;
     f->object = value ? value : caw__take_raised();
     f->state = PYFUTURE_ENDED;
     f->awaiter = NULL;
     f->future.status = 0;
-    pyfuture_unlink(f, c);
     if (f->raised) {
         caw__state *state = caw__coroutine_state_of(c);
         f->future.status = state && caw__is_cancellation_of_any(state, f->object) ? CAW_ECANCELED : CAW_EPYTHON;
@@ -57,15 +63,31 @@ pyfuture_stop_value(void)
     return value;
 }
 
+/* The method, or NULL: with an exception, but not where there is none of that name. */
+static PyObject *
+pyfuture_method(PyObject *iterator, const char *name)
+{
+    PyObject *method = PyObject_GetAttrString(iterator, name);
+    if (!method && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    return method;
+}
+
 /* As `yield from` does: GeneratorExit closes, others are thrown where they can be. Takes the exception. */
 static PySendResult
 pyfuture_throw(PyObject *iterator, PyObject *exception, PyObject **result)
 {
     bool closes = PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit);
-    PyObject *method = NULL;
-    if (!PyObject_HasAttrString(iterator, closes ? "close" : "throw") ||
-        !(method = PyObject_GetAttrString(iterator, closes ? "close" : "throw"))) {
-        PyErr_Clear();
+    PyObject *method = pyfuture_method(iterator, closes ? "close" : "throw");
+    if (!method) {
+        if (PyErr_Occurred() && !closes) {
+            Py_DECREF(exception);
+            return PYGEN_ERROR;
+        }
+        if (PyErr_Occurred()) {
+            PyErr_WriteUnraisable(iterator);
+        }
         caw__raise(exception);
         return PYGEN_ERROR;
     }
@@ -125,12 +147,12 @@ pyfuture_fail(caw__pyfuture *f, caw__coroutine *c)
     return CAW_READY;
 }
 
-/* Whether the poll is one of the coroutine itself, which waits for nothing else. */
+/* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
 static bool
 pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
 {
     return caw_waker_same(cx->waker, caw__node_waker(c->node)) && !(c->extras && c->extras->inner) &&
-           !caw__node_is_shared(c->node);
+           !caw__coroutine_is_polled_elsewhere(c) && c->function->spec->cancel != CAW_PY_CANCEL_SHIELD;
 }
 
 /* False when out of memory. */
@@ -141,6 +163,9 @@ pyfuture_post(caw__pyfuture *f, caw_py_locals *locals)
     if (f->remote) {
         f->object = NULL;
         f->state = PYFUTURE_POSTED;
+        if (f->cancelled) {
+            caw_future_cancel(&f->remote->promise.future);
+        }
     }
     return f->remote != NULL;
 }
@@ -157,16 +182,32 @@ static CAW__APART caw_poll
 pyfuture_begin_posted(caw__pyfuture *f, caw__state *state, caw__coroutine *c)
 {
     caw_py_locals *locals = caw__locals_capture(state, c);
-    if (!locals || !pyfuture_post(f, locals)) {
-        return pyfuture_fail(f, c);
-    }
+    bool posted = locals && pyfuture_post(f, locals);
     caw_py_locals_release(locals);
-    return CAW_PENDING;
+    if (!posted && locals) {
+        PyErr_NoMemory();
+    }
+    return posted ? CAW_PENDING : pyfuture_fail(f, c);
+}
+
+/* It was cancelled before it could begin. */
+static CAW__APART caw_poll
+pyfuture_never_begin(caw__pyfuture *f)
+{
+    PyObject *object = f->object;
+    f->object = NULL;
+    f->state = PYFUTURE_ENDED;
+    f->future.status = CAW_ECANCELED;
+    caw__awaitable_drop(object);
+    return CAW_READY;
 }
 
 static caw_poll
 pyfuture_begin(caw__pyfuture *f, caw_context *cx, caw__state *state, caw__coroutine *c)
 {
+    if (f->cancelled) {
+        return pyfuture_never_begin(f);
+    }
     if (!pyfuture_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
         return pyfuture_begin_posted(f, state, c);
     }
@@ -199,7 +240,10 @@ pyfuture_poll_inner(caw__pyfuture *f, caw_context *cx)
     case PYFUTURE_NEW:
         return pyfuture_begin(f, cx, place->state, c);
     case PYFUTURE_INNER:
-        return f->resumed && f->awaiter == c ? pyfuture_drive(f) : CAW_PENDING;
+        if (f->awaiter != c) {
+            return caw_future_finish(&f->future, CAW_EINVAL); /* it has moved while it was awaited in place */
+        }
+        return f->resumed ? pyfuture_drive(f) : CAW_PENDING;
     default:
         return CAW_READY;
     }
@@ -222,6 +266,7 @@ pyfuture_poll_elsewhere(caw__pyfuture *f, caw_context *cx)
         return caw_future_finish(&f->future, CAW_EINVAL); /* it has moved while it was awaited in place */
     }
     caw__poll_place *place = cx->place;
+    f->without_gil = true;
     PyEval_RestoreThread(place->released);
     caw_poll poll = pyfuture_poll_inner(f, cx);
     PyEval_SaveThread();
@@ -244,10 +289,7 @@ static void
 pyfuture_close(caw__pyfuture *f)
 {
     PyObject *raised = caw__take_raised();
-    if (f->is_ours && ((caw__coroutine *)f->object)->extras) {
-        ((caw__coroutine *)f->object)->extras->outer = NULL;
-    }
-    PyObject *close = PyObject_HasAttrString(f->object, "close") ? PyObject_GetAttrString(f->object, "close") : NULL;
+    PyObject *close = pyfuture_method(f->object, "close");
     PyObject *closed = close ? PyObject_CallNoArgs(close) : NULL;
     if (PyErr_Occurred()) {
         PyErr_WriteUnraisable(f->object);
@@ -268,39 +310,37 @@ pyfuture_free(caw__pyfuture *f)
     free(f);
 }
 
+/* What this thread is giving up: how many are inside each other, in which interpreter, and those that wait for them. */
+static _Thread_local struct {
+    PyInterpreterState *interpreter;
+    int n;
+    caw__pyfuture *waiting;
+} giving_up;
+
 /* Where a long chain through coroutines of Python is dropped, each of them is given up inside the end of the one above.
  * CPython 3.12 ends the process when that goes on for some dozens after its recursion limit; so after a few the rest
  * waits until those are through. */
 static void
-pyfuture_give_up(caw__state *state, caw__pyfuture *f)
+pyfuture_give_up(caw__pyfuture *f)
 {
-    if (state->n_giving_up >= 8) {
-        f->next = state->given_up;
-        state->given_up = f;
+    bool nested = giving_up.n > 0 && giving_up.interpreter == PyInterpreterState_Get();
+    if (nested && giving_up.n >= 8) {
+        f->next = giving_up.waiting;
+        giving_up.waiting = f;
         return;
     }
-    state->n_giving_up++;
+    if (giving_up.n == 0) {
+        giving_up.interpreter = PyInterpreterState_Get();
+    }
+    bool last = giving_up.n == 0;
+    giving_up.n += nested || last;
     while (f) {
         pyfuture_close(f);
         pyfuture_free(f);
-        f = NULL;
-        if (state->n_giving_up == 1 && state->given_up) {
-            f = state->given_up;
-            state->given_up = f->next;
-        }
+        f = last ? giving_up.waiting : NULL;
+        giving_up.waiting = f ? f->next : giving_up.waiting;
     }
-    state->n_giving_up--;
-}
-
-/* On a thread without the GIL, before it was polled: by a remote, which drops the awaitable on its loop. */
-static bool
-pyfuture_drop_remotely(caw__pyfuture *f)
-{
-    if (f->state == PYFUTURE_NEW && f->object && !caw__has_gil()) {
-        caw_py_locals *locals = caw_py_locals_current();
-        return locals && pyfuture_post(f, locals);
-    }
-    return f->state == PYFUTURE_POSTED;
+    giving_up.n -= nested || last;
 }
 
 static void
@@ -310,31 +350,56 @@ pyfuture_cancel(caw_future *future)
     if (f->state == PYFUTURE_POSTED) {
         caw_future_cancel(&f->remote->promise.future);
     }
+    else {
+        f->cancelled = true;
+    }
+}
+
+static void
+pyfuture_destroy_with_gil(caw__pyfuture *f)
+{
+    if (f->state != PYFUTURE_INNER) {
+        pyfuture_free(f);
+        return;
+    }
+    if (f->awaiter) {
+        caw__pyfuture_leave(f->awaiter);
+    }
+    pyfuture_give_up(f);
+}
+
+/* In a poll that has released the GIL; or, before it was polled, on a thread that never had it: then it goes by a remote,
+ * which drops the awaitable on its loop. */
+static CAW__APART void
+pyfuture_destroy_without_gil(caw__pyfuture *f)
+{
+    PyThreadState *released = caw__gil_released;
+    if (released) {
+        PyEval_RestoreThread(released);
+        pyfuture_destroy_with_gil(f);
+        PyEval_SaveThread();
+        return;
+    }
+    caw_py_locals *locals = caw_py_locals_current();
+    if (locals && pyfuture_post(f, locals)) {
+        caw_future_destroy(&f->remote->promise.future);
+    }
+    free(f); /* without memory the awaitable leaks: nothing here may touch it */
 }
 
 static void
 pyfuture_destroy(caw_future *future)
 {
     caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
-    if (pyfuture_drop_remotely(f)) {
+    if (f->state == PYFUTURE_POSTED) {
         caw_future_destroy(&f->remote->promise.future);
         free(f);
-        return;
     }
-    if (f->state != PYFUTURE_INNER) {
-        pyfuture_free(f);
-        return;
-    }
-    caw__coroutine *awaiter = f->awaiter;
-    pyfuture_unlink(f, awaiter);
-    f->awaiter = NULL;
-    caw__state *state = caw__coroutine_state_of(awaiter);
-    if (state) {
-        pyfuture_give_up(state, f);
+    else if ((f->without_gil || f->state == PYFUTURE_NEW) && !caw__has_gil()) {
+        pyfuture_destroy_without_gil(f);
     }
     else {
-        pyfuture_close(f);
-        pyfuture_free(f);
+        pyfuture_destroy_with_gil(f);
     }
 }
 
@@ -350,7 +415,7 @@ caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg)
     }
     if (c->future && c->future->ops == &caw__pyfuture_ops) {
         const caw__pyfuture *own = CAW_CONTAINER_OF(c->future, const caw__pyfuture, future);
-        if (own != inner) {
+        if (own != inner && !own->awaiter) { /* else that one visits it */
             Py_VISIT(own->object);
         }
     }

@@ -13,6 +13,9 @@
  * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing yielded), and
  * chain.c drives it when the poll is over: so a chain of any length needs no more C stack than one.
  *
+ * The awaiter may be closed, or the future given to another one to poll, while it is INNER: then it has no awaiter, and ends
+ * with an error when it is polled.
+ *
  * Everything here is protected by the GIL, but in POSTED, where nothing of it is Python's.
  */
 #ifndef CAWAIT_SRC_PYFUTURE_H
@@ -36,18 +39,26 @@ struct caw__pyfuture {
     PyObject *yielded;       /* INNER, while `waits`: for the coroutine to take; NULL when it is one of ours */
     caw__coroutine *awaiter; /* INNER: borrowed */
     caw__remote *remote;     /* POSTED: owned */
-    caw__pyfuture *next;     /* in state->given_up */
+    caw__pyfuture *next;     /* in the list of those that are given up later */
     unsigned char state;     /* caw__pyfuture_state */
     bool is_ours;            /* INNER: the iterator is a coroutine of ours */
     bool waits;              /* INNER: it has yielded in this poll, or wants to be driven by the chain */
     bool resumed;            /* INNER: it may go on at the next poll */
     bool raised;             /* ENDED: by an exception */
+    bool cancelled;          /* NEW: it is not to begin */
+    bool without_gil; /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
 };
+
+/* While a coroutine of ours polls without the GIL in this thread: what it has released. */
+extern _Thread_local PyThreadState *caw__gil_released;
 
 extern const caw_future_ops caw__pyfuture_ops;
 
 /* The objects in the Python awaitables that are known to belong to the coroutine: the one that it waits for, or its future. */
 int caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg);
+
+/* The coroutine is closed, and waits for nothing in place any more. */
+void caw__pyfuture_leave(caw__coroutine *c);
 
 /* The iterator ended: with a value, or (NULL) with the exception that is set. Takes the value. */
 void caw__pyfuture_end(caw__pyfuture *f, PyObject *value);

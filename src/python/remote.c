@@ -12,6 +12,53 @@
 
 static const char remote_capsule_name[] = "cawait.remote";
 
+/* --- its end, and its way into the queue --- */
+
+static int
+remote_run_drop(caw__job *job, caw__job_place place, caw__hub *hub)
+{
+    caw__remote *r = CAW_CONTAINER_OF(job, caw__remote, drop);
+    (void)hub;
+    PyObject *object = r->object;
+    caw_py_ref_release(r->outcome);
+    caw_py_locals_release(r->locals);
+    if (r->spec && r->spec->free) {
+        r->spec->free(r->arg);
+    }
+    free(r);
+    if (object && place != JOB_WITHOUT_PYTHON) {
+        caw__awaitable_drop(object);
+    }
+    return 0;
+}
+
+static void
+remote_release(caw__remote *r)
+{
+    /* acq_rel: all uses by others, before their release, come before the end. */
+    if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    if (r->object) {
+        caw__job_push_or_late(&r->drop);
+    }
+    else {
+        (void)remote_run_drop(&r->drop, JOB_WITHOUT_PYTHON, NULL); /* nothing of it is Python's */
+    }
+}
+
+/* Have the loop look at what is asked. False when it is closed. */
+static bool
+remote_push(caw__remote *r)
+{
+    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed); /* relaxed: the caller has one */
+    caw__job_pushed pushed = caw__job_push(&r->begin);
+    if (pushed != JOB_PUSHED) {
+        remote_release(r);
+    }
+    return pushed != JOB_CLOSED;
+}
+
 /* --- the loop's side --- */
 
 static void
@@ -93,7 +140,9 @@ remote_resolve(caw__remote *r, int status)
         (void)PyCapsule_SetContext(capsule, r); /* says that it has ended */
     }
     caw_promise_resolve(&r->promise, status);
-    Py_XDECREF(object); /* last: they may run any Python code */
+    if (object) {
+        caw__awaitable_drop(object); /* last: they may run any Python code */
+    }
     Py_XDECREF(task);
 }
 
@@ -159,7 +208,7 @@ remote_finished(PyObject *capsule, PyObject *future)
     (void)future;
     if (r) {
         atomic_fetch_or_explicit(&r->asked, REMOTE_FINISH, memory_order_release);
-        (void)caw__job_push(&r->begin); /* closed: then it has ended */
+        (void)remote_push(r); /* closed: then it has ended */
     }
     Py_RETURN_NONE;
 }
@@ -205,9 +254,13 @@ remote_begin_awaiting(caw__remote *r, caw__hub *hub)
     r->object = NULL;
     bool begun =
         (caw__is_concurrent_future(object) ? remote_watch(r, object) : hub->framework->begin(hub, r, object)) == 0;
-    if (!begun && r->capsule == capsule) {
+    if (!begun && caw__remote_of_capsule(capsule)) {
         r->capsule = NULL;
         (void)PyCapsule_SetContext(capsule, r); /* it is ended by who called */
+    }
+    else if (!begun) {
+        PyErr_WriteUnraisable(object); /* it has ended, and then failed */
+        begun = true;
     }
     if (caw__remote_of_capsule(capsule) && r->task && caw_promise_abandoned(&r->promise)) {
         remote_cancel(r, hub); /* asked for while it began, when there was no task yet */
@@ -311,9 +364,8 @@ remote_begin(caw__remote *r, caw__hub *hub)
 }
 
 static int
-remote_run_begin(caw__job *job, caw__job_place place, caw__hub *hub)
+remote_do_asked(caw__remote *r, caw__job_place place, caw__hub *hub)
 {
-    caw__remote *r = CAW_CONTAINER_OF(job, caw__remote, begin);
     uint32_t asked = atomic_exchange_explicit(&r->asked, 0, memory_order_acquire);
     if (place != JOB_ON_LOOP) {
         if (asked & REMOTE_BEGIN) {
@@ -331,6 +383,15 @@ remote_run_begin(caw__job *job, caw__job_place place, caw__hub *hub)
         caw__remote_end(r, PyObject_CallMethod(r->task, "result", NULL));
     }
     return 0;
+}
+
+static int
+remote_run_begin(caw__job *job, caw__job_place place, caw__hub *hub)
+{
+    caw__remote *r = CAW_CONTAINER_OF(job, caw__remote, begin);
+    int failed = remote_do_asked(r, place, hub);
+    remote_release(r); /* the queue's */
+    return failed;
 }
 
 void
@@ -352,7 +413,7 @@ remote_start(caw_promise *p)
     }
     /* Release: publishes the object, to the exchange in remote_run_begin. */
     atomic_fetch_or_explicit(&r->asked, REMOTE_BEGIN, memory_order_release);
-    return caw__job_push(&r->begin) ? 0 : CAW_ECLOSED;
+    return remote_push(r) ? 0 : CAW_ECLOSED;
 }
 
 static void
@@ -360,7 +421,7 @@ remote_on_cancel(caw_promise *p)
 {
     caw__remote *r = CAW_CONTAINER_OF(p, caw__remote, promise);
     atomic_fetch_or_explicit(&r->asked, REMOTE_CANCEL, memory_order_release);
-    (void)caw__job_push(&r->begin); /* closed: then it is over, or will be at once */
+    (void)remote_push(r); /* closed: then it is over, or will be at once */
 }
 
 static caw_poll
@@ -391,34 +452,10 @@ remote_destroy(caw_future *f)
     caw_promise_destroy(f);
 }
 
-static int
-remote_run_drop(caw__job *job, caw__job_place place, caw__hub *hub)
-{
-    caw__remote *r = CAW_CONTAINER_OF(job, caw__remote, drop);
-    (void)hub;
-    PyObject *object = r->object;
-    caw_py_ref_release(r->outcome);
-    caw_py_locals_release(r->locals);
-    if (r->spec && r->spec->free) {
-        r->spec->free(r->arg);
-    }
-    free(r);
-    if (place != JOB_WITHOUT_PYTHON) {
-        Py_XDECREF(object);
-    }
-    return 0;
-}
-
 static void
 remote_free(caw_promise *p)
 {
-    caw__remote *r = CAW_CONTAINER_OF(p, caw__remote, promise);
-    if (!r->object && !caw__job_is_queued(&r->begin)) {
-        (void)remote_run_drop(&r->drop, JOB_WITHOUT_PYTHON, NULL); /* nothing of it is Python's */
-    }
-    else {
-        caw__job_push_or_late(&r->drop);
-    }
+    remote_release(CAW_CONTAINER_OF(p, caw__remote, promise));
 }
 
 static const caw_promise_ops remote_ops = {
@@ -442,6 +479,7 @@ caw__remote_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec 
         caw_promise_init(&r->promise, &remote_ops);
         caw__job_init(&r->begin, locals->inbox, remote_run_begin);
         caw__job_init(&r->drop, locals->inbox, remote_run_drop);
+        atomic_init(&r->refs, 1);
         r->locals = caw_py_locals_retain(locals);
         r->object = object;
         r->spec = spec;

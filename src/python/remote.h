@@ -9,14 +9,15 @@
  *
  *   promise        see promise.c
  *   begin, drop    jobs, see job.h. `begin` is pushed to begin, and again to cancel; what is asked for is in `asked`
+ *   refs           any thread, atomic
  *   asked          any thread, atomic: set before a push, taken by the loop
  *   object         the consumer's until `begin` is pushed, then the loop's; NULL once the task has it
  *   outcome        written by the loop before it resolves, read by the consumer afterwards
  *   the others     the loop's, with the GIL
  *
- * The race that looks bad: the loop ends it, the consumer drops it, and a cancel is still queued. The struct goes with the
- * later of the two sides, as with any promise; but that side finds `begin` in the queue. So the end of the struct is a job of
- * its own, `drop`, which comes after it in the same queue.
+ * The race that looks bad: the loop ends it, the consumer drops it, and a cancel is still queued. The promise is over
+ * with the later of the two sides, as any is; but `begin` may be in the queue, or be running. So each has a reference, the
+ * promise and what is queued, and the last one frees. Where there is an awaitable to drop, that is a job of its own, `drop`.
  */
 #ifndef CAWAIT_SRC_REMOTE_H
 #define CAWAIT_SRC_REMOTE_H
@@ -30,9 +31,9 @@ struct caw__remote {
     caw_promise promise;
     caw__job begin, drop;
     caw_py_locals *locals; /* a reference */
-    _Atomic uint32_t asked;
+    _Atomic uint32_t refs, asked;
     bool raised;                  /* with outcome: it is an exception */
-    bool told;                    /* the consumer has been told that it is ready: the consumer\'s */
+    bool told;                    /* the consumer has been told that it is ready: the consumer's */
     bool running;                 /* it is in the hub's list */
     PyObject *object;             /* the awaitable: a reference, or NULL */
     PyObject *task;               /* what can be cancelled: a task, a future, a scope of trio: a reference, or NULL */

@@ -112,9 +112,6 @@ typedef struct caw__state {
     caw__park *free_parks;
     int n_free_coroutines, n_free_parks;
 
-    caw__pyfuture *given_up; /* those that are dropped when what is being dropped now is through; see pyfuture.c */
-    int n_giving_up;
-
     bool helper_registered; /* helper.c's atexit callback */
 } caw__state;
 

@@ -30,6 +30,7 @@ CAW__APART static void
 step_leave_frameworks(caw__coroutine *c)
 {
     caw__anyio_unshield(c); /* not `before`: its own task finishes that, see checkpoint.h */
+    caw__pyfuture_leave(c);
 }
 
 /* Nothing is waited for any more. The future is the caller's business. */
@@ -65,6 +66,9 @@ caw__coroutine_abandon(caw__coroutine *c)
     step_close_state(c);
     caw_future_destroy(future);
     c->running = was_running;
+    if (c->extras) {
+        Py_CLEAR(c->extras->raised); /* last: may run any Python code */
+    }
 }
 
 void
@@ -123,6 +127,9 @@ step_finish_raised(caw__coroutine *c, caw_future *future)
     PyObject *raised = caw__take_raised();
     step_close_state(c);
     caw_future_destroy(future);
+    if (c->extras) {
+        Py_CLEAR(c->extras->raised);
+    }
     caw__raise(raised);
     caw__guard_stop_iteration();
     caw__coroutine_add_traceback(c);
@@ -152,12 +159,16 @@ step_finish(caw__coroutine *c, PyObject **result)
 
 /* --- the step --- */
 
+_Thread_local PyThreadState *caw__gil_released;
+
 CAW__APART static int
 step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place)
 {
-    place->released = PyEval_SaveThread();
+    PyThreadState *outer = caw__gil_released;
+    caw__gil_released = place->released = PyEval_SaveThread();
     int poll = caw_future_poll(c->future, cx);
     PyEval_RestoreThread(place->released);
+    caw__gil_released = outer;
     return poll;
 }
 
@@ -187,6 +198,7 @@ step_poll(caw__state *state, caw__coroutine *c)
         return -1;
     }
     c->polled = true;
+    c->queued = caw__node_is_queued(c->node);
     caw__poll_place place = {.state = state, .coroutine = c};
     caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
     int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
@@ -232,7 +244,7 @@ static PySendResult
 step_delegate(caw__coroutine *c, PyObject **result)
 {
     caw__pyfuture *inner = c->extras->inner;
-    if (caw__node_is_shared(c->node)) { /* a wake of that one would find the task waiting for something else */
+    if (caw__coroutine_is_polled_elsewhere(c)) { /* a wake of that one would find the task waiting for something else */
         PyErr_SetString(PyExc_RuntimeError, "a Python awaitable and another future were polled with the same waker: "
                                             "give each a waker of its own");
         return caw__coroutine_fail(c, result);
@@ -282,6 +294,9 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->state == CORO_CREATED) {
+        if (c->future->ops == &caw__pyfuture_ops) {
+            return PYGEN_RETURN; /* as with Python's `await`, what is awaited sees to checkpoints */
+        }
         PyObject *task;
         int found = caw__framework_trio_task(state, c, &task);
         PySendResult outcome = found > 0    ? caw__checkpoint_begin(state, c, task, result)
@@ -353,6 +368,9 @@ caw__step_on(caw__coroutine *c, PyObject **result)
 static PySendResult
 step_resume_inner(caw__coroutine *c, PyObject *value, PyObject *exception, PyObject **result)
 {
+    if (exception) {
+        caw__coroutine_tell_why(c, exception);
+    }
     caw__pyfuture *inner = c->extras->inner;
     inner->resumed = true;
     inner->sent = value == Py_None ? NULL : Py_XNewRef(value);
