@@ -65,17 +65,46 @@ caw__job_is_at_home(const caw__job *job)
 
 /* --- the late list --- */
 
+static void late_close(caw__late *late, caw__job_place place);
+
+static void
+late_capsule_gone(PyObject *capsule)
+{
+    caw__late *late = PyCapsule_GetPointer(capsule, NULL);
+    late_close(late, JOB_WITHOUT_PYTHON); /* nearly: of the interpreter there is not enough left to run anything */
+    caw__late_release(late);
+}
+
+/* Set, or (NULL) remove the capsule in the interpreter's dict. -1 with an exception. */
+static int
+late_set_capsule(const caw__late *late, PyObject *capsule)
+{
+    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get()), *key = PyLong_FromVoidPtr((void *)late);
+    int failed = !dict || !key ? -1 : capsule ? PyDict_SetItem(dict, key, capsule) : PyDict_DelItem(dict, key);
+    Py_XDECREF(key);
+    return failed;
+}
+
 caw__late *
 caw__late_new(void)
 {
     caw__late *late = malloc(sizeof *late);
-    if (late) {
-        atomic_init(&late->refs, 1);
-        atomic_init(&late->users, 0);
-        atomic_init(&late->asked, false);
-        atomic_init(&late->head, NULL);
-        late->interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
-        late->in_main = PyInterpreterState_Get() == PyInterpreterState_Main();
+    PyObject *capsule = late ? PyCapsule_New(late, NULL, late_capsule_gone) : PyErr_NoMemory();
+    if (!capsule) {
+        free(late);
+        return NULL;
+    }
+    atomic_init(&late->refs, 2);
+    atomic_init(&late->users, 0);
+    atomic_init(&late->asked, false);
+    atomic_init(&late->head, NULL);
+    late->interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
+    late->in_main = PyInterpreterState_Get() == PyInterpreterState_Main();
+    int failed = late_set_capsule(late, capsule);
+    Py_DECREF(capsule);
+    if (failed) {
+        caw__late_release(late);
+        return NULL;
     }
     return late;
 }
@@ -104,7 +133,7 @@ caw__late_release(caw__late *late)
 
 /* Take the whole stack. `next` is what it becomes. */
 static void
-late_run_all(caw__late *late, caw__wake_node *next)
+late_run_all(caw__late *late, caw__wake_node *next, caw__job_place place)
 {
     caw__wake_node *node = atomic_load_explicit(&late->head, memory_order_relaxed);
     /* Acquire: pairs with the push, for what is in the jobs. */
@@ -114,7 +143,7 @@ late_run_all(caw__late *late, caw__wake_node *next)
     while (node && node != LATE_CLOSED) {
         caw__job *job = (caw__job *)node;
         node = node->next;
-        (void)caw__job_run(job, JOB_WITHOUT_LOOP, NULL);
+        (void)caw__job_run(job, place, NULL);
     }
 }
 
@@ -122,18 +151,30 @@ void
 caw__late_run(caw__late *late)
 {
     if (atomic_load_explicit(&late->head, memory_order_relaxed)) { /* relaxed: asked again at the next drain */
-        late_run_all(late, NULL);
+        late_run_all(late, NULL, JOB_WITHOUT_LOOP);
+    }
+}
+
+static void
+late_close(caw__late *late, caw__job_place place)
+{
+    late_run_all(late, LATE_CLOSED, place);
+    /* Who is a user now may still ask for a pending call, which this interpreter has to live for; not for ever, since in
+     * the child of a fork nobody comes. */
+    for (int i = 0; i < 10000 && atomic_load_explicit(&late->users, memory_order_acquire) > 0; i++) {
+        sched_yield();
     }
 }
 
 void
 caw__late_close(caw__late *late)
 {
-    late_run_all(late, LATE_CLOSED);
-    /* Who is a user now may still ask for a pending call, which this interpreter has to live for; not for ever, since in
-     * the child of a fork nobody comes. */
-    for (int i = 0; i < 10000 && atomic_load_explicit(&late->users, memory_order_acquire) > 0; i++) {
-        sched_yield();
+    PyObject *raised = caw__take_raised();
+    late_close(late, JOB_WITHOUT_LOOP);
+    (void)late_set_capsule(late, NULL);
+    PyErr_Clear(); /* it has gone before */
+    if (raised) {
+        caw__raise(raised);
     }
 }
 

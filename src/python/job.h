@@ -50,7 +50,8 @@ int caw__job_run(caw__job *job, caw__job_place place, caw__hub *hub);
 /* Whether this thread is the one of the job's loop, and has the GIL: then nothing needs to be queued. */
 bool caw__job_is_at_home(const caw__job *job);
 
-/* The late list of a state: counted, for an inbox may outlive the state. */
+/* The late list of a state: counted, for an inbox may outlive the state. NULL with an exception. The interpreter's dict
+ * refers to it, too, for a state may be leaked by whoever leaks a coroutine: it is closed at the interpreter's end at last. */
 caw__late *caw__late_new(void);
 caw__late *caw__late_retain(caw__late *late);
 void caw__late_release(caw__late *late);

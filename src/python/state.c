@@ -39,16 +39,35 @@ state_exec(PyObject *module)
     state->functions = PyDict_New();
     state->late = caw__late_new();
     if (!state->late) {
-        PyErr_NoMemory();
         return -1;
     }
     return state->call_soon_kwnames && state->functions ? 0 : -1;
+}
+
+/* What is in the free lists keeps the reference to its type. */
+static int
+state_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
+{
+    for (const caw__coroutine *c = state->free_coroutines; c; c = (caw__coroutine *)c->self) {
+        Py_VISIT(Py_TYPE(c));
+    }
+    for (const caw__park *park = state->free_parks; park; park = (caw__park *)park->coroutine) {
+        Py_VISIT(Py_TYPE(park));
+    }
+    for (const caw__park *park = state->trio.free_parks; park; park = (caw__park *)park->coroutine) {
+        Py_VISIT(Py_TYPE(park));
+    }
+    return 0;
 }
 
 static int
 state_traverse(PyObject *module, visitproc visit, void *arg)
 {
     caw__state *state = PyModule_GetState(module);
+    int visited = state_visit_free_lists(state, visit, arg);
+    if (visited) {
+        return visited;
+    }
     Py_VISIT(state->coroutine_type);
     Py_VISIT(state->park_type);
     Py_VISIT(state->hub_type);
