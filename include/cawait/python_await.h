@@ -5,13 +5,16 @@
  *     if (caw_future_poll(self->answer, cx) == CAW_PENDING) { return CAW_PENDING; }
  *     if (self->answer->status == 0) { PyObject *value = caw_py_value(self->answer); ... }
  *
- * In place. Polled by a coroutine of this library, with that coroutine's own waker, the awaitable becomes a part of the
- * coroutine, as with `await` in Python: it runs in the same task, what it yields is yielded to the loop, and what is sent
+ * In place. Polled by a coroutine of this library, with that coroutine's own waker, of which nobody else has a clone, the
+ * awaitable becomes a part of the coroutine, as with `await` in Python: it runs in the same task, what it yields is yielded to the loop, and what is sent
  * and thrown into the coroutine goes to it first. So its `except` and `finally` run when the task is cancelled, before
  * the C future is polled again. No task is made.
  *
  * A coroutine waits for one awaitable at a time in this way. Who polls several futures gives each a waker of its own; to
- * poll another one with the coroutine's waker while an awaitable waits in place is a RuntimeError.
+ * poll another one with the coroutine's waker while an awaitable waits in place is a RuntimeError. While it waits in place
+ * caw_future_cancel does nothing: what cancels the task reaches it by itself; to stop it, destroy it, which closes it. It
+ * stays with the coroutine that polled it first: polled by another one it ends with CAW_EINVAL. Under CAW_PY_CANCEL_SHIELD
+ * an awaitable is posted, for the task's cancellation must not reach it.
  *
  * Posted. Polled with another waker, or in another place, the awaitable runs as a task of the loop of its `locals`, in a
  * copy of their context, and the result comes back by a wake. Native threads do not need the GIL for that. To cancel or
@@ -47,8 +50,9 @@ typedef struct caw_py_locals caw_py_locals;
  *   loop · gil · borrows(module) · returns-new, raises RuntimeError where no loop runs · quiet */
 CAW_API caw_py_locals *caw_py_locals_new(PyObject *module);
 
-/* One more reference; and one less. NULL is allowed. What they hold of Python is dropped by the loop's thread.
- *   any-thread · no-gil · borrows(locals) / takes(one reference) · never fails · quiet / wakes */
+/* One more reference; and one less. NULL is allowed. What they hold of Python is dropped by the loop's thread: at once, where
+ * it is that one, with the GIL.
+ *   any-thread · no-gil · borrows(locals) / takes(one reference) · never fails · quiet / wakes, runs-python */
 CAW_API caw_py_locals *caw_py_locals_retain(caw_py_locals *locals);
 CAW_API void caw_py_locals_release(caw_py_locals *locals);
 
@@ -69,8 +73,9 @@ CAW_API caw_future *caw_py_scope(caw_py_locals *locals, caw_future *child);
  *   any-thread · gil · borrows(locals, object) · returns-new, raises MemoryError · quiet */
 CAW_API caw_py_ref *caw_py_ref_new(caw_py_locals *locals, PyObject *object);
 
-/* One more reference; and one less. NULL is allowed.
- *   any-thread · no-gil · borrows(ref) / takes(one reference) · never fails · quiet / wakes */
+/* One more reference; and one less. NULL is allowed. The last one, released by the loop's thread with the GIL, drops the
+ * object at once.
+ *   any-thread · no-gil · borrows(ref) / takes(one reference) · never fails · quiet / wakes, runs-python */
 CAW_API caw_py_ref *caw_py_ref_retain(caw_py_ref *ref);
 CAW_API void caw_py_ref_release(caw_py_ref *ref);
 
@@ -83,8 +88,8 @@ CAW_API PyObject *caw_py_ref_get(const caw_py_ref *ref);
 /* A future that awaits a Python object: a coroutine, a Task or Future (also of concurrent.futures), a generator-based
  * coroutine, an object with __await__, an iterator that an __await__ returned. Anything else is a TypeError, at once.
  * `awaitable` may be NULL with an exception set, which then stays. Polled by a coroutine of this library, in place or
- * posted to its loop; or inside a caw_py_scope; elsewhere it ends with CAW_ENOREACTOR. It is destroyed with the GIL, or
- * inside a caw_py_scope.
+ * posted to its loop; or inside a caw_py_scope; elsewhere it ends with CAW_ENOREACTOR. It is destroyed with the GIL, or in
+ * a poll of such a coroutine or scope. Cancelled before its first poll it does not begin.
  *   loop · gil · takes(awaitable), also on failure · returns-new, raises · quiet */
 CAW_API caw_future *caw_py_await(PyObject *awaitable);
 
@@ -109,7 +114,8 @@ typedef struct caw_py_call_spec {
  *   any-thread · no-gil · borrows(locals), which are retained, spec, which lives as long as the future; takes(arg), also on
  *   failure · returns-new, NULL when out of memory · quiet; runs-python by the loop, from the first poll on
  * NULL for the locals: caw_py_locals_current(); where there are none the future ends with CAW_ENOREACTOR. A KeyboardInterrupt
- * or SystemExit ends the future, and leaves the loop too, as from any callback. */
+ * or SystemExit that `call` raises ends the future, and leaves the loop too, as from any callback. (trio lets only its main
+ * task end a run: there a KeyboardInterrupt goes to that, and a SystemExit ends nothing but the future.) */
 CAW_API caw_future *caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg);
 
 /* The value of a future of the three functions above, once it is ready with status 0. It can be the `result` of a

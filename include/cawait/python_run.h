@@ -11,8 +11,11 @@
  *     }
  *
  * The interpreter is started if nobody has done that; it gets this thread as its main thread, so that signals work, and
- * stays for the next call. Who wants its atexit functions to run calls Py_FinalizeEx at the end. A loop runs until the future is ready, and is then shut down as asyncio.run and trio.run do it:
- * what is still running is cancelled, async generators and the default executor are ended.
+ * stays for the next call. Who wants its atexit functions to run calls PyGILState_Ensure and then Py_FinalizeEx at the end:
+ * between two runs this thread does not have the GIL.
+ *
+ * A loop runs until the future is ready, and is then shut down as asyncio.run and trio.run do it: what is still running is
+ * cancelled, async generators and the default executor are ended.
  */
 #ifndef CAWAIT_PYTHON_RUN_H
 #define CAWAIT_PYTHON_RUN_H
@@ -41,7 +44,7 @@ typedef struct caw_py_stopper caw_py_stopper;
 CAW_BEGIN_DECLS
 
 /* Run a loop until the future that `begin` makes is ready; `begin` is called in the loop, with the GIL, with a module for
- * the functions that need one (__main__). NULL with an exception: that ends the run.
+ * the functions that need one (__main__). NULL with an exception: that ends the run; without one it is a MemoryError.
  * Returns the future's status; CAW_EPYTHON where an exception of Python ended it, which has been printed; -EINTR after a
  * Ctrl-C, by which the future was cancelled. *exit_code, if it is not NULL, is what a program of Python would exit with:
  * 0, 1, the code of a SystemExit, 130 after a Ctrl-C.
@@ -50,8 +53,8 @@ CAW_BEGIN_DECLS
 CAW_API int caw_py_run(const caw_py_run_options *options, caw_future *(*begin)(PyObject *module, void *user),
                        void *user, int *exit_code);
 
-/* The same for a program that goes on until it is stopped. `begin` returns 0, or an error that ends the run, or -1 with an
- * exception.
+/* The same for a program that goes on until it is stopped. `begin` returns 0; or an error, with which the run ends, or any
+ * with an exception set.
  *   the main thread · no-gil, or with it · borrows(options, stopper) · fails(as caw_py_run) · runs-python */
 CAW_API int caw_py_run_forever(const caw_py_run_options *options, int (*begin)(PyObject *module, void *user),
                                void *user, caw_py_stopper *stopper, int *exit_code);

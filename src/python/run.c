@@ -34,6 +34,7 @@ typedef struct caw__run {
     caw_future *(*begin)(PyObject *module, void *user);
     void *user;
     PyObject *coroutine; /* what `begin` gave to the loop; a Ctrl-C right behind it may keep that from awaiting it */
+    PyObject *error;     /* the exception that stands for the status, or NULL */
     int status;          /* of the future, where that has ended with one */
     bool ended;
 } caw__run;
@@ -91,30 +92,33 @@ run_start_interpreter(const caw_py_run_options *options)
     return 0;
 }
 
-/* 1, 0, or -1 with an exception. */
+/* 1, 0, or -1 with an exception. Only the main thread may set the fd for signals; `threading`, before 3.13, takes for it
+ * whoever imported that first. */
 static int
 run_is_main_thread(void)
 {
-    PyObject *threading = PyImport_ImportModule("threading");
-    PyObject *main_thread = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
-    PyObject *ident = main_thread ? PyObject_GetAttrString(main_thread, "ident") : NULL;
-    int is = ident ? PyLong_AsUnsignedLong(ident) == PyThread_get_thread_ident() : -1;
-    Py_XDECREF(ident);
-    Py_XDECREF(main_thread);
-    Py_XDECREF(threading);
-    return PyErr_Occurred() ? -1 : is;
+    PyObject *signal = PyImport_ImportModule("_signal");
+    PyObject *fd = signal ? PyObject_CallMethod(signal, "set_wakeup_fd", "i", -1) : NULL, *put_back = NULL;
+    if (fd) {
+        PyObject *set = PyObject_GetAttrString(signal, "set_wakeup_fd"), *args = PyTuple_Pack(1, fd);
+        PyObject *kwargs = Py_BuildValue("{s:O}", "warn_on_full_buffer", Py_False); /* as asyncio has it */
+        put_back = set && args && kwargs ? PyObject_Call(set, args, kwargs) : NULL;
+        Py_XDECREF(kwargs);
+        Py_XDECREF(args);
+        Py_XDECREF(set);
+    }
+    bool refused = !fd && PyErr_ExceptionMatches(PyExc_ValueError);
+    if (refused) {
+        PyErr_Clear();
+    }
+    int is = put_back ? 1 : refused ? 0 : -1;
+    Py_XDECREF(put_back);
+    Py_XDECREF(fd);
+    Py_XDECREF(signal);
+    return is;
 }
 
 /* --- the run --- */
-
-static void
-run_error(caw_future *f, int status)
-{
-    (void)f;
-    (void)caw_py_set_error(status);
-}
-
-static const caw_py_spec run_spec = {.name = "main", .error = run_error};
 
 /* The future of the program, and its status for the one who has called. */
 typedef struct run_future {
@@ -140,6 +144,27 @@ run_cancel(caw_future *f)
 {
     caw_future_cancel(CAW_CONTAINER_OF(f, run_future, future)->child);
 }
+
+/* The exception for a status: it is known again where the run ends with it. Not asyncio's CancelledError on trio, which has
+ * nobody to take it. */
+static void
+run_error(caw_future *f, int status)
+{
+    caw__run *run = CAW_CONTAINER_OF(f, run_future, future)->run;
+    if (status == CAW_ECANCELED && run->options->loop == CAW_PY_TRIO) {
+        PyErr_SetString(PyExc_RuntimeError, "the program was cancelled");
+    }
+    else {
+        (void)caw_py_set_error(status);
+    }
+    PyObject *raised = caw__take_raised();
+    if (raised) {
+        Py_XSETREF(run->error, Py_NewRef(raised));
+        caw__raise(raised);
+    }
+}
+
+static const caw_py_spec run_spec = {.name = "main", .error = run_error};
 
 static void
 run_destroy(caw_future *f)
@@ -216,6 +241,20 @@ run_loop(caw__run *run)
     return result;
 }
 
+/* Whether the exception that is set says no more than the status. asyncio makes a new CancelledError of each. */
+static bool
+run_has_said(const caw__run *run)
+{
+    if (!run->ended || run->status >= 0 || run->status == CAW_EPYTHON) {
+        return false;
+    }
+    PyObject *raised = caw__take_raised();
+    bool is_cancelled = run->status == CAW_ECANCELED && strcmp(Py_TYPE(raised)->tp_name, "CancelledError") == 0;
+    bool said = raised == run->error || is_cancelled;
+    caw__raise(raised);
+    return said;
+}
+
 /* The exception that is set, with which the run ended: what to return for it. Prints what nobody else will tell of. */
 static int
 run_failed(const caw__run *run, int *exit_code)
@@ -243,8 +282,8 @@ run_failed(const caw__run *run, int *exit_code)
         PyErr_Clear();
         return CAW_EPYTHON;
     }
-    if (run->ended && run->status < 0 && run->status != CAW_EPYTHON) {
-        PyErr_Clear(); /* it says what the status says */
+    if (run_has_said(run)) {
+        PyErr_Clear();
         return run->status;
     }
     PyErr_Print();
@@ -290,6 +329,7 @@ caw_py_run(const caw_py_run_options *options, caw_future *(*begin)(PyObject *mod
     if (error == 0) {
         PyGILState_STATE state = PyGILState_Ensure();
         error = run_with_gil(&run, &code);
+        Py_CLEAR(run.error);
         run_flush("stdout");
         run_flush("stderr");
         PyGILState_Release(state);

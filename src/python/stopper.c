@@ -94,10 +94,7 @@ forever_begin(PyObject *module, void *user)
     forever *f = user;
     int error = f->begin ? f->begin(module, f->user) : 0;
     if (error < 0) {
-        if (!PyErr_Occurred()) {
-            (void)caw_py_set_error(error);
-        }
-        return NULL;
+        return PyErr_Occurred() ? NULL : caw_ready(error);
     }
     atomic_fetch_add_explicit(&f->stopper->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
     return &f->stopper->promise.future;

@@ -366,6 +366,7 @@ caw__test_seconds(double seconds, uint64_t *out)
         return false;
     }
     *out = seconds < 1e9 ? (uint64_t)(seconds * 1e9) : UINT64_MAX;
+    *out += seconds > 0 && *out == 0; /* 0 is for ever */
     return true;
 }
 

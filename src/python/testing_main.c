@@ -145,8 +145,11 @@ harness_interrupted(harness *h, harness_slot *slot)
         return false;
     }
     PyErr_Clear();
-    caw_future_destroy(slot->test);
-    slot->test = NULL;
+    if (slot->test) {
+        h->left_task = h->left_task || caw__test_future_left_task(slot->test);
+        caw_future_destroy(slot->test);
+        slot->test = NULL;
+    }
     if (!h->cancelled) {
         harness_cancel(&h->future);
     }
@@ -200,7 +203,7 @@ harness_poll(caw_future *f, caw_context *cx)
     if (h->left_task) { /* the loop would wait for it, perhaps for ever */
         harness_report(h);
         fflush(NULL);
-        _exit(1);
+        _exit(h->cancelled ? 130 : 1);
     }
     return caw_future_finish(f, h->cancelled ? CAW_ECANCELED : 0);
 }

@@ -56,10 +56,24 @@ tap_comment(const char *text)
     }
 }
 
+/* A description: what is behind a # would be a directive, such as TODO. */
+static void
+tap_name(const char *name)
+{
+    for (; *name; name++) {
+        if (*name == '#' || *name == '\\') {
+            putchar('\\');
+        }
+        putchar(*name == '\n' || *name == '\r' ? ' ' : *name);
+    }
+}
+
 void
 caw__test_tap_outcome(size_t number, const caw__test_outcome *outcome)
 {
-    printf("%s %zu - %s\n", outcome->failed ? "not ok" : "ok", number, outcome->test->spec.name);
+    printf("%s %zu - ", outcome->failed ? "not ok" : "ok", number);
+    tap_name(outcome->test->spec.name);
+    putchar('\n');
     if (outcome->failed) {
         tap_comment(report_failure(outcome));
     }
@@ -79,11 +93,30 @@ caw__test_tap_end(const caw__test_outcome *outcomes, size_t n, uint64_t duration
 
 /* --- JUnit --- */
 
-/* As the text of an attribute or an element. Of the characters below a space XML 1.0 has only three. */
+/* How many bytes the character is that the text begins with: 0 where it is none of UTF-8, or one that XML 1.0 has not. */
+static size_t
+junit_character(const unsigned char *text)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = *text < 0x80 ? 1 : *text >> 5 == 6 ? 2 : *text >> 4 == 14 ? 3 : *text >> 3 == 30 ? 4 : 0;
+    uint32_t c = length == 1 ? *text : length ? *text & (0x7fu >> length) : 0;
+    for (size_t i = 1; i < length; i++) {
+        if (text[i] >> 6 != 2) { /* also at the end of the text */
+            return 0;
+        }
+        c = c << 6 | (text[i] & 0x3f);
+    }
+    bool is_xml = c >= 0x20 ? c < 0xd800 || (c > 0xdfff && c < 0xfffe) || (c > 0xffff && c <= 0x10ffff)
+                            : c == '\t' || c == '\n' || c == '\r';
+    return length && c >= least[length] && is_xml ? length : 0;
+}
+
+/* As the text of an attribute or an element. */
 static void
 junit_text(FILE *file, const char *text)
 {
-    for (; *text; text++) {
+    for (size_t length; *text; text += length ? length : 1) {
+        length = junit_character((const unsigned char *)text);
         switch (*text) {
         case '&':
             fputs("&amp;", file);
@@ -100,8 +133,11 @@ junit_text(FILE *file, const char *text)
         case '\n':
             fputs("&#10;", file);
             break;
+        case '\r':
+            fputs("&#13;", file);
+            break;
         default:
-            fputc((unsigned char)*text < ' ' && *text != '\t' ? '?' : *text, file);
+            fwrite(length ? text : "?", 1, length ? length : 1, file);
         }
     }
 }
