@@ -1,11 +1,13 @@
 /* awaitable.c: see awaitable.h. As `Objects/genobject.c: _PyCoro_GetAwaitableIter` has it (CPython 3.13). */
 #include "python/awaitable.h"
 
-/* An iterator that an __await__ may have returned, and that can be driven as `await` does. */
+/* An iterator that an __await__ may have returned, and that can be driven as `await` does. Its class is asked, for there are
+ * objects, mocks, that have every attribute. */
 static bool
 awaitable_is_bare_iterator(PyObject *object)
 {
-    return PyIter_Check(object) && PyObject_HasAttrString(object, "send") && PyObject_HasAttrString(object, "throw");
+    PyObject *type = (PyObject *)Py_TYPE(object);
+    return PyIter_Check(object) && PyObject_HasAttrString(type, "send") && PyObject_HasAttrString(type, "throw");
 }
 
 static unaryfunc
@@ -35,8 +37,7 @@ caw__is_bare_iterator(PyObject *object)
 bool
 caw__is_concurrent_future(PyObject *object)
 {
-    /* A class of Python's: a number or a text, which a call may well return, need not be asked for its attributes. The class
-     * is asked, for there are objects, mocks, that have every attribute. */
+    /* A class of Python's: a number or a text, which a call may well return, need not be asked for its attributes. */
     PyObject *type = (PyObject *)Py_TYPE(object);
     return PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) && !awaitable_slot(object) &&
            PyObject_HasAttrString(type, "add_done_callback") && PyObject_HasAttrString(type, "result") &&

@@ -18,6 +18,7 @@ extern const caw_py_async_def ext_future_functions[];     /* futures.c */
 extern const caw_py_async_def ext_await_functions[];      /* await.c */
 extern const caw_py_async_def ext_posted_functions[];     /* posted.c */
 extern const caw_py_async_def ext_call_functions[];       /* calls.c */
+extern const caw_py_async_def ext_child_functions[];      /* child.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
 extern const caw_test ext_tests[];                        /* tests.c */
 extern PyMethodDef ext_plain_functions[];                 /* functions.c */

@@ -7,7 +7,7 @@ module_exec(PyObject *module)
     if (caw_py_add_functions(module, ext_future_functions) < 0 ||
         caw_py_add_functions(module, ext_await_functions) < 0 ||
         caw_py_add_functions(module, ext_posted_functions) < 0 ||
-        caw_py_add_functions(module, ext_call_functions) < 0 ||
+        caw_py_add_functions(module, ext_call_functions) < 0 || caw_py_add_functions(module, ext_child_functions) < 0 ||
         caw_py_add_functions(module, ext_convention_functions) < 0 || ext_add_op_type(module) < 0 ||
         caw_py_add_tests(module, ext_tests) < 0) {
         return -1;
