@@ -322,6 +322,27 @@ def test_dropped_future_cancels_the_task(run: Callable[..., Any], way: str) -> N
     run(main)
 
 
+def test_calls_that_are_cancelled_and_dropped_close_to_their_end_leave_nothing(run: Callable[..., Any]) -> None:
+    """The checks after the test say whether anything is left."""
+    inside = 0
+
+    async def turn_once() -> None:
+        nonlocal inside
+        inside += 1
+        try:
+            await turn()
+        finally:
+            inside -= 1
+
+    async def main() -> None:
+        for function in (at_once, turn_once, lambda: value):
+            await t.cancel_around_the_end(function, 300)
+        while inside:
+            await turn()
+
+    run(main)
+
+
 def test_task_that_is_cancelled_by_others_ends_the_wait(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         mine: list[asyncio.Task[Any]] = []

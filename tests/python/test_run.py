@@ -87,6 +87,31 @@ def test_ctrl_c_cancels_and_cleans_up(loop: str, test: str) -> None:
     assert (child.returncode, out.splitlines(), errors) == (130, [*cleaned, "-errno 130"], "")
 
 
+@each_loop
+def test_ctrl_c_in_the_beginning_ends_it(loop: str) -> None:
+    assert run("interrupted_in_begin", loop) == (130, ["-errno 130"], "")
+
+
+@each_loop
+def test_other_end_of_the_run_is_told(loop: str) -> None:
+    code, lines, errors = run("crashes", loop)
+    assert (code, lines) == (1, ["CAW_EPYTHON 1"])
+    assert ("LookupError: not in main" if loop == "trio" else "RuntimeError: Event loop stopped") in errors
+
+
+def test_isolated_interpreter_is_isolated() -> None:
+    assert run("isolated") == (0, ["1", "OK 0"], "")
+
+
+def test_main_thread_is_the_one_that_began_the_interpreter() -> None:
+    assert run("begun_by_c") == (0, ["-errno 1", "OK 0"], "")
+
+
+@each_loop
+def test_what_is_released_after_the_interpreters_end_is_gone(loop: str) -> None:
+    assert run("finalized", loop) == (0, ["OK 0", "finalized 0", "released"], "")
+
+
 def test_virtual_environment_is_used() -> None:
     assert run("venv") == (0, [sys.prefix, "OK 0"], "")
 
@@ -108,6 +133,11 @@ def test_bad_options_are_refused() -> None:
 @each_loop
 def test_run_forever_serves_a_native_thread_until_that_stops_it(loop: str) -> None:
     assert run("forever", loop) == (0, ["200", "OK 0"], "")
+
+
+@each_loop
+def test_error_of_the_beginning_is_returned(loop: str) -> None:
+    assert run("forever_fails", loop) == (1, ["-errno 1"], "")
 
 
 @each_loop

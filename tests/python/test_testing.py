@@ -20,7 +20,8 @@ ALL = """async_passes blocking_passes coroutine_passes async_runs_python async_f
     async_raises_in_python async_ends_cancelled blocking_fails coroutine_raises coroutine_is_no_coroutine
     check_fails_in_async check_fails_in_blocking check_fails_in_a_foreign_thread
     check_fails_in_a_poll_and_the_status_too hangs_in_async hangs_in_blocking hangs_in_coroutine
-    hangs_in_python_in_place hangs_for_ever exits waits meets_one meets_two meets_three""".split()
+    hangs_in_python_in_place hangs_for_ever exits waits ignores_the_end odd_name odd_text meets_one meets_two
+    meets_three""".split()
 
 each_loop = pytest.mark.parametrize("loop", LOOPS)
 program = [
@@ -34,7 +35,12 @@ class Run:
 
     def __init__(self, *arguments: str) -> None:
         done = subprocess.run(
-            [str(PROGRAM), *arguments], env=environment(), capture_output=True, text=True, timeout=HANG_SECONDS
+            [str(PROGRAM), *arguments],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=HANG_SECONDS,
         )
         self.code, self.lines, self.errors = done.returncode, done.stdout.splitlines(), done.stderr
         self.passed: list[str] = []
@@ -133,6 +139,31 @@ class TestProgram:
         assert "AssertionError: the test called sys.exit(0)" in run.failed["exits"]
 
     @each_loop
+    def test_ctrl_c_leaves_a_test_behind_that_ignores_it(self, loop: str) -> None:
+        with subprocess.Popen(
+            [str(PROGRAM), "--loop", loop, "--exact", "ignores_the_end"],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as child:
+            assert child.stdout
+            for line in child.stdout:
+                if line == "waiting\n":
+                    break
+            child.send_signal(signal.SIGINT)
+            out, errors = child.communicate(timeout=HANG_SECONDS)
+        assert (child.returncode, errors) == (130, "")
+        assert out.startswith("Bail out!")
+
+    def test_name_is_no_directive(self) -> None:
+        assert "ok 1 - odd_name \\# TODO \\\\ \ufffd" in Run("odd_name").lines
+
+    def test_shortest_time_out_is_not_none(self) -> None:
+        run = Run("--timeout", "1e-12", "--exact", "hangs_in_async")
+        assert (run.code, list(run.failed)) == (1, ["hangs_in_async"])
+
+    @each_loop
     def test_ctrl_c_cancels_cleans_up_and_is_reported(self, loop: str, tmp_path: Path) -> None:
         path = tmp_path / "report.xml"
         with subprocess.Popen(
@@ -169,7 +200,7 @@ class TestOptions:
             (["one", "two"], ["meets_one", "meets_two"]),
             (["--exact", "async_raises"], ["async_raises"]),
             (["async_raises"], ["async_raises", "async_raises_in_python"]),
-            (["--skip=s_", "--skip=async", "--skip", "ing_", "--skip", "coro"], ["exits", "waits"]),
+            (["--skip=s_", "--skip=odd", "--skip=async", "--skip", "ing_", "--skip", "coro"], ["exits", "waits"]),
             (["passes", "--skip", "block"], ["async_passes", "coroutine_passes"]),
             (["--exact", "async_raises", "async_fails", "--skip", "async_"], ["async_fails", "async_raises"]),
             (["--exact", "async_raises", "async_fails", "--skip", "async_fails"], ["async_raises"]),
@@ -178,7 +209,7 @@ class TestOptions:
     )
     def test_filters_choose(self, arguments: list[str], chosen: list[str]) -> None:
         run = Run("--list", *arguments)
-        assert (run.code, run.lines, run.errors) == (0, chosen, "")
+        assert (run.code, [line.split()[0] for line in run.lines], run.errors) == (0, chosen, "")
 
     @pytest.mark.parametrize(
         "arguments, error",
@@ -227,6 +258,11 @@ class TestJUnit:
 
     def test_report_counts_and_quotes(self, tmp_path: Path) -> None:
         path = tmp_path / "report.xml"
+        assert Run("--junit", str(path), "odd_").code == 1
+        odd = xml.parse(path).getroot().find("testsuite")
+        assert odd is not None
+        assert [case.get("name") for case in odd] == ["odd_name # TODO \\ ?", "odd_text"]
+        assert odd[1][0].get("message") == "ValueError: ??? ? \xe9\n"
         run = Run("--junit", str(path), "--exact", "async_passes", "coroutine_raises", "check_fails_in_async")
         suite = xml.parse(path).getroot().find("testsuite")
         assert suite is not None and run.code == 1

@@ -2,6 +2,7 @@
 #include "cawait/python.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,43 @@ interrupted_native(void)
     return run(begin_waiting, &ms);
 }
 
+static caw_future *
+begin_interrupted(PyObject *module, void *ms)
+{
+    (void)raise(SIGINT);
+    return begin_sleep(module, ms);
+}
+
+static int
+interrupted_in_begin(void)
+{
+    int ms = 60000;
+    return run(begin_interrupted, &ms);
+}
+
+/* Something else than the future ends the run. */
+static int
+crashes(void)
+{
+    return run_source("import sys\n"
+                      "async def fails(): raise LookupError('not in main')\n"
+                      "async def main():\n"
+                      "    if 'trio' in sys.modules:\n"
+                      "        import trio\n"
+                      "        trio.lowlevel.spawn_system_task(fails)\n"
+                      "        await trio.sleep(60)\n"
+                      "    import asyncio\n"
+                      "    asyncio.get_running_loop().stop()\n"
+                      "    await asyncio.sleep(60)\n");
+}
+
+static int
+isolated(void)
+{
+    options.isolated = true;
+    return run_source("import sys\nasync def main(): print(sys.flags.isolated)");
+}
+
 static int
 venv(void)
 {
@@ -199,6 +237,49 @@ bad_options(void)
     options.loop = CAW_PY_ASYNCIO;
     (void)run(NULL, NULL);
     return run(begin_sleep, &ms);
+}
+
+/* --- the interpreter's beginning and end --- */
+
+static int
+begun_by_c(void)
+{
+    int ms = 1;
+    pthread_t thread;
+    Py_InitializeEx(1);
+    PyThreadState *state = PyEval_SaveThread();
+    if (pthread_create(&thread, NULL, run_in_thread, &ms) == 0) {
+        pthread_join(thread, NULL);
+    }
+    PyEval_RestoreThread(state);
+    return run(begin_sleep, &ms);
+}
+
+typedef struct kept {
+    caw_py_locals *locals;
+    caw_py_ref *ref;
+} kept;
+
+static caw_future *
+begin_keeping(PyObject *module, void *user)
+{
+    kept *k = user;
+    k->locals = caw_py_locals_new(module);
+    k->ref = k->locals ? caw_py_ref_new(k->locals, module) : NULL;
+    return k->ref ? caw_sleep(1000000) : NULL;
+}
+
+static int
+finalized(void)
+{
+    kept k = {NULL, NULL};
+    int exit_code = run(begin_keeping, &k);
+    (void)PyGILState_Ensure();
+    printf("finalized %d\n", Py_FinalizeEx());
+    caw_py_ref_release(k.ref);
+    caw_py_locals_release(k.locals);
+    printf("released\n");
+    return exit_code;
 }
 
 /* --- run_forever --- */
@@ -283,6 +364,21 @@ stopped_before(void)
 }
 
 static int
+fail(PyObject *Py_UNUSED(module), void *Py_UNUSED(user))
+{
+    return -EIO;
+}
+
+static int
+forever_fails(void)
+{
+    caw_py_stopper *stopper = caw_py_stopper_new();
+    int exit_code = -1, status = caw_py_run_forever(&options, fail, NULL, stopper, &exit_code);
+    caw_py_stopper_release(stopper);
+    return say(status, exit_code);
+}
+
+static int
 say_waiting(PyObject *Py_UNUSED(module), void *Py_UNUSED(user))
 {
     printf("waiting\n");
@@ -314,6 +410,12 @@ static const struct {
     {"cleanup", cleanup},
     {"interrupted", interrupted},
     {"interrupted_native", interrupted_native},
+    {"interrupted_in_begin", interrupted_in_begin},
+    {"crashes", crashes},
+    {"isolated", isolated},
+    {"begun_by_c", begun_by_c},
+    {"finalized", finalized},
+    {"forever_fails", forever_fails},
     {"venv", venv},
     {"arguments", arguments},
     {"wrong_thread", wrong_thread},

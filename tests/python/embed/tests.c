@@ -234,6 +234,35 @@ waits(PyObject *Py_UNUSED(module))
                         "        print('cleaned up')\n");
 }
 
+static PyObject *
+ignores_the_end(PyObject *Py_UNUSED(module))
+{
+    return python(SLEEP "async def test():\n"
+                        "    print('waiting', flush=True)\n"
+                        "    while True:\n"
+                        "        try:\n"
+                        "            await sleep(60)\n"
+                        "        except BaseException:\n"
+                        "            if 'trio' in sys.modules:\n"
+                        "                import trio\n"
+                        "                with trio.CancelScope(shield=True):\n"
+                        "                    await sleep(60)\n");
+}
+
+/* --- names and texts that are hard to report --- */
+
+static int
+odd_name(void)
+{
+    return 0;
+}
+
+static PyObject *
+odd_text(PyObject *Py_UNUSED(module))
+{
+    return python("async def test(): raise ValueError('\\uffff \\x01 \\xe9')\n");
+}
+
 /* --- several at a time --- */
 
 /* A number of tests that each wait until all of them run: with fewer --jobs than that, the first of them times out. */
@@ -291,6 +320,9 @@ static const caw_test tests[] = {
     CAW_TEST_ASYNC(hangs_for_ever),
     CAW_TEST_COROUTINE(exits),
     CAW_TEST_COROUTINE(waits),
+    CAW_TEST_COROUTINE(ignores_the_end),
+    {.spec = {.name = "odd_name # TODO \\ \xff"}, .blocking = odd_name},
+    CAW_TEST_COROUTINE(odd_text),
     CAW_TEST_BLOCKING(meets_one),
     CAW_TEST_BLOCKING(meets_two),
     CAW_TEST_BLOCKING(meets_three),

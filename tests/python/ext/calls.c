@@ -62,19 +62,26 @@ blocking_future(int (*run)(void *), void *arg, void (*free_)(void *))
     return f ? f : (caw_future *)PyErr_NoMemory();
 }
 
-static caw_future *
-call_from_thread_start(PyObject *module, PyObject *args, PyObject *Py_UNUSED(kwargs))
+static calls *
+calls_new(PyObject *module, PyObject *args)
 {
     PyObject *function;
     calls *c = calloc(1, sizeof *c);
-    if (!c || !PyArg_ParseTuple(args, "Ol:call_from_thread", &function, &c->n) ||
-        !(c->locals = caw_py_locals_new(module)) || !(c->function = caw_py_ref_new(c->locals, function))) {
+    if (!c || !PyArg_ParseTuple(args, "Ol", &function, &c->n) || !(c->locals = caw_py_locals_new(module)) ||
+        !(c->function = caw_py_ref_new(c->locals, function))) {
         caw_py_locals_release(c ? c->locals : NULL);
         free(c);
         return NULL;
     }
     atomic_fetch_add(&ext_live_futures, 1);
-    return blocking_future(calls_run, c, calls_free);
+    return c;
+}
+
+static caw_future *
+call_from_thread_start(PyObject *module, PyObject *args, PyObject *Py_UNUSED(kwargs))
+{
+    calls *c = calls_new(module, args);
+    return c ? blocking_future(calls_run, c, calls_free) : NULL;
 }
 
 static PyObject *
@@ -82,6 +89,49 @@ call_from_thread_result(caw_future *f)
 {
     const calls *c = caw_blocking_arg(f);
     return Py_BuildValue("li", c->sum, c->status);
+}
+
+/* --- cancel_around_the_end(function, n): a native thread cancels and drops calls that are about to end --- */
+
+static void
+quiet_waker(void *data)
+{
+    (void)data;
+}
+
+static const caw_waker_ops quiet_ops = {quiet_waker, quiet_waker, quiet_waker};
+
+static int
+cancels_run(void *arg)
+{
+    calls *c = arg;
+    caw_context cx = {.waker = {&quiet_ops, NULL}};
+    unsigned random = 1;
+    for (long i = 0; i < c->n; i++) {
+        caw_future *f = caw_py_call(c->locals, &calls_spec, c);
+        if (!f) {
+            return CAW_ENOMEM;
+        }
+        random = random * 1103515245 + 12345;
+        uint64_t end = caw_now_ns() + (random >> 16) % 100000; /* about as long as a call takes */
+        caw_poll poll = caw_future_poll(f, &cx);
+        while (poll == CAW_PENDING && caw_now_ns() < end) {
+            poll = caw_future_poll(f, &cx);
+        }
+        caw_future_cancel(f);
+        if (random & 1) {
+            (void)caw_future_poll(f, &cx);
+        }
+        caw_future_destroy(f);
+    }
+    return 0;
+}
+
+static caw_future *
+cancel_around_the_end_start(PyObject *module, PyObject *args, PyObject *Py_UNUSED(kwargs))
+{
+    calls *c = calls_new(module, args);
+    return c ? blocking_future(cancels_run, c, calls_free) : NULL;
 }
 
 /* --- drop_in_thread(object): a reference that a native thread copies and drops --- */
@@ -280,6 +330,7 @@ await_shared_start(PyObject *Py_UNUSED(module), PyObject *awaitable)
 
 const caw_py_async_def ext_call_functions[] = {
     CAW_PY_ASYNC("call_from_thread", call_from_thread_start, call_from_thread_result, NULL),
+    CAW_PY_ASYNC("cancel_around_the_end", cancel_around_the_end_start, NULL, NULL),
     CAW_PY_ASYNC_O("drop_in_thread", drop_in_thread_start, NULL, NULL),
     CAW_PY_ASYNC_O("await_shared", await_shared_start, caw_py_value, NULL),
     CAW_PY_ASYNC_END,
