@@ -35,6 +35,7 @@ typedef struct request {
     char answer[LINE_SIZE];
 } request;
 
+/* [call] */
 /* --- in the loop's thread, with the GIL --- */
 
 static PyObject *
@@ -70,6 +71,7 @@ answer(const server *s, int fd, const char *line)
     (void)dprintf(fd, "%s%s\n", status < 0 ? "error: " : "", status < 0 ? caw_error_text(status) : r.answer);
 }
 
+/* [/call] */
 /* True: the client wants the program to end. */
 static bool
 serve_connection(server *s, FILE *stream)

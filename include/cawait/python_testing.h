@@ -11,9 +11,9 @@
  *     int main(int argc, char **argv) { return caw_py_test_main(tests, argc, argv); }          // a program, or:
  *     static int exec(PyObject *module) { return caw_py_add_tests(module, tests); }            // a module, for pytest
  *
- * Each test runs as a task of its own, or in its thread. It fails by a status other than 0, by an exception, by a CAW_TEST_CHECK, or by its
- * time-out: then it is asked to stop, given a second for that, and left behind. What blocks the loop's own thread blocks
- * the time-outs too.
+ * Each test runs as a task of its own, or in its thread. It fails by a status other than 0, by an exception, by a
+ * CAW_TEST_CHECK, or by its time-out: then it is asked to stop, given a second for that, and left behind. What blocks the
+ * loop's own thread blocks the time-outs too.
  */
 #ifndef CAWAIT_PYTHON_TESTING_H
 #define CAWAIT_PYTHON_TESTING_H

@@ -487,19 +487,3 @@ caw__remote_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec 
     }
     return r;
 }
-
-/* --- public --- */
-
-caw_future *
-caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg)
-{
-    locals = locals ? locals : caw_py_locals_current();
-    caw__remote *r = locals ? caw__remote_new(locals, NULL, spec, arg) : NULL;
-    if (!r) {
-        if (spec->free) {
-            spec->free(arg);
-        }
-        return locals ? NULL : caw_ready(CAW_ENOREACTOR);
-    }
-    return &r->promise.future;
-}

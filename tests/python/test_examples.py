@@ -181,10 +181,30 @@ def test_tour_ends_cleanly_on_control_c(tree: Path) -> None:
 
 # --- the program whose main is C ---
 
-SERVER = next((path for folder in sys.path if (path := Path(folder) / "embedded_server").is_file()), None)
+def program(name: str) -> Path | None:
+    """An example whose main is C."""
+    return next((path for folder in sys.path if (path := Path(folder) / name).is_file()), None)
 
 
-@pytest.mark.skipif(SERVER is None, reason="this build has no program: there is no libpython to link with")
+SERVER, C_TESTS = program("embedded_server"), program("c_tests")
+with_programs = pytest.mark.skipif(SERVER is None, reason="this build has no program: there is no libpython to link with")
+
+
+@with_programs
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_c_tests_pass(loop: str) -> None:
+    done = subprocess.run(
+        [str(C_TESTS), "--loop", loop],
+        env=environment(LD_LIBRARY_PATH=sysconfig.get_config_var("LIBDIR"), VIRTUAL_ENV=sys.prefix),
+        capture_output=True,
+        text=True,
+        timeout=55,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(" - ")[0] for line in done.stdout.splitlines()[2:6]] == ["ok 1", "ok 2", "ok 3", "ok 4"]
+
+
+@with_programs
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 @pytest.mark.parametrize("end", ["quit", "interrupt"])
 def test_embedded_server_has_requests_answered_by_python(loop: str, end: str) -> None:
