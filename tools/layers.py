@@ -33,7 +33,7 @@ BRIDGE = (
     "job.h node.c",
     "coroutine.h",
     "anyio hub job.c drain framework outcome park asyncio trio helper awaitable locals ref remote",
-    "await.c cancel checkpoint pyfuture chain step coroutine.c frame attributes function.c wrapper",
+    "await.c call cancel checkpoint pyfuture chain step coroutine.c frame attributes function.c wrapper",
     "run stopper testing",
     "state.c",  # makes every type, so it knows them all
 )

@@ -113,7 +113,8 @@ typedef struct caw_py_call_spec {
 /* Call this on the loop of the locals, await what it returns if it is awaitable, and be ready with the result.
  *   any-thread · no-gil · borrows(locals), which are retained, spec, which lives as long as the future; takes(arg), also on
  *   failure · returns-new, NULL when out of memory · quiet; runs-python by the loop, from the first poll on
- * NULL for the locals: caw_py_locals_current(); where there are none the future ends with CAW_ENOREACTOR. A KeyboardInterrupt
+ * NULL for the locals: caw_py_locals_current(), or those of the coroutine of this library, or of the scope, that polls the future
+ * first; where there is none it ends with CAW_ENOREACTOR. A KeyboardInterrupt
  * or SystemExit that `call` raises ends the future, and leaves the loop too, as from any callback. (trio lets only its main
  * task end a run: there a KeyboardInterrupt goes to that, and a SystemExit ends nothing but the future.) */
 CAW_API caw_future *caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg);

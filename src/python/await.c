@@ -1,5 +1,6 @@
 /* await.c: what C calls to await Python, and to have what came of it. */
 #include "python/awaitable.h"
+#include "python/call.h"
 #include "python/pyfuture.h"
 #include "python/remote.h"
 
@@ -62,13 +63,11 @@ caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg)
 {
     locals = locals ? locals : caw_py_locals_current();
     caw__remote *r = locals ? caw__remote_new(locals, NULL, spec, arg) : NULL;
-    if (!r) {
-        if (spec->free) {
-            spec->free(arg);
-        }
-        return locals ? NULL : caw_ready(CAW_ENOREACTOR);
+    caw_future *f = r ? &r->promise.future : locals ? NULL : caw__call_new(spec, arg);
+    if (!f && spec->free) {
+        spec->free(arg);
     }
-    return &r->promise.future;
+    return f;
 }
 
 /* The outcome of a future of ours that is ready: borrowed, or NULL; and whether it is an exception. */
@@ -76,6 +75,9 @@ static PyObject *
 await_outcome(const caw_future *future, bool *raised)
 {
     const caw__remote *r = caw__remote_of(future);
+    if (!r) {
+        r = caw__call_remote(future);
+    }
     if (!r && future->ops == &caw__pyfuture_ops) {
         const caw__pyfuture *f = CAW_CONTAINER_OF(future, const caw__pyfuture, future);
         if (f->state == PYFUTURE_ENDED) {

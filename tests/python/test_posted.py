@@ -236,6 +236,24 @@ def test_call_from_a_native_thread_runs_on_the_loops_thread(run: Callable[..., A
     run(main)
 
 
+@pytest.mark.parametrize("way", [t.called, t.called_without_gil])
+def test_call_in_a_coroutine_knows_where(run: Callable[..., Any], way: Callable[..., Any]) -> None:
+    async def main() -> None:
+        variable.set(7)
+        assert await way(variable.get) == 7
+        assert await way(lambda: after_a_time()) is value
+        with pytest.raises(ZeroDivisionError):
+            await way(lambda: 1 / 0)
+        way(print).close()
+        task = spawn(way(lambda: sleep(60)))
+        await turn()
+        await turn()
+        task.cancel()
+        assert await ended(task) == "cancelled"
+
+    run(main)
+
+
 def test_call_that_raises_or_returns_what_cannot_be_taken_ends_with_a_status(run: Callable[..., Any]) -> None:
     async def main() -> None:
         assert await t.call_from_thread(lambda: 1 / 0, 3) == (0, EPYTHON)

@@ -91,6 +91,33 @@ call_from_thread_result(caw_future *f)
     return Py_BuildValue("li", c->sum, c->status);
 }
 
+/* --- called(function), called_without_gil(function): in a coroutine, for which nobody has to say where --- */
+
+static PyObject *
+called_call(void *arg)
+{
+    return PyObject_CallNoArgs(arg);
+}
+
+static void
+called_free(void *arg)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    Py_DECREF((PyObject *)arg);
+    PyGILState_Release(state);
+    atomic_fetch_sub(&ext_live_futures, 1);
+}
+
+static const caw_py_call_spec called_spec = {called_call, NULL, called_free};
+
+static caw_future *
+called_start(PyObject *Py_UNUSED(module), PyObject *function)
+{
+    atomic_fetch_add(&ext_live_futures, 1);
+    caw_future *f = caw_py_call(NULL, &called_spec, Py_NewRef(function));
+    return f ? f : (caw_future *)PyErr_NoMemory();
+}
+
 /* --- cancel_around_the_end(function, n): a native thread cancels and drops calls that are about to end --- */
 
 static void
@@ -330,6 +357,8 @@ await_shared_start(PyObject *Py_UNUSED(module), PyObject *awaitable)
 
 const caw_py_async_def ext_call_functions[] = {
     CAW_PY_ASYNC("call_from_thread", call_from_thread_start, call_from_thread_result, NULL),
+    CAW_PY_ASYNC_O("called", called_start, caw_py_value, NULL),
+    CAW_PY_ASYNC_O("called_without_gil", called_start, caw_py_value, NULL, .poll_without_gil = true),
     CAW_PY_ASYNC("cancel_around_the_end", cancel_around_the_end_start, NULL, NULL),
     CAW_PY_ASYNC_O("drop_in_thread", drop_in_thread_start, NULL, NULL),
     CAW_PY_ASYNC_O("await_shared", await_shared_start, caw_py_value, NULL),
