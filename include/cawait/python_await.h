@@ -5,10 +5,11 @@
  *     if (caw_future_poll(self->answer, cx) == CAW_PENDING) { return CAW_PENDING; }
  *     if (self->answer->status == 0) { PyObject *value = caw_py_value(self->answer); ... }
  *
- * In place. Polled by a coroutine of this library, with that coroutine's own waker, of which nobody else has a clone, the
- * awaitable becomes a part of the coroutine, as with `await` in Python: it runs in the same task, what it yields is yielded to the loop, and what is sent
+ * In place. Polled by a coroutine of this library, with that coroutine's own waker, the awaitable becomes a part of the
+ * coroutine, as with `await` in Python: it runs in the same task, what it yields is yielded to the loop, and what is sent
  * and thrown into the coroutine goes to it first. So its `except` and `finally` run when the task is cancelled, before
- * the C future is polled again. No task is made.
+ * the C future is polled again. No task is made. (The waker has to be the coroutine's alone: while somebody else has a clone
+ * of it, or has just woken it, the awaitable is posted, so that the coroutine can be polled for that.)
  *
  * A coroutine waits for one awaitable at a time in this way. Who polls several futures gives each a waker of its own; to
  * poll another one with the coroutine's waker while an awaitable waits in place is a RuntimeError. While it waits in place
@@ -106,13 +107,13 @@ typedef struct caw_py_call_spec {
     /* Optional: take what you need out of the value; called there too, once, before the future is ready. 0, or a status
      * that the future ends with, or CAW_EPYTHON with an exception set. NULL: caw_py_value gives the value. */
     int (*result)(void *arg, PyObject *value);
-    /* Optional: free the arg, when both sides are through; on any thread, without the GIL. */
+    /* Optional: free the arg, when both sides are through; on any thread, with or without the GIL. */
     void (*free)(void *arg);
 } caw_py_call_spec;
 
 /* Call this on the loop of the locals, await what it returns if it is awaitable, and be ready with the result.
- *   any-thread · no-gil · borrows(locals), which are retained, spec, which lives as long as the future; takes(arg), also on
- *   failure · returns-new, NULL when out of memory · quiet; runs-python by the loop, from the first poll on
+ *   any-thread · no-gil · borrows(locals), which are retained, spec, which is copied; takes(arg), also on failure · returns-new,
+ *   NULL when out of memory · quiet; runs-python by the loop, from the first poll on
  * NULL for the locals: caw_py_locals_current(), or those of the coroutine of this library, or of the scope, that polls the future
  * first; where there is none it ends with CAW_ENOREACTOR. A KeyboardInterrupt
  * or SystemExit that `call` raises ends the future, and leaves the loop too, as from any callback. (trio lets only its main

@@ -65,7 +65,9 @@ typedef struct caw_py_spec {
      * cancellation (asyncio's CancelledError, trio's Cancelled), or what a caller of throw() gave. With the GIL, on the
      * awaiting thread; the exception is borrowed; what this raises is reported as unraisable. `cancel` of the future,
      * which asks the operation to stop, is called besides, before or after. trio repeats a cancellation: only the first
-     * is told of; under CAW_PY_CANCEL_SHIELD it throws none. */
+     * is told of; under CAW_PY_CANCEL_SHIELD it throws none. While a Python awaitable waits in place this comes before the
+     * awaitable is thrown into, and it is told of close() too, by a GeneratorExit; trio then throws nothing here; of several
+     * coroutines that await each other so, the innermost is told. */
     void (*thrown)(caw_future *f, PyObject *exception);
 
     /* The function returns a coroutine of Python's own (types.CoroutineType) around the native one, for those who take no

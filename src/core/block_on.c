@@ -9,8 +9,8 @@
  * because a ring is not lost either.
  *
  * To get a sleeping thread going on another core takes tens of microseconds, often longer than what it waits for. So the
- * thread looks for a wake a while before it sleeps in the condition. Where that was in vain it sleeps at once the next time,
- * and after each failure more it does so twice as often: what waits long, or for something that needs this very core, spends
+ * thread looks for a wake a while before it sleeps in the condition. Where that was in vain it sleeps at once the next two
+ * times, and twice as many after each failure more: what waits long, or for something that needs this very core, spends
  * nearly nothing on it.
  */
 #include "cawait/future.h"

@@ -89,16 +89,28 @@ caw__await_iterator(caw__state *state, PyObject *object)
     return iterator;
 }
 
+PyObject *
+caw__awaitable_method(PyObject *object, const char *name)
+{
+    PyObject *method = PyObject_GetAttrString(object, name);
+    if (!method && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    return method;
+}
+
 void
 caw__awaitable_drop(PyObject *object)
 {
     PyObject *raised = caw__take_raised();
     bool closes = PyCoro_CheckExact(object) || (awaitable_slot(object) && awaitable_is_bare_iterator(object));
-    PyObject *closed = closes ? PyObject_CallMethod(object, "close", NULL) : NULL;
+    PyObject *close = closes ? caw__awaitable_method(object, "close") : NULL;
+    PyObject *closed = close ? PyObject_CallNoArgs(close) : NULL;
     if (PyErr_Occurred()) {
         PyErr_WriteUnraisable(object);
     }
     Py_XDECREF(closed);
+    Py_XDECREF(close);
     Py_DECREF(object);
     if (raised) {
         caw__raise(raised);

@@ -19,6 +19,9 @@ bool caw__is_bare_iterator(PyObject *object);
 /* What drives it: a new reference, or NULL with an exception. Not of a concurrent future. */
 PyObject *caw__await_iterator(caw__state *state, PyObject *object);
 
+/* A method of it, or NULL: with an exception, but not where there is none of that name. */
+PyObject *caw__awaitable_method(PyObject *object, const char *name);
+
 /* Let go of what is not going to be awaited, and is not to be complained of: a coroutine is closed. Takes the reference.
  * Never raises. */
 void caw__awaitable_drop(PyObject *object);

@@ -7,28 +7,28 @@
 
 typedef struct caw__call {
     caw_future future;
-    const caw_py_call_spec *spec;
+    caw_py_call_spec spec;
     void *arg;           /* owned, until there is a remote */
     caw__remote *remote; /* owned; NULL before the first poll */
     bool cancelled;      /* before that */
 } caw__call;
 
-/* The locals of who polls: a new reference, or NULL, with an exception where a coroutine of ours does. */
+/* The locals of who polls: a new reference, or NULL with the status that says why. */
 static caw_py_locals *
-call_locals(const caw_context *cx)
+call_locals(const caw_context *cx, int *status)
 {
     caw_py_locals *locals = caw_py_locals_retain(caw_py_locals_current());
+    *status = CAW_ENOREACTOR;
     if (locals || cx->host != &caw__poll_host) {
         return locals;
     }
-    const caw__poll_place *place = cx->place;
-    if (place->released) {
-        PyEval_RestoreThread(place->released);
+    caw__poll_place *place = cx->place;
+    caw__gil_take(place->released);
+    locals = caw__locals_capture(place->state, place->coroutine, status);
+    if (!locals) {
+        Py_XSETREF(place->raised, caw__take_raised()); /* for after the poll */
     }
-    locals = caw__locals_capture(place->state, place->coroutine);
-    if (place->released) {
-        PyEval_SaveThread();
-    }
+    caw__gil_give(place->released);
     return locals;
 }
 
@@ -39,11 +39,12 @@ call_begin(caw__call *c, const caw_context *cx)
     if (c->cancelled) {
         return CAW_ECANCELED;
     }
-    caw_py_locals *locals = call_locals(cx);
+    int status;
+    caw_py_locals *locals = call_locals(cx, &status);
     if (!locals) {
-        return cx->host == &caw__poll_host ? CAW_EPYTHON : CAW_ENOREACTOR;
+        return status;
     }
-    c->remote = caw__remote_new(locals, NULL, c->spec, c->arg);
+    c->remote = caw__remote_new(locals, NULL, &c->spec, c->arg);
     caw_py_locals_release(locals);
     return c->remote ? 0 : CAW_ENOMEM;
 }
@@ -79,8 +80,8 @@ call_destroy(caw_future *f)
     if (c->remote) {
         caw_future_destroy(&c->remote->promise.future);
     }
-    else if (c->spec->free) {
-        c->spec->free(c->arg);
+    else if (c->spec.free) {
+        c->spec.free(c->arg);
     }
     free(c);
 }
@@ -94,7 +95,7 @@ caw__call_new(const caw_py_call_spec *spec, void *arg)
     if (!c) {
         return NULL;
     }
-    *c = (caw__call){.spec = spec, .arg = arg};
+    *c = (caw__call){.spec = *spec, .arg = arg};
     caw_future_init(&c->future, &call_ops);
     return &c->future;
 }

@@ -276,22 +276,19 @@ hub_dealloc(PyObject *self)
 
 /* --- polls --- */
 
+_Thread_local PyThreadState *caw__gil_released;
+
 static caw_reactor *
 hub_poll_reactor(const caw_context *cx, int *error)
 {
     caw__poll_place *place = cx->place;
-    PyThreadState *released = place->released;
-    if (released) {
-        PyEval_RestoreThread(released);
-    }
+    caw__gil_take(place->released);
     caw__hub *hub = caw__hub_current(place->state, place->coroutine, error);
     caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
     if (!hub) {
         Py_XSETREF(place->raised, caw__take_raised());
     }
-    if (released) {
-        PyEval_SaveThread();
-    }
+    caw__gil_give(place->released);
     return reactor;
 }
 

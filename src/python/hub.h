@@ -81,6 +81,27 @@ typedef struct caw__poll_place {
 
 extern const caw_host caw__poll_host;
 
+/* While a coroutine of ours polls without the GIL in this thread, and does not have it: what it has released. */
+extern _Thread_local PyThreadState *caw__gil_released;
+
+/* In such a poll: have the GIL for a while, and go on without it. `released` may be NULL, when nothing was. */
+static inline void
+caw__gil_take(PyThreadState *released)
+{
+    if (released) {
+        PyEval_RestoreThread(released);
+        caw__gil_released = NULL;
+    }
+}
+
+static inline void
+caw__gil_give(PyThreadState *released)
+{
+    if (released) {
+        caw__gil_released = PyEval_SaveThread();
+    }
+}
+
 CAW__INTERNAL_END
 
 #endif

@@ -32,11 +32,14 @@ locals_new(caw__inbox *inbox)
 }
 
 caw_py_locals *
-caw__locals_capture(caw__state *state, const caw__coroutine *c)
+caw__locals_capture(caw__state *state, const caw__coroutine *c, int *status)
 {
-    int status; /* the exception says it */
-    caw__hub *hub = caw__hub_current(state, c, &status);
-    return hub ? locals_new(hub->inbox) : NULL;
+    caw__hub *hub = caw__hub_current(state, c, status);
+    caw_py_locals *locals = hub ? locals_new(hub->inbox) : NULL;
+    if (hub && !locals) {
+        *status = CAW_ENOMEM;
+    }
+    return locals;
 }
 
 caw_py_locals *
@@ -47,7 +50,8 @@ caw_py_locals_new(PyObject *module)
         return NULL;
     }
     caw__state *state = caw__state_of_module(module);
-    return state ? caw__locals_capture(state, NULL) : NULL;
+    int status; /* the exception says it */
+    return state ? caw__locals_capture(state, NULL, &status) : NULL;
 }
 
 caw_py_locals *
@@ -168,17 +172,13 @@ static void
 locals_tell_coroutine(const caw__poll_place *place, caw_py_ref *error, int status)
 {
     caw__coroutine *c = (caw__coroutine *)place->coroutine;
-    if (place->released) {
-        PyEval_RestoreThread(place->released);
-    }
+    caw__gil_take(place->released);
     if (caw__coroutine_extras_get(c)) {
         c->extras->raised_status = status;
         Py_XSETREF(c->extras->raised, Py_NewRef(caw_py_ref_get(error)));
     }
     PyErr_Clear();
-    if (place->released) {
-        PyEval_SaveThread();
-    }
+    caw__gil_give(place->released);
 }
 
 void

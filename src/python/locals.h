@@ -13,8 +13,9 @@ struct caw_py_locals {
     caw_py_ref *context; /* a reference */
 };
 
-/* The locals of the loop that runs here, with the current context; NULL with an exception. */
-caw_py_locals *caw__locals_capture(caw__state *state, const caw__coroutine *c);
+/* The locals of the loop that runs here, with the current context; NULL with an exception, and with a status that says the
+ * same to a future. */
+caw_py_locals *caw__locals_capture(caw__state *state, const caw__coroutine *c, int *status);
 
 /* A Python awaitable that is polled here ended with this exception: for the coroutine, or the scope, that polls it. Borrowed.
  *   poller · no-gil · borrows(error) · never fails · quiet */

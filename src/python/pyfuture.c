@@ -2,6 +2,7 @@
 #include "python/pyfuture.h"
 
 #include "python/awaitable.h"
+#include "python/hub.h"
 #include "python/remote.h"
 #include "python/trio.h"
 
@@ -17,8 +18,9 @@ caw__pyfuture_leave(caw__coroutine *c)
         c->extras->inner = NULL;
         c->delegates = false;
         f->awaiter = NULL;
-        if (f->is_ours && ((caw__coroutine *)f->object)->extras) {
-            ((caw__coroutine *)f->object)->extras->outer = NULL;
+        caw__coroutine_extras *inner = f->is_ours ? ((caw__coroutine *)f->object)->extras : NULL;
+        if (inner && inner->outer == c) { /* not where this one was refused, because another one awaits it */
+            inner->outer = NULL;
         }
     }
 }
@@ -63,23 +65,12 @@ pyfuture_stop_value(void)
     return value;
 }
 
-/* The method, or NULL: with an exception, but not where there is none of that name. */
-static PyObject *
-pyfuture_method(PyObject *iterator, const char *name)
-{
-    PyObject *method = PyObject_GetAttrString(iterator, name);
-    if (!method && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
-    }
-    return method;
-}
-
 /* As `yield from` does: GeneratorExit closes, others are thrown where they can be. Takes the exception. */
 static PySendResult
 pyfuture_throw(PyObject *iterator, PyObject *exception, PyObject **result)
 {
     bool closes = PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit);
-    PyObject *method = pyfuture_method(iterator, closes ? "close" : "throw");
+    PyObject *method = caw__awaitable_method(iterator, closes ? "close" : "throw");
     if (!method) {
         if (PyErr_Occurred() && !closes) {
             Py_DECREF(exception);
@@ -152,7 +143,8 @@ static bool
 pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
 {
     return caw_waker_same(cx->waker, caw__node_waker(c->node)) && !(c->extras && c->extras->inner) &&
-           !caw__coroutine_is_polled_elsewhere(c) && c->function->spec->cancel != CAW_PY_CANCEL_SHIELD;
+           !caw__node_is_shared(c->node) && !caw__node_is_queued(c->node) &&
+           c->function->spec->cancel != CAW_PY_CANCEL_SHIELD;
 }
 
 /* False when out of memory. */
@@ -181,7 +173,8 @@ pyfuture_poll_remote(caw__pyfuture *f, caw_context *cx)
 static CAW__APART caw_poll
 pyfuture_begin_posted(caw__pyfuture *f, caw__state *state, caw__coroutine *c)
 {
-    caw_py_locals *locals = caw__locals_capture(state, c);
+    int status; /* the exception says it */
+    caw_py_locals *locals = caw__locals_capture(state, c, &status);
     bool posted = locals && pyfuture_post(f, locals);
     caw_py_locals_release(locals);
     if (!posted && locals) {
@@ -267,9 +260,9 @@ pyfuture_poll_elsewhere(caw__pyfuture *f, caw_context *cx)
     }
     caw__poll_place *place = cx->place;
     f->without_gil = true;
-    PyEval_RestoreThread(place->released);
+    caw__gil_take(place->released);
     caw_poll poll = pyfuture_poll_inner(f, cx);
-    PyEval_SaveThread();
+    caw__gil_give(place->released);
     return f->state == PYFUTURE_POSTED ? pyfuture_poll_remote(f, cx) : poll;
 }
 
@@ -289,7 +282,7 @@ static void
 pyfuture_close(caw__pyfuture *f)
 {
     PyObject *raised = caw__take_raised();
-    PyObject *close = pyfuture_method(f->object, "close");
+    PyObject *close = caw__awaitable_method(f->object, "close");
     PyObject *closed = close ? PyObject_CallNoArgs(close) : NULL;
     if (PyErr_Occurred()) {
         PyErr_WriteUnraisable(f->object);
@@ -374,17 +367,21 @@ static CAW__APART void
 pyfuture_destroy_without_gil(caw__pyfuture *f)
 {
     PyThreadState *released = caw__gil_released;
+    caw_py_locals *locals = f->state == PYFUTURE_NEW ? caw_py_locals_current() : NULL;
     if (released) {
-        PyEval_RestoreThread(released);
+        caw__gil_take(released);
         pyfuture_destroy_with_gil(f);
-        PyEval_SaveThread();
-        return;
+        caw__gil_give(released);
     }
-    caw_py_locals *locals = caw_py_locals_current();
-    if (locals && pyfuture_post(f, locals)) {
-        caw_future_destroy(&f->remote->promise.future);
+    else if (!locals) {
+        pyfuture_destroy_with_gil(f); /* in a subinterpreter, before 3.12: caw__has_gil does not see it */
     }
-    free(f); /* without memory the awaitable leaks: nothing here may touch it */
+    else {
+        if (pyfuture_post(f, locals)) {
+            caw_future_destroy(&f->remote->promise.future);
+        }
+        free(f); /* without memory the awaitable leaks: nothing here may touch it */
+    }
 }
 
 static void

@@ -49,9 +49,6 @@ struct caw__pyfuture {
     bool without_gil; /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
 };
 
-/* While a coroutine of ours polls without the GIL in this thread: what it has released. */
-extern _Thread_local PyThreadState *caw__gil_released;
-
 extern const caw_future_ops caw__pyfuture_ops;
 
 /* The objects in the Python awaitables that are known to belong to the coroutine: the one that it waits for, or its future. */

@@ -22,8 +22,8 @@ remote_run_drop(caw__job *job, caw__job_place place, caw__hub *hub)
     PyObject *object = r->object;
     caw_py_ref_release(r->outcome);
     caw_py_locals_release(r->locals);
-    if (r->spec && r->spec->free) {
-        r->spec->free(r->arg);
+    if (r->spec.free) {
+        r->spec.free(r->arg);
     }
     free(r);
     if (object && place != JOB_WITHOUT_PYTHON) {
@@ -108,8 +108,8 @@ static int
 remote_keep_value(caw__remote *r, PyObject *value, caw__state *state)
 {
     int status = 0;
-    if (r->spec && r->spec->result) {
-        status = r->spec->result(r->arg, value);
+    if (r->spec.result) {
+        status = r->spec.result(r->arg, value);
     }
     if (PyErr_Occurred()) {
         Py_DECREF(value);
@@ -259,7 +259,12 @@ remote_begin_awaiting(caw__remote *r, caw__hub *hub)
         (void)PyCapsule_SetContext(capsule, r); /* it is ended by who called */
     }
     else if (!begun) {
-        PyErr_WriteUnraisable(object); /* it has ended, and then failed */
+        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+            caw__forget_raised();
+        }
+        else {
+            PyErr_WriteUnraisable(object); /* it has ended, and then failed */
+        }
         begun = true;
     }
     if (caw__remote_of_capsule(capsule) && r->task && caw_promise_abandoned(&r->promise)) {
@@ -287,10 +292,10 @@ remote_leaving(void)
 static bool
 remote_call(caw__remote *r, PyObject **leaving)
 {
-    if (!r->spec) {
+    if (!r->spec.call) {
         return true;
     }
-    PyObject *value = r->spec->call(r->arg);
+    PyObject *value = r->spec.call(r->arg);
     if (!value && !PyErr_Occurred()) {
         PyErr_SetString(PyExc_SystemError, "a function of caw_py_call returned NULL without an exception");
     }
@@ -482,7 +487,7 @@ caw__remote_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec 
         atomic_init(&r->refs, 1);
         r->locals = caw_py_locals_retain(locals);
         r->object = object;
-        r->spec = spec;
+        r->spec = spec ? *spec : (caw_py_call_spec){NULL, NULL, NULL};
         r->arg = arg;
     }
     return r;

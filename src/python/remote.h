@@ -32,14 +32,14 @@ struct caw__remote {
     caw__job begin, drop;
     caw_py_locals *locals; /* a reference */
     _Atomic uint32_t refs, asked;
-    bool raised;                  /* with outcome: it is an exception */
-    bool told;                    /* the consumer has been told that it is ready: the consumer's */
-    bool running;                 /* it is in the hub's list */
-    PyObject *object;             /* the awaitable: a reference, or NULL */
-    PyObject *task;               /* what can be cancelled: a task, a future, a scope of trio: a reference, or NULL */
-    PyObject *capsule;            /* borrowed: while running */
-    caw_py_ref *outcome;          /* the value or the exception: a reference; NULL for None */
-    const caw_py_call_spec *spec; /* of a call, or NULL */
+    bool raised;           /* with outcome: it is an exception */
+    bool told;             /* the consumer has been told that it is ready: the consumer's */
+    bool running;          /* it is in the hub's list */
+    PyObject *object;      /* the awaitable: a reference, or NULL */
+    PyObject *task;        /* what can be cancelled: a task, a future, a scope of trio: a reference, or NULL */
+    PyObject *capsule;     /* borrowed: while running */
+    caw_py_ref *outcome;   /* the value or the exception: a reference; NULL for None */
+    caw_py_call_spec spec; /* of a call; all NULL of an awaitable */
     void *arg;
     caw__hub *hub;                /* borrowed: while running */
     caw__remote *next, *previous; /* in hub->remotes */

@@ -111,7 +111,10 @@ run_is_main_thread(void)
     if (refused) {
         PyErr_Clear();
     }
-    int is = put_back ? 1 : refused ? 0 : -1;
+    if (fd) {
+        PyErr_Clear(); /* an fd that was closed meanwhile is not put back */
+    }
+    int is = fd ? 1 : refused ? 0 : -1;
     Py_XDECREF(put_back);
     Py_XDECREF(fd);
     Py_XDECREF(signal);
@@ -303,9 +306,9 @@ run_flush(const char *name)
 static int
 run_with_gil(caw__run *run, int *exit_code)
 {
-    int is_main = run_is_main_thread(), inside = is_main > 0 ? run_is_inside_another() : 0;
-    if (is_main == 0 || inside > 0) {
-        return is_main == 0 ? -EPERM : -EBUSY;
+    int inside = run_is_inside_another(), is_main = inside == 0 ? run_is_main_thread() : 0;
+    if (inside > 0 || (inside == 0 && is_main == 0)) {
+        return inside > 0 ? -EBUSY : -EPERM;
     }
     PyObject *result = is_main > 0 && inside == 0 ? run_loop(run) : NULL;
     if (!result) {

@@ -103,7 +103,7 @@ typedef struct caw__state {
     caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
 
-    caw__late *late; /* what is to be done without a loop: a reference; NULL once the module has been cleared */
+    caw__late *late; /* what is to be done without a loop: a reference; NULL once the module is freed */
 
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
     PyStopIterationObject *stop_iteration; /* the one that is used again and again; see raise.c */

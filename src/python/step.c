@@ -159,16 +159,12 @@ step_finish(caw__coroutine *c, PyObject **result)
 
 /* --- the step --- */
 
-_Thread_local PyThreadState *caw__gil_released;
-
 CAW__APART static int
 step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place)
 {
-    PyThreadState *outer = caw__gil_released;
-    caw__gil_released = place->released = PyEval_SaveThread();
+    place->released = caw__gil_released = PyEval_SaveThread();
     int poll = caw_future_poll(c->future, cx);
-    PyEval_RestoreThread(place->released);
-    caw__gil_released = outer;
+    caw__gil_take(place->released);
     return poll;
 }
 
@@ -372,6 +368,10 @@ step_resume_inner(caw__coroutine *c, PyObject *value, PyObject *exception, PyObj
         caw__coroutine_tell_why(c, exception);
     }
     caw__pyfuture *inner = c->extras->inner;
+    if (!inner) { /* the author has destroyed it */
+        caw__raise(exception);
+        return caw__coroutine_fail(c, result);
+    }
     inner->resumed = true;
     inner->sent = value == Py_None ? NULL : Py_XNewRef(value);
     c->extras->thrown = exception;

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import _cawait_test as t
@@ -106,6 +107,31 @@ def test_awaitable_in_a_cancelled_scope_begins_as_with_await(run: Callable[..., 
     run(main)
 
 
+def test_iterator_without_close_is_cancelled_before_it_begins(run: Callable[..., Any]) -> None:
+    class Iterates:
+        def __await__(self) -> Any:
+            return self
+
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> None:
+            raise StopIteration(value)
+
+        def send(self, sent: Any) -> None:
+            raise StopIteration(value)
+
+        def throw(self, *args: Any) -> None:
+            raise args[0]
+
+    async def main() -> None:
+        with pytest.raises(BaseException, match="cancelled" if on_trio() else None):
+            await t.cancelled_first(Iterates())
+        assert await t.posted(Iterates()) is value
+
+    run(main)
+
+
 # --- drop and move ---
 
 
@@ -160,6 +186,19 @@ def test_awaitable_outlives_the_coroutine_that_polled_it_first(run: Callable[...
     run(main)
 
 
+def test_awaitable_is_dropped_by_the_author_who_is_told(run_asyncio: Callable[..., Any]) -> None:
+    async def main() -> None:
+        steps = Steps()
+        task = spawn(t.dropped_when_thrown(steps(60)))
+        while not steps.seen:
+            await turn()
+        assert task.cancel()
+        assert await ended(task) == "cancelled"
+        assert steps.seen == ["begun", "GeneratorExit"]
+
+    run_asyncio(main)
+
+
 def test_what_is_given_up_ends_in_its_own_thread(run_asyncio: Callable[..., Any]) -> None:
     n = 12
     barrier = threading.Barrier(n)
@@ -207,6 +246,31 @@ def test_wake_of_the_coroutine_while_it_waits_in_place_is_an_error(run: Callable
         assert steps.seen == ["begun", "GeneratorExit"]
 
     run(main)
+
+
+def test_wake_that_comes_late_hides_none_that_matters(run_asyncio: Callable[..., Any]) -> None:
+    """It comes when the task has been told of the first wake, and has not polled again."""
+
+    @types.coroutine
+    def drive(coroutine: Any) -> Iterator[Any]:
+        late = [t.wake_kept]
+        yielded = coroutine.send(None)
+        while True:
+            sent = yield yielded
+            if late:
+                await_nothing = late.pop()()
+                await_nothing.close()
+            try:
+                yielded = coroutine.send(sent)
+            except StopIteration as stop:
+                return stop.value
+
+    async def main() -> None:
+        steps = Steps()
+        assert await drive(t.woken_late(steps(60))) is None
+        await turn()
+
+    run_asyncio(main)
 
 
 def test_wakes_that_come_twice_are_none_of_its_business(run: Callable[..., Any]) -> None:

@@ -94,6 +94,27 @@ def test_close_from_inside_what_is_given_up_is_refused() -> None:
     assert found == [("ValueError", "coroutine already executing")]
 
 
+def test_refused_awaiter_leaves_the_one_that_awaits_in_peace() -> None:
+    """The second one is refused while the first one has just begun."""
+
+    class Late:
+        def __await__(self) -> Any:
+            return shared
+
+        def __del__(self) -> None:
+            first.append(t.await_(shared))
+            assert first[0].send(None) == 1
+
+    async def body() -> int:
+        await give(1)
+        return 5
+
+    first: list[Any] = []
+    shared = t.await_(body())
+    assert outcome(lambda: t.await_(Late()).send(None)) == ("RuntimeError", "coroutine is being awaited already")
+    assert outcome(lambda: first[0].send(None)) == ("StopIteration", "5")
+
+
 # --- awaitables that are badly made ---
 
 

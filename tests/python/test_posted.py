@@ -254,6 +254,12 @@ def test_call_in_a_coroutine_knows_where(run: Callable[..., Any], way: Callable[
     run(main)
 
 
+@pytest.mark.parametrize("way", [t.called, t.called_without_gil])
+def test_call_where_no_loop_runs_is_an_error(way: Callable[..., Any]) -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        way(print).send(None)
+
+
 def test_call_that_raises_or_returns_what_cannot_be_taken_ends_with_a_status(run: Callable[..., Any]) -> None:
     async def main() -> None:
         assert await t.call_from_thread(lambda: 1 / 0, 3) == (0, EPYTHON)

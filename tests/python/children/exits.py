@@ -288,6 +288,15 @@ async def main():
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+    future = asyncio.get_running_loop().create_future()
+    t.await_(future).close()
+
+    async def python():
+        t.await_(future).close()
+        await asyncio.sleep(0)
+
+    for way in (t.await_, t.posted, t.dropped_when_ready, t.dropped_in_place):
+        assert await way(python()) is None
 
 loop = asyncio.SelectorEventLoop()
 loop.run_until_complete(main())

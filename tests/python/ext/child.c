@@ -12,6 +12,7 @@ typedef enum how {
     WAKE_BEFORE,     /* its own waker, before it polls the child with it */
     WAKE_AFTER,
     WAKE_TWICE, /* by a native thread, and then await the child */
+    WAKE_LATE,  /* in the first poll and the second, which polls the child; the third ends it */
     JUST_POLL,
 } how;
 
@@ -20,10 +21,11 @@ typedef struct parent {
     caw_future *child;
     PyObject *told; /* a list: what was thrown in; or NULL */
     how how;
-    bool begun;
+    int polls;
 } parent;
 
 static caw_future *left;
+static caw_waker kept; /* of WAKE_LATE, until `wake_kept` */
 
 /* Two clones are woken by a thread, one right after the other. */
 static void *
@@ -65,6 +67,10 @@ parent_begin(parent *p, const caw_context *cx)
     case WAKE_TWICE:
         wake_twice(cx);
         return true;
+    case WAKE_LATE:
+        kept = caw_waker_clone(cx->waker);
+        caw_waker_wake_by_ref(cx->waker);
+        return true;
     default:
         return false;
     }
@@ -74,10 +80,20 @@ static caw_poll
 parent_poll(caw_future *f, caw_context *cx)
 {
     parent *p = CAW_CONTAINER_OF(f, parent, future);
-    bool first = !p->begun;
-    p->begun = true;
+    bool first = p->polls++ == 0;
     if (first && parent_begin(p, cx)) {
         return CAW_PENDING;
+    }
+    if (!p->child) {
+        return caw_future_finish(f, CAW_ETIMEDOUT);
+    }
+    if (p->how == WAKE_LATE && p->polls == 3) {
+        caw_future_destroy(p->child);
+        p->child = NULL;
+        return caw_future_finish(f, 0);
+    }
+    if (p->how == WAKE_LATE) {
+        caw_waker_wake_by_ref(cx->waker);
     }
     caw_poll poll = caw_future_poll(p->child, cx);
     int status = poll == CAW_READY ? p->child->status : 0;
@@ -142,6 +158,8 @@ PARENT(left_in_place_start, LEAVE_IN_PLACE)
 PARENT(woken_before_start, WAKE_BEFORE)
 PARENT(woken_after_start, WAKE_AFTER)
 PARENT(woken_twice_start, WAKE_TWICE)
+PARENT(woken_late_start, WAKE_LATE)
+PARENT(just_polled_start, JUST_POLL)
 
 /* The same in a scope, on the pool. */
 static caw_future *
@@ -153,6 +171,15 @@ spawned_cancelled_first_start(PyObject *module, PyObject *awaitable)
     caw_py_locals_release(locals);
     caw_future *f = scope ? caw_spawn(NULL, scope) : NULL;
     return f || PyErr_Occurred() ? f : (caw_future *)PyErr_NoMemory();
+}
+
+static caw_future *
+wake_kept_start(PyObject *Py_UNUSED(module))
+{
+    caw_waker_wake(kept);
+    kept = CAW_WAKER_NONE;
+    caw_future *f = caw_ready(0);
+    return f ? f : (caw_future *)PyErr_NoMemory();
 }
 
 static caw_future *
@@ -180,6 +207,15 @@ told_thrown(caw_future *f, PyObject *exception)
     (void)PyList_Append(CAW_CONTAINER_OF(f, parent, future)->told, exception); /* what it raises is reported */
 }
 
+/* What is thrown in is the end of the child. */
+static void
+drop_thrown(caw_future *f, PyObject *Py_UNUSED(exception))
+{
+    parent *p = CAW_CONTAINER_OF(f, parent, future);
+    caw_future_destroy(p->child);
+    p->child = NULL;
+}
+
 static PyObject *
 parent_result(caw_future *f)
 {
@@ -196,7 +232,10 @@ const caw_py_async_def ext_child_functions[] = {
     CAW_PY_ASYNC_NOARGS("left", left_start, caw_py_value, NULL),
     CAW_PY_ASYNC_O("woken_before", woken_before_start, parent_result, NULL),
     CAW_PY_ASYNC_O("woken_after", woken_after_start, parent_result, NULL),
+    CAW_PY_ASYNC_O("woken_late", woken_late_start, parent_result, NULL),
+    CAW_PY_ASYNC_NOARGS("wake_kept", wake_kept_start, NULL, NULL),
     CAW_PY_ASYNC_O("woken_twice", woken_twice_start, parent_result, NULL),
+    CAW_PY_ASYNC_O("dropped_when_thrown", just_polled_start, parent_result, NULL, .thrown = drop_thrown),
     CAW_PY_ASYNC_FASTCALL("told", told_start, parent_result, NULL, .thrown = told_thrown),
     CAW_PY_ASYNC_FASTCALL("told_shielded", told_start, parent_result, NULL, .thrown = told_thrown,
                           .cancel = CAW_PY_CANCEL_SHIELD),
