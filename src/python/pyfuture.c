@@ -325,15 +325,15 @@ pyfuture_give_up(caw__pyfuture *f)
     if (giving_up.n == 0) {
         giving_up.interpreter = PyInterpreterState_Get();
     }
-    bool last = giving_up.n == 0;
-    giving_up.n += nested || last;
+    bool outermost = giving_up.n == 0;
+    giving_up.n += nested || outermost;
     while (f) {
         pyfuture_close(f);
         pyfuture_free(f);
-        f = last ? giving_up.waiting : NULL;
+        f = outermost ? giving_up.waiting : NULL;
         giving_up.waiting = f ? f->next : giving_up.waiting;
     }
-    giving_up.n -= nested || last;
+    giving_up.n -= nested || outermost;
 }
 
 static void
@@ -355,7 +355,7 @@ pyfuture_destroy_with_gil(caw__pyfuture *f)
         pyfuture_free(f);
         return;
     }
-    if (f->awaiter) {
+    if (f->awaiter && f->awaiter->extras && f->awaiter->extras->inner == f) {
         caw__pyfuture_leave(f->awaiter);
     }
     pyfuture_give_up(f);

@@ -92,6 +92,7 @@ def test_value_of_any_awaitable_comes_through(run: Callable[..., Any], name: str
     run(main)
 
 
+@pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction' is deprecated")  # uvloop's, on 3.14
 def test_task_and_future_of_asyncio_are_awaited(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
