@@ -95,8 +95,48 @@ async def by_itself(n):
         await t.yield_times(9)
 
 
+async def returns():
+    return VALUE
+
+
+async def suspends():
+    await turn()
+    return VALUE
+
+
+async def raises():
+    await turn()
+    raise LookupError
+
+
+async def python_in_place(n):
+    for _ in range(n // 3):
+        assert await t.await_(returns()) is VALUE
+        assert await t.await_(t.await_(suspends())) is VALUE
+        try:
+            await t.await_(raises())
+        except LookupError:
+            pass
+
+
+async def python_posted(n):
+    for _ in range(n // 3):
+        assert await t.posted(suspends()) is VALUE
+        t.posted(t.ready(VALUE)).close()
+        try:
+            await t.posted(raises())
+        except LookupError:
+            pass
+
+
+async def python_called(n):
+    assert await t.call_from_thread(lambda: 1, n) == (n, 0)
+    await t.cancel_around_the_end(suspends, n // 30)
+
+
 VALUE = object()
 WORK = [(at_once, 100_000), (suspend_and_resume, 100_000), (by_itself, 50_000), (cancel, 30_000), (fail, 20_000)]
+WORK += [(python_in_place, 45_000), (python_posted, 9_000), (python_called, 9_000)]
 COUNTED = [VALUE, t.Op, t.ready, t.Op.wait, t.yield_times, type(t.ready(1).close() or t.ready), t]
 
 
