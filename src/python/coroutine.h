@@ -97,13 +97,6 @@ caw__coroutine_track(caw__coroutine *c)
     }
 }
 
-/* Whether another future was polled with its waker: since this poll began, or so that it may still be woken. */
-static inline bool
-caw__coroutine_is_polled_elsewhere(const caw__coroutine *c)
-{
-    return caw__node_is_shared(c->node) || (!c->queued && caw__node_is_queued(c->node));
-}
-
 /* wrapper.c: put it into a coroutine of Python's own. Takes the coroutine, which may be NULL with an exception. */
 PyObject *caw__coroutine_wrap(caw__function *function, PyObject *coroutine);
 

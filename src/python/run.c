@@ -1,6 +1,7 @@
 /* run.c: a loop for a program whose main is C. */
 #include "cawait/python_run.h"
 
+#include "python/asyncio.h"
 #include "python/framework.h"
 #include "python/source.h"
 
@@ -251,9 +252,11 @@ run_has_said(const caw__run *run)
     if (!run->ended || run->status >= 0 || run->status == CAW_EPYTHON) {
         return false;
     }
-    PyObject *raised = caw__take_raised();
-    bool is_cancelled = run->status == CAW_ECANCELED && strcmp(Py_TYPE(raised)->tp_name, "CancelledError") == 0;
+    PyObject *raised = caw__take_raised(), *module = PyImport_AddModule("__main__"); /* borrowed */
+    caw__state *state = module ? caw__state_of_module(module) : NULL;
+    bool is_cancelled = run->status == CAW_ECANCELED && state && caw__is_cancellation(state, raised);
     bool said = raised == run->error || is_cancelled;
+    PyErr_Clear(); /* without a state nothing is known of it: it is told */
     caw__raise(raised);
     return said;
 }

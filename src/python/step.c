@@ -235,12 +235,19 @@ step_suspend(caw__state *state, caw__coroutine *c)
     return hub->framework->suspend(hub, c);
 }
 
+/* Whether another future was polled with its waker: since this poll began, or so that it may still be woken. */
+static bool
+step_is_polled_elsewhere(const caw__coroutine *c)
+{
+    return caw__node_is_shared(c->node) || (!c->queued && caw__node_is_queued(c->node));
+}
+
 /* The future waits for a Python awaitable: yield what that yields. NULL where it is one of ours. */
 static PySendResult
 step_delegate(caw__coroutine *c, PyObject **result)
 {
     caw__pyfuture *inner = c->extras->inner;
-    if (caw__coroutine_is_polled_elsewhere(c)) { /* a wake of that one would find the task waiting for something else */
+    if (step_is_polled_elsewhere(c)) { /* a wake of that one would find the task waiting for something else */
         PyErr_SetString(PyExc_RuntimeError, "a Python awaitable and another future were polled with the same waker: "
                                             "give each a waker of its own");
         return caw__coroutine_fail(c, result);

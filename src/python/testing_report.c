@@ -56,7 +56,7 @@ tap_comment(const char *text)
     }
 }
 
-/* A description: what is behind a # would be a directive, such as TODO. */
+/* A description: what is behind a # would be a directive, such as SKIP. */
 static void
 tap_name(const char *name)
 {

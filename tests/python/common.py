@@ -65,6 +65,23 @@ async def turn() -> None:
     await current().turn()
 
 
+class Steps:
+    """A coroutine function that says how far it came, and returns this object."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def __call__(self, seconds: float = 0) -> Steps:
+        self.seen.append("begun")
+        try:
+            await (sleep(seconds) if seconds else turn())
+        except BaseException as error:
+            self.seen.append(type(error).__name__)
+            raise
+        self.seen.append("ended")
+        return self
+
+
 async def sleep(seconds: float) -> None:
     """Sleep by the framework's own clock."""
     await current().sleep(seconds)

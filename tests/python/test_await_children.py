@@ -10,26 +10,9 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
-from common import Value, cancellation, ended, on_trio, sleep, spawn, turn
+from common import Steps, Value, cancellation, ended, on_trio, sleep, spawn, turn
 
 value = Value()
-
-
-class Steps:
-    """A coroutine function that says how far it came."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    async def __call__(self, seconds: float = 0) -> Value:
-        self.seen.append("begun")
-        try:
-            await (sleep(seconds) if seconds else turn())
-        except BaseException as error:
-            self.seen.append(type(error).__name__)
-            raise
-        self.seen.append("ended")
-        return value
 
 
 # --- cancel ---
@@ -233,7 +216,8 @@ def test_wake_of_the_coroutine_before_the_awaitable_is_polled_is_not_lost(run: C
     """It is posted then, for the coroutine has to be polled again."""
 
     async def main() -> None:
-        assert await t.woken_before(Steps()()) is value
+        steps = Steps()
+        assert await t.woken_before(steps()) is steps
 
     run(main)
 
@@ -276,6 +260,7 @@ def test_wake_that_comes_late_hides_none_that_matters(run_asyncio: Callable[...,
 def test_wakes_that_come_twice_are_none_of_its_business(run: Callable[..., Any]) -> None:
     async def main() -> None:
         for _ in range(200):
-            assert await t.woken_twice(Steps()()) is value
+            steps = Steps()
+            assert await t.woken_twice(steps()) is steps
 
     run(main)

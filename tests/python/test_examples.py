@@ -12,10 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+from children import programs
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ESCAPE = "\x1b"
@@ -179,39 +179,26 @@ def test_tour_ends_cleanly_on_control_c(tree: Path) -> None:
     assert errors == "tour: interrupted\n"
 
 
-# --- the program whose main is C ---
+# --- the programs whose main is C ---
 
-def program(name: str) -> Path | None:
-    """An example whose main is C."""
-    return next((path for folder in sys.path if (path := Path(folder) / name).is_file()), None)
+SERVER, C_TESTS = programs.find_program("embedded_server"), programs.find_program("c_tests")
 
 
-SERVER, C_TESTS = program("embedded_server"), program("c_tests")
-with_programs = pytest.mark.skipif(SERVER is None, reason="this build has no program: there is no libpython to link with")
-
-
-@with_programs
+@programs.needs(C_TESTS)
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 def test_c_tests_pass(loop: str) -> None:
-    done = subprocess.run(
-        [str(C_TESTS), "--loop", loop],
-        env=environment(LD_LIBRARY_PATH=sysconfig.get_config_var("LIBDIR"), VIRTUAL_ENV=sys.prefix),
-        capture_output=True,
-        text=True,
-        timeout=55,
-    )
+    done = programs.run_program(C_TESTS, "--loop", loop)
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split(" - ")[0] for line in done.stdout.splitlines()[2:6]] == ["ok 1", "ok 2", "ok 3", "ok 4"]
 
 
-@with_programs
+@programs.needs(SERVER)
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 @pytest.mark.parametrize("end", ["quit", "interrupt"])
 def test_embedded_server_has_requests_answered_by_python(loop: str, end: str) -> None:
-    library = sysconfig.get_config_var("LIBDIR")
     with subprocess.Popen(
         [str(SERVER), str(EXAMPLES / "embedded_server"), loop],
-        env=environment(LD_LIBRARY_PATH=library, VIRTUAL_ENV=sys.prefix),
+        env=programs.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -13,7 +13,7 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
-from common import Value, cancellation, ended, sleep, spawn, turn
+from common import Steps, Value, cancellation, ended, sleep, spawn, turn
 
 value = Value()
 EPYTHON = -4104
@@ -299,22 +299,13 @@ def test_call_that_ends_the_program_ends_the_loop_and_the_future(
 
 def test_cancelled_future_cancels_the_task_and_waits_for_it(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        events: list[str] = []
-
-        async def careful() -> None:
-            events.append("begun")
-            try:
-                await sleep(60)
-            except cancellation():
-                events.append("cancelled")
-                raise
-
-        task = spawn(t.posted(careful()))
-        while not events:
+        steps = Steps()
+        task = spawn(t.posted(steps(60)))
+        while not steps.seen:
             await turn()
         task.cancel()
         assert await ended(task) == "cancelled"
-        assert events == ["begun", "cancelled"]
+        assert steps.seen == ["begun", cancellation().__name__]
 
     run(main)
 
@@ -322,26 +313,17 @@ def test_cancelled_future_cancels_the_task_and_waits_for_it(run: Callable[..., A
 @pytest.mark.parametrize("way", WAYS)
 def test_dropped_future_cancels_the_task(run: Callable[..., Any], way: str) -> None:
     async def main() -> None:
-        events: list[str] = []
-
-        async def careful() -> None:
-            events.append("begun")
-            try:
-                await sleep(60)
-            except cancellation():
-                events.append("cancelled")
-                raise
-
-        task = spawn(WAYS[way](careful()))
-        while not events:
+        steps = Steps()
+        task = spawn(WAYS[way](steps(60)))
+        while not steps.seen:
             await turn()
         task.cancel()
         assert await ended(task) == "cancelled"
         del task
         gc.collect()
-        while len(events) < 2:
+        while len(steps.seen) < 2:
             await sleep(0.001)
-        assert events == ["begun", "cancelled"]
+        assert steps.seen == ["begun", cancellation().__name__]
 
     run(main)
 

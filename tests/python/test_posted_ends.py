@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import _cawait_test as t
-from common import cancellation, sleep, turn, wait_until
+from common import Steps, cancellation, sleep, turn, wait_until
 
 ECLOSED = -4101
 EBROKEN = -4102
@@ -67,22 +67,17 @@ def test_cancel_while_it_begins_is_not_lost(run_asyncio: Callable[..., Any]) -> 
     """The first step of the task drops what waits for it."""
 
     async def main() -> None:
-        events: list[str] = []
+        steps = Steps()
 
         async def dropping() -> None:
             outer.close()
-            events.append("begun")
-            try:
-                await sleep(60)
-            except cancellation():
-                events.append("cancelled")
-                raise
+            await steps(60)
 
         outer = t.posted(dropping())
         outer.send(None)
-        while len(events) < 2:
+        while len(steps.seen) < 2:
             await sleep(0.001)
-        assert events == ["begun", "cancelled"]
+        assert steps.seen == ["begun", cancellation().__name__]
 
     run_asyncio(main)
 

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import sysconfig
-from pathlib import Path
 
-import _cawait_test as t
 import pytest
-from children import HANG_SECONDS
-from children.asan import ASAN
-from frameworks import uvloop
+from children.programs import each_loop, find_program, interrupt_program, needs, run_program
 
-PROGRAM = Path(t.__file__).with_name("cawait_embed")
-LOOPS = ["asyncio", "trio"] + (["uvloop"] if uvloop else [])
+PROGRAM = find_program("cawait_embed")
 
-pytestmark = pytest.mark.skipif(
-    not PROGRAM.exists(), reason="this build has no program: there is no libpython to link with"
-)
-
-each_loop = pytest.mark.parametrize("loop", LOOPS)
+pytestmark = needs(PROGRAM)
 
 
-def environment(**changes: str) -> dict[str, str]:
-    """Its own library, and the packages of this environment. What the interpreter has at the end of such a program, which
-    does not finalize it, is no leak."""
-    if ASAN:
-        changes["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-    library = sysconfig.get_config_var("LIBDIR")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    return {**env, "LD_LIBRARY_PATH": library, "VIRTUAL_ENV": sys.prefix, **changes}
-
-
-def run(test: str, loop: str = "asyncio", *arguments: str, **changes: str) -> tuple[int, list[str], str]:
+def run(test: str, loop: str = "asyncio", *arguments: str) -> tuple[int, list[str], str]:
     """Its exit code, the lines that it wrote, and its stderr."""
-    done = subprocess.run(
-        [str(PROGRAM), test, loop, *arguments],
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-    )
+    done = run_program(PROGRAM, test, loop, *arguments)
     return done.returncode, done.stdout.splitlines(), done.stderr
 
 
@@ -55,6 +26,7 @@ def test_run_returns_and_may_be_called_again(loop: str) -> None:
 @each_loop
 def test_error_of_the_future_is_returned(loop: str) -> None:
     assert run("native_error", loop) == (1, ["-errno 1"], "")
+    assert run("cancelled", loop) == (1, ["CAW_ECANCELED 1"], "")
 
 
 @each_loop
@@ -79,14 +51,9 @@ def test_async_generators_are_closed(loop: str) -> None:
 @each_loop
 @pytest.mark.parametrize("test", ["interrupted", "interrupted_native", "forever_interrupted"])
 def test_ctrl_c_cancels_and_cleans_up(loop: str, test: str) -> None:
-    with subprocess.Popen(
-        [str(PROGRAM), test, loop], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout and child.stdout.readline() == "waiting\n"
-        child.send_signal(signal.SIGINT)
-        out, errors = child.communicate(timeout=HANG_SECONDS)
+    code, out, errors = interrupt_program(PROGRAM, test, loop)
     cleaned = ["cleaned up"] if test == "interrupted" else []
-    assert (child.returncode, out.splitlines(), errors) == (130, [*cleaned, "-errno 130"], "")
+    assert (code, out.splitlines(), errors) == (130, [*cleaned, "-errno 130"], "")
 
 
 @each_loop

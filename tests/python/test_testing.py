@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
@@ -12,9 +11,9 @@ from pathlib import Path
 import _cawait_test as t
 import pytest
 from children import HANG_SECONDS
-from test_run import LOOPS, environment
+from children.programs import each_loop, find_program, interrupt_program, needs, run_program
 
-PROGRAM = Path(t.__file__).with_name("cawait_embed_tests")
+PROGRAM = find_program("cawait_embed_tests")
 ALL = """async_passes blocking_passes coroutine_passes async_runs_python async_fails async_fails_with_errno async_raises
     async_raises_in_python async_ends_cancelled blocking_fails coroutine_raises coroutine_is_no_coroutine
     check_fails_in_async check_fails_in_blocking check_fails_in_a_foreign_thread
@@ -22,24 +21,14 @@ ALL = """async_passes blocking_passes coroutine_passes async_runs_python async_f
     hangs_in_python_in_place hangs_for_ever exits waits ignores_the_end odd_name odd_text meets_one meets_two
     meets_three""".split()
 
-each_loop = pytest.mark.parametrize("loop", LOOPS)
-program = pytest.mark.skipif(
-    not PROGRAM.exists(), reason="this build has no program: there is no libpython to link with"
-)
+program = needs(PROGRAM)
 
 
 class Run:
     """A run of the program: its exit code, what it wrote, and of each test the lines that say why it failed."""
 
     def __init__(self, *arguments: str) -> None:
-        done = subprocess.run(
-            [str(PROGRAM), *arguments],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=HANG_SECONDS,
-        )
+        done = run_program(PROGRAM, *arguments)
         self.code, self.lines, self.errors = done.returncode, done.stdout.splitlines(), done.stderr
         self.passed: list[str] = []
         self.failed: dict[str, list[str]] = {}
@@ -138,24 +127,12 @@ class TestProgram:
 
     @each_loop
     def test_ctrl_c_leaves_a_test_behind_that_ignores_it(self, loop: str) -> None:
-        with subprocess.Popen(
-            [str(PROGRAM), "--loop", loop, "--exact", "ignores_the_end"],
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as child:
-            assert child.stdout
-            for line in child.stdout:
-                if line == "waiting\n":
-                    break
-            child.send_signal(signal.SIGINT)
-            out, errors = child.communicate(timeout=HANG_SECONDS)
-        assert (child.returncode, errors) == (130, "")
+        code, out, errors = interrupt_program(PROGRAM, "--loop", loop, "--exact", "ignores_the_end")
+        assert (code, errors) == (130, "")
         assert out.startswith("Bail out!")
 
     def test_name_is_no_directive(self) -> None:
-        assert "ok 1 - odd_name \\# TODO \\\\ \ufffd" in Run("odd_name").lines
+        assert "ok 1 - odd_name \\# SKIP \\\\ \ufffd" in Run("odd_name").lines
 
     def test_shortest_time_out_is_not_none(self) -> None:
         run = Run("--timeout", "1e-12", "--exact", "hangs_in_async")
@@ -164,20 +141,9 @@ class TestProgram:
     @each_loop
     def test_ctrl_c_cancels_cleans_up_and_is_reported(self, loop: str, tmp_path: Path) -> None:
         path = tmp_path / "report.xml"
-        with subprocess.Popen(
-            [str(PROGRAM), "--loop", loop, "--junit", str(path), "--exact", "waits", "meets_one", "blocking_passes"],
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as child:
-            assert child.stdout
-            for line in child.stdout:
-                if line == "waiting\n":
-                    break
-            child.send_signal(signal.SIGINT)
-            out, errors = child.communicate(timeout=HANG_SECONDS)
-        assert (child.returncode, errors) == (130, "")
+        chosen = ["--exact", "waits", "meets_one", "blocking_passes"]
+        code, out, errors = interrupt_program(PROGRAM, "--loop", loop, "--junit", str(path), *chosen)
+        assert (code, errors) == (130, "")
         assert out.splitlines()[:2] == ["cleaned up", "Bail out! The run ended before 2 of the tests did"]
         suite = xml.parse(path).getroot().find("testsuite")
         assert suite is not None
@@ -238,13 +204,7 @@ class TestOptions:
 
     def test_loop_that_is_not_installed_is_no_success(self, tmp_path: Path) -> None:
         (tmp_path / "trio.py").write_text("raise ImportError('no trio here')")
-        done = subprocess.run(
-            [str(PROGRAM), "--loop", "trio", "passes"],
-            env=environment(PYTHONPATH=str(tmp_path)),
-            capture_output=True,
-            text=True,
-            timeout=HANG_SECONDS,
-        )
+        done = run_program(PROGRAM, "--loop", "trio", "passes", PYTHONPATH=str(tmp_path))
         assert done.returncode == 1
         assert "no trio here" in done.stderr and "Bail out!" in done.stdout
 
@@ -259,7 +219,7 @@ class TestJUnit:
         assert Run("--junit", str(path), "odd_").code == 1
         odd = xml.parse(path).getroot().find("testsuite")
         assert odd is not None
-        assert [case.get("name") for case in odd] == ["odd_name # TODO \\ ?", "odd_text"]
+        assert [case.get("name") for case in odd] == ["odd_name # SKIP \\ ?", "odd_text"]
         assert odd[1][0].get("message") == "ValueError: ??? ? \xe9\n"
         run = Run("--junit", str(path), "--exact", "async_passes", "coroutine_raises", "check_fails_in_async")
         suite = xml.parse(path).getroot().find("testsuite")

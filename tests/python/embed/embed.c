@@ -82,6 +82,13 @@ native_error(void)
 }
 
 static int
+cancelled(void)
+{
+    int status = CAW_ECANCELED;
+    return run(begin_ready, &status);
+}
+
+static int
 raises(void)
 {
     return run_source("async def main(): raise LookupError('in main')");
@@ -404,6 +411,7 @@ static const struct {
 } tests[] = {
     {"returns", returns},
     {"native_error", native_error},
+    {"cancelled", cancelled},
     {"raises", raises},
     {"raises_in_begin", raises_in_begin},
     {"exits", exits},

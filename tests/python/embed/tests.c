@@ -321,7 +321,7 @@ static const caw_test tests[] = {
     CAW_TEST_COROUTINE(exits),
     CAW_TEST_COROUTINE(waits),
     CAW_TEST_COROUTINE(ignores_the_end),
-    {.spec = {.name = "odd_name # TODO \\ \xff"}, .blocking = odd_name},
+    {.spec = {.name = "odd_name # SKIP \\ \xff"}, .blocking = odd_name},
     CAW_TEST_COROUTINE(odd_text),
     CAW_TEST_BLOCKING(meets_one),
     CAW_TEST_BLOCKING(meets_two),
