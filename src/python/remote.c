@@ -158,6 +158,12 @@ caw__remote_end(caw__remote *r, PyObject *value)
     }
 }
 
+void
+caw__remote_end_cancelled(caw__remote *r)
+{
+    remote_resolve(r, CAW_ECANCELED);
+}
+
 caw__remote *
 caw__remote_of_capsule(PyObject *capsule)
 {

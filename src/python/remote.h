@@ -72,6 +72,9 @@ caw__remote *caw__remote_of_capsule(PyObject *capsule);
 /* It has ended: with a value, or (NULL) with the exception that is set. Takes the value. */
 void caw__remote_end(caw__remote *r, PyObject *value);
 
+/* It has ended by the consumer's own cancel, of which there is no exception. */
+void caw__remote_end_cancelled(caw__remote *r);
+
 CAW__INTERNAL_END
 
 #endif

@@ -6,7 +6,6 @@
 #include "python/source.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The loop is run as Python runs it; what is new in asyncio.run or trio.run is so from the beginning. Before 3.11 a Ctrl-C is
  * raised wherever Python is, and asyncio.run cancels the main task on its way out; later ones cancel it first. */

@@ -25,12 +25,13 @@ step_drop_park(caw__coroutine *c)
     }
 }
 
-/* What it has begun with trio or anyio. */
+/* What the extras have of the wait. Not `before`: its own task finishes that, see checkpoint.h. */
 CAW__APART static void
-step_leave_frameworks(caw__coroutine *c)
+step_close_extras(caw__coroutine *c)
 {
-    caw__anyio_unshield(c); /* not `before`: its own task finishes that, see checkpoint.h */
+    caw__anyio_unshield(c);
     caw__pyfuture_leave(c);
+    Py_CLEAR(c->extras->raised); /* may run any Python code */
 }
 
 /* Nothing is waited for any more. The future is the caller's business. */
@@ -42,11 +43,11 @@ step_close_state(caw__coroutine *c)
     if (c->park) { /* without one there was no suspension, so nobody has a callback here */
         step_drop_park(c);
     }
-    if (c->extras) {
-        step_leave_frameworks(c);
-    }
     if (c->node && !caw__node_reset(c->node)) {
         c->node = NULL;
+    }
+    if (c->extras) {
+        step_close_extras(c);
     }
 }
 
@@ -66,9 +67,6 @@ caw__coroutine_abandon(caw__coroutine *c)
     step_close_state(c);
     caw_future_destroy(future);
     c->running = was_running;
-    if (c->extras) {
-        Py_CLEAR(c->extras->raised); /* last: may run any Python code */
-    }
 }
 
 void
@@ -127,9 +125,6 @@ step_finish_raised(caw__coroutine *c, caw_future *future)
     PyObject *raised = caw__take_raised();
     step_close_state(c);
     caw_future_destroy(future);
-    if (c->extras) {
-        Py_CLEAR(c->extras->raised);
-    }
     caw__raise(raised);
     caw__guard_stop_iteration();
     caw__coroutine_add_traceback(c);
@@ -148,9 +143,6 @@ step_finish(caw__coroutine *c, PyObject **result)
     *result = c->extras && c->extras->pending ? caw__outcome_of_cancelled(c, future) : caw__outcome(c, future);
     if (!*result) {
         return step_finish_raised(c, future);
-    }
-    if (c->extras) {
-        Py_CLEAR(c->extras->raised); /* the future has taken care of it */
     }
     step_close_state(c);
     caw_future_destroy(future);

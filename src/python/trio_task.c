@@ -47,8 +47,7 @@ trio_task_fail(PyObject *capsule, PyObject *error)
 {
     caw__remote *r = caw__remote_of_capsule(capsule);
     if (r && error == Py_None) {
-        (void)caw_py_set_error(CAW_ECANCELED);
-        caw__remote_end(r, NULL);
+        caw__remote_end_cancelled(r);
     }
     else if (r) {
         caw__raise(Py_NewRef(error));

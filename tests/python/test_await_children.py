@@ -32,6 +32,18 @@ def test_cancel_before_the_first_poll_begins_nothing(run: Callable[..., Any], na
     run(main)
 
 
+def test_cancel_by_the_author_is_raised_as_the_framework_knows_it(run: Callable[..., Any]) -> None:
+    """trio has no exception for it, and asyncio's is none of its own."""
+
+    async def main() -> None:
+        steps = Steps()
+        with pytest.raises(RuntimeError if on_trio() else cancellation(), match="CAW_ECANCELED" if on_trio() else None):
+            await t.cancelled_posted(steps(60))
+        assert steps.seen == ["begun", cancellation().__name__]
+
+    run(main)
+
+
 def test_author_is_told_what_is_thrown_while_it_waits_in_place(run_asyncio: Callable[..., Any]) -> None:
     """trio throws nothing: it has its own functions raise."""
 

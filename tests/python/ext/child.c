@@ -11,8 +11,9 @@ typedef enum how {
     LEAVE_IN_PLACE,  /* for `left` to go on with */
     WAKE_BEFORE,     /* its own waker, before it polls the child with it */
     WAKE_AFTER,
-    WAKE_TWICE, /* by a native thread, and then await the child */
-    WAKE_LATE,  /* in the first poll and the second, which polls the child; the third ends it */
+    WAKE_TWICE,    /* by a native thread, and then await the child */
+    CANCEL_POSTED, /* when it runs, and wait for its end */
+    WAKE_LATE,     /* in the first poll and the second, which polls the child; the third ends it */
     JUST_POLL,
 } how;
 
@@ -92,8 +93,11 @@ parent_poll(caw_future *f, caw_context *cx)
         p->child = NULL;
         return caw_future_finish(f, 0);
     }
-    if (p->how == WAKE_LATE) {
+    if (p->how == WAKE_LATE || (p->how == CANCEL_POSTED && p->polls < 20)) {
         caw_waker_wake_by_ref(cx->waker);
+    }
+    if (p->how == CANCEL_POSTED && p->polls == 20) {
+        caw_future_cancel(p->child);
     }
     caw_poll poll = caw_future_poll(p->child, cx);
     int status = poll == CAW_READY ? p->child->status : 0;
@@ -158,6 +162,7 @@ PARENT(left_in_place_start, LEAVE_IN_PLACE)
 PARENT(woken_before_start, WAKE_BEFORE)
 PARENT(woken_after_start, WAKE_AFTER)
 PARENT(woken_twice_start, WAKE_TWICE)
+PARENT(cancelled_posted_start, CANCEL_POSTED)
 PARENT(woken_late_start, WAKE_LATE)
 PARENT(just_polled_start, JUST_POLL)
 
@@ -232,6 +237,7 @@ const caw_py_async_def ext_child_functions[] = {
     CAW_PY_ASYNC_NOARGS("left", left_start, caw_py_value, NULL),
     CAW_PY_ASYNC_O("woken_before", woken_before_start, parent_result, NULL),
     CAW_PY_ASYNC_O("woken_after", woken_after_start, parent_result, NULL),
+    CAW_PY_ASYNC_O("cancelled_posted", cancelled_posted_start, parent_result, NULL),
     CAW_PY_ASYNC_O("woken_late", woken_late_start, parent_result, NULL),
     CAW_PY_ASYNC_NOARGS("wake_kept", wake_kept_start, NULL, NULL),
     CAW_PY_ASYNC_O("woken_twice", woken_twice_start, parent_result, NULL),
