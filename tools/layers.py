@@ -16,12 +16,13 @@ from common import ROOT
 
 # From low to high. A file includes files of its own tier and of lower ones. A new file gets its place here; a name with
 # a suffix is that file alone.
-PUBLIC = ("base", "error waker", "future", "promise", "reactor", "pool testing_tools", "cawait", "python", "testing")
+PUBLIC = ("base", "error waker", "future", "promise stream", "channel reactor", "pool testing_tools", "cawait", "python", "testing")
 CORE = (
     "wake_queue timer_heap thread fork",
     "error waker",
     "future",
-    "promise",
+    "promise stream",
+    "channel send",
     "reactor source wait",
     "sleep io block_on",
     "pool blocking spawn testing",

@@ -1,4 +1,4 @@
-/* cawait/cawait.h: the core: futures, wakers, promises, the reactor, the pool. No Python in it. */
+/* cawait/cawait.h: the core: futures, wakers, promises, streams, channels, the reactor, the pool. No Python in it. */
 #ifndef CAWAIT_CAWAIT_H
 #define CAWAIT_CAWAIT_H
 
@@ -7,11 +7,13 @@
 #define CAW_VERSION_PATCH 0
 #define CAW_VERSION       "0.1.0"
 
+#include "cawait/channel.h"
 #include "cawait/error.h"
 #include "cawait/future.h"
 #include "cawait/pool.h"
 #include "cawait/promise.h"
 #include "cawait/reactor.h"
+#include "cawait/stream.h"
 #include "cawait/waker.h"
 
 #endif

@@ -1,0 +1,180 @@
+/* cawait/stream.h: items that come one after another.
+ *
+ * A stream is to many values what a future is to one. Born by the function that makes it; nothing happens before the
+ * first poll. It has one owner at a time, who polls it for the next item, may cancel it, and at the end destroys it,
+ * whatever state it is in. The owner may change (and so may the thread), but poll_next, cancel and destroy never run at
+ * the same time. A stream that has said its end is not polled again.
+ *
+ * Owners are: an async generator of Python (python_stream.h), or a future or stream of yours.
+ *
+ * An item is a struct of yours with a caw_item in it, so a stream needs no allocation of its own for each:
+ *
+ *     typedef struct event { caw_item item; int code; } event;
+ *
+ * Whoever has an item owns it, and ends it by caw_item_destroy or by handing it on.
+ */
+#ifndef CAWAIT_STREAM_H
+#define CAWAIT_STREAM_H
+
+#include "cawait/future.h"
+
+typedef struct caw_item caw_item;
+struct caw_item {
+    caw_item *next;                  /* the owner's, to keep items in a list */
+    void (*destroy)(caw_item *item); /* public: ends the item, on any thread, without the GIL; NULL: nothing to do */
+};
+
+typedef struct caw_stream caw_stream;
+
+typedef struct caw_stream_ops {
+    /* The stream's name, shown by the debug views. */
+    const char *name;
+    /* CAW_READY with the next item in *out, which is the caller's; or, at the end, with NULL there and s->status set.
+     * CAW_PENDING after the context's waker was cloned where its wake will come from; the waker of the latest poll
+     * counts. */
+    caw_poll (*poll_next)(caw_stream *s, caw_context *cx, caw_item **out);
+    /* Optional: please stop. Asked at most once, not during a poll, not after the end; perhaps before the first poll, and
+     * then nothing should start. The stream still comes to its end, with CAW_ECANCELED or its own status; items may come
+     * before that. Must return soon; may wake. NULL: nobody can be asked. */
+    void (*cancel)(caw_stream *s);
+    /* The last call, in any state except during a poll: nobody looks at this stream any more. Items that it holds are
+     * destroyed. */
+    void (*destroy)(caw_stream *s);
+} caw_stream_ops;
+
+/* The first member of your struct, or found from there with CAW_CONTAINER_OF. */
+struct caw_stream {
+    const caw_stream_ops *ops; /* read-only */
+    int status;                /* 0 or an error; true once poll_next gave NULL */
+};
+
+/* The next item of a stream as a future, in caller's memory: for who awaits one at a time, also by caw_block_on. Ready
+ * with an item, or with NULL and the stream's status at its end. */
+typedef struct caw_next {
+    caw_future future;  /* public */
+    caw_stream *stream; /* read-only: borrowed */
+    caw_item *item; /* public: true once ready. Take it by writing NULL; what is left is destroyed with the future */
+} caw_next;
+
+/* Bytes as an item. */
+typedef struct caw_bytes {
+    caw_item item;
+    size_t length; /* public */
+    char data[];   /* public */
+} caw_bytes;
+
+/* Items as an item. */
+typedef struct caw_items {
+    caw_item item;
+    caw_item
+        *first;    /* public: linked by `next`, in their order. Take them by writing NULL; what is left is destroyed */
+    size_t length; /* public: how many came */
+} caw_items;
+
+CAW_BEGIN_DECLS
+
+/* Make a stream of caller's memory.
+ *   init · no-gil · borrows(s, ops) · never fails · quiet */
+static inline void
+caw_stream_init(caw_stream *s, const caw_stream_ops *ops)
+{
+    s->ops = ops;
+    s->status = 0;
+}
+
+/* The next item: see caw_stream_ops.
+ *   poller · no-gil · borrows(s), returns-new in *out · never fails · calls-user */
+static inline caw_poll
+caw_stream_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
+{
+    return s->ops->poll_next(s, cx, out);
+}
+
+/* Finish the poll that is running, with the end: `return caw_stream_finish(s, 0, out);`
+ *   poller · no-gil · borrows(s) · never fails · quiet */
+static inline caw_poll
+caw_stream_finish(caw_stream *s, int status, caw_item **out)
+{
+    s->status = status;
+    *out = NULL;
+    return CAW_READY;
+}
+
+/* Ask a stream to stop; it still comes to its end. Does nothing where nobody can be asked.
+ *   poller · no-gil · borrows(s) · never fails · calls-user */
+static inline void
+caw_stream_cancel(caw_stream *s)
+{
+    if (s->ops->cancel) {
+        s->ops->cancel(s);
+    }
+}
+
+/* Give a stream up, in any state. NULL is allowed.
+ *   poller · no-gil · takes(s) · never fails · calls-user */
+static inline void
+caw_stream_destroy(caw_stream *s)
+{
+    if (s) {
+        s->ops->destroy(s);
+    }
+}
+
+/* End an item. NULL is allowed.
+ *   any-thread · no-gil · takes(item) · never fails · calls-user */
+static inline void
+caw_item_destroy(caw_item *item)
+{
+    if (item && item->destroy) {
+        item->destroy(item);
+    }
+}
+
+/* Make the future of the next item. It may be made again for the one after that, once it was destroyed. Its cancel is the
+ * stream's; to give it up while it is pending leaves the stream as it is.
+ *   init · no-gil · borrows(next, stream) · never fails · quiet */
+CAW_API void caw_next_init(caw_next *next, caw_stream *stream);
+
+/* An item that holds a pointer, for values that have no caw_item in them. `free_`, when not NULL, is called with the value
+ * when the item is destroyed.
+ *   any-thread · no-gil · takes(value), but not on failure · returns-new, NULL when out of memory · quiet */
+CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
+
+/* The pointer.
+ *   any-thread · no-gil · borrows(item), returns-borrowed · never fails · quiet */
+CAW_API void *caw_box_value(const caw_item *item);
+
+/* --- streams of streams. Each takes its stream over, also on failure, and is NULL when out of memory; or where it was given
+ * NULL. To cancel one cancels what it is made of. --- */
+
+/* Each item as a function makes it: `map` takes the item, and gives another one, or the same, in *out; NULL there leaves it
+ * out. A status below 0 ends the stream with it. `free_`, when not NULL, is called with `user` at the end.
+ *   any-thread · no-gil · takes(stream, user) · returns-new · quiet; calls-user when polled */
+CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, caw_item *item, caw_item **out),
+                                   void *user, void (*free_)(void *user));
+
+/* The first n items. With the last of them the stream below is asked to stop, and destroyed: it is not polled again.
+ *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
+CAW_API caw_stream *caw_stream_take(caw_stream *stream, size_t n);
+
+/* The items of all of them, each as it comes; the order is kept within each, and none is left waiting by one that always has
+ * something. Ends with the last of them, or with the first error; then the others are cancelled and destroyed. The array is
+ * copied. n may be 0.
+ *   any-thread · no-gil · takes(each of streams) · returns-new · quiet; calls-user when polled */
+CAW_API caw_stream *caw_stream_merge(caw_stream *const *streams, size_t n);
+
+/* Items in groups of n, each a caw_items; the last may have fewer. An error comes after what came before it. 0 is CAW_EINVAL,
+ * at the first poll.
+ *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
+CAW_API caw_stream *caw_stream_chunk(caw_stream *stream, size_t n);
+
+/* What can be read from a file descriptor, as it comes: each item a caw_bytes of 1 to `size` bytes. Ends with 0 at the end of
+ * the file, or with -errno. The fd stays yours; it must stay open until the stream is destroyed, and is best non-blocking: what
+ * is readable is then read until there is no more. A blocking one is read once each time it is readable. 0 is CAW_EINVAL, at the
+ * first poll.
+ *   any-thread · no-gil · - · returns-new · quiet */
+CAW_API caw_stream *caw_stream_from_fd(int fd, size_t size);
+
+CAW_END_DECLS
+
+#endif
