@@ -33,8 +33,9 @@ BRIDGE = (
     "node.h raise source function.h",
     "job.h node.c",
     "coroutine.h",
-    "anyio hub job.c drain framework outcome park asyncio trio helper awaitable locals ref remote",
-    "await.c call cancel checkpoint pyfuture chain step coroutine.c frame attributes function.c wrapper",
+    "anyio hub job.c drain framework outcome park asyncio trio helper awaitable locals ref remote pyitem",
+    "await.c call cancel checkpoint pyfuture chain generator pystream pump closing advance step coroutine.c frame attributes"
+    " function.c signature wrapper",
     "run stopper testing",
     "state.c",  # makes every type, so it knows them all
 )

@@ -2,6 +2,7 @@
  *
  *   python_coroutine.h   C futures that Python awaits: async functions, coroutines, errors as exceptions
  *   python_await.h       Python awaitables that C awaits, on any thread
+ *   python_stream.h      C streams that Python iterates, and async iterables of Python as C streams
  *   python_run.h         programs whose main is C
  */
 #ifndef CAWAIT_PYTHON_H
@@ -10,5 +11,6 @@
 #include "cawait/python_await.h"
 #include "cawait/python_coroutine.h"
 #include "cawait/python_run.h"
+#include "cawait/python_stream.h"
 
 #endif

@@ -61,14 +61,19 @@ coroutine_get_suspended(PyObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(c->state == CORO_SUSPENDED && !c->running);
 }
 
-static PyObject *
-coroutine_get_await(PyObject *self, void *Py_UNUSED(closure))
+PyObject *
+caw__coroutine_awaits(const caw__coroutine *c)
 {
-    caw__coroutine *c = (caw__coroutine *)self;
     if (c->delegates) {
         return Py_NewRef(c->extras->inner->object);
     }
     return Py_NewRef(c->state == CORO_SUSPENDED && c->park ? (PyObject *)c->park : Py_None);
+}
+
+static PyObject *
+coroutine_get_await(PyObject *self, void *Py_UNUSED(closure))
+{
+    return caw__coroutine_awaits((caw__coroutine *)self);
 }
 
 static PyObject *

@@ -149,6 +149,13 @@ caw__origin_depth(const PyThreadState *tstate)
     return tstate->coroutine_origin_tracking_depth;
 }
 
+/* The hook that a loop has set for async generators which begin: borrowed, or NULL. */
+static inline PyObject *
+caw__asyncgen_firstiter(const PyThreadState *tstate)
+{
+    return tstate->async_gen_firstiter;
+}
+
 /* A frame of something that has begun: inspect.getcoroutinestate tells it by this on Python 3.10. */
 static inline void
 caw__frame_begin(PyFrameObject *frame)

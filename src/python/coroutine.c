@@ -2,6 +2,7 @@
  * over step.c. */
 #include "python/coroutine.h"
 
+#include "python/generator.h"
 #include "python/pyfuture.h"
 #include "python/raise.h"
 
@@ -43,6 +44,39 @@ caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, 
         caw__coroutine_remember_origin(c, depth);
     }
     return (PyObject *)c;
+}
+
+PyObject *
+caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, const caw_py_spec *spec)
+{
+    caw__function *function = caw__function_for(state, module, spec, NULL, future->ops->name);
+    if (!function) {
+        caw_future_destroy(future);
+        return NULL;
+    }
+    PyObject *coroutine = caw__coroutine_new(function, future, NULL, PyThreadState_Get());
+    if (spec->python_coroutine) {
+        coroutine = caw__coroutine_wrap(function, coroutine);
+    }
+    Py_DECREF((PyObject *)function);
+    return coroutine;
+}
+
+PyObject *
+caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec)
+{
+    static const caw_py_spec plain = {.name = NULL};
+    if (!module || !PyModule_Check(module) || !future) {
+        PyErr_SetString(PyExc_SystemError, "caw_py_coroutine needs a module and a future");
+        caw_future_destroy(future);
+        return NULL;
+    }
+    caw__state *state = caw__state_of_module(module);
+    if (!state) {
+        caw_future_destroy(future);
+        return NULL;
+    }
+    return caw__coroutine_for(state, module, future, spec ? spec : &plain);
 }
 
 static void
@@ -147,6 +181,11 @@ coroutine_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(c->extras->scope);
         Py_VISIT(c->extras->thrown);
         Py_VISIT(c->extras->raised);
+    }
+    const caw__advance *advance = c->future ? caw__advance_of(c->future) : NULL;
+    if (advance) {
+        Py_VISIT(advance->generator);
+        Py_VISIT(advance->arg);
     }
     return caw__pyfuture_traverse(c, visit, arg);
 }
@@ -313,9 +352,8 @@ coroutine_send_method(PyObject *self, PyObject *arg)
     return coroutine_method_outcome(outcome, result);
 }
 
-/* The exception that throw(type[, value[, traceback]]) means, as for a generator. */
-static PyObject *
-coroutine_throw_exception(PyObject *const *args, Py_ssize_t nargs)
+PyObject *
+caw__thrown_exception(PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *type = args[0], *value = nargs > 1 ? args[1] : Py_None, *traceback = nargs > 2 ? args[2] : Py_None;
     if (traceback != Py_None && !PyTraceBack_Check(traceback)) {
@@ -368,7 +406,7 @@ coroutine_throw_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         PyErr_Format(PyExc_TypeError, "throw expected 1 to 3 arguments, got %zd", nargs);
         return NULL;
     }
-    PyObject *exc = coroutine_throw_exception(args, nargs);
+    PyObject *exc = caw__thrown_exception(args, nargs);
     if (!exc) {
         return NULL;
     }

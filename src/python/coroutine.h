@@ -86,6 +86,12 @@ extern PyType_Spec caw__coroutine_spec;
 /* A coroutine that owns the future, which is destroyed if this fails. `self` is borrowed, may be NULL. */
 PyObject *caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate);
 
+/* A coroutine of a spec, which is not NULL; the future is destroyed if this fails. */
+PyObject *caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, const caw_py_spec *spec);
+
+/* The exception that throw(type[, value[, traceback]]) means, as for a generator: a new reference. */
+PyObject *caw__thrown_exception(PyObject *const *args, Py_ssize_t nargs);
+
 /* Show it to the cycle collector. A new coroutine of a module's function refers to nothing but that function, and most
  * are finished before they refer to more; so this waits until it does. */
 static inline void
@@ -171,11 +177,13 @@ void caw__checkpoint_leave(caw__coroutine *c);
 /* attributes.c: what can be seen of it */
 extern PyGetSetDef caw__coroutine_getset[];
 PyObject *caw__coroutine_repr(PyObject *self);
+PyObject *caw__coroutine_awaits(const caw__coroutine *c);   /* as cr_await: a new reference */
 PyObject *caw__coroutine_qualname(const caw__coroutine *c); /* borrowed; NULL after tp_clear */
 CAW__SLOW void caw__coroutine_remember_origin(caw__coroutine *c, int depth);
 
 /* frame.c: its frame, for tracebacks and debuggers: a new reference */
 PyObject *caw__coroutine_frame(caw__coroutine *c);
+PyObject *caw__function_frame(caw__function *function);
 void caw__coroutine_add_traceback(caw__coroutine *c);
 
 CAW__INTERNAL_END

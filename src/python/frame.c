@@ -2,8 +2,10 @@
  * Task.get_stack, asyncio's call graph (which reads cr_frame of whatever has cr_await, since 3.14). */
 #include "python/coroutine.h"
 
-/* CO_OPTIMIZED | CO_NEWLOCALS | CO_COROUTINE (Include/cpython/code.h): the last one makes inspect.iscoroutinefunction true. */
-#define FRAME_CODE_FLAGS 0x83
+/* CO_OPTIMIZED | CO_NEWLOCALS, and CO_COROUTINE or CO_ASYNC_GENERATOR (Include/cpython/code.h), which make
+ * inspect.iscoroutinefunction, or inspect.isasyncgenfunction, true. */
+#define FRAME_COROUTINE_FLAGS 0x83
+#define FRAME_GENERATOR_FLAGS 0x203
 
 PyObject *
 caw__function_code(caw__function *function)
@@ -18,7 +20,8 @@ caw__function_code(caw__function *function)
              : NULL;
     PyObject *replace = empty ? PyObject_GetAttrString(empty, "replace") : NULL;
     PyObject *args = replace ? PyTuple_New(0) : NULL;
-    PyObject *kwargs = args ? Py_BuildValue("{s:i}", "co_flags", FRAME_CODE_FLAGS) : NULL;
+    int flags = function->stream ? FRAME_GENERATOR_FLAGS : FRAME_COROUTINE_FLAGS;
+    PyObject *kwargs = args ? Py_BuildValue("{s:i}", "co_flags", flags) : NULL;
     if (kwargs) {
         function->code = PyObject_Call(replace, args, kwargs);
     }
@@ -29,8 +32,8 @@ caw__function_code(caw__function *function)
     return function->code;
 }
 
-static PyObject *
-frame_new(caw__function *function)
+PyObject *
+caw__function_frame(caw__function *function)
 {
     PyObject *code = caw__function_code(function);
     PyObject *globals = code ? PyDict_New() : NULL;
@@ -50,7 +53,7 @@ caw__coroutine_frame(caw__coroutine *c)
 {
     caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
     if (extras && !extras->frame) {
-        extras->frame = frame_new(c->function);
+        extras->frame = caw__function_frame(c->function);
     }
     if (extras && extras->frame && c->state != CORO_CREATED) {
         caw__frame_begin((PyFrameObject *)extras->frame);
@@ -65,7 +68,7 @@ caw__coroutine_add_traceback(caw__coroutine *c)
         return;
     }
     PyObject *raised = caw__take_raised();
-    PyObject *frame = frame_new(c->function);
+    PyObject *frame = caw__function_frame(c->function);
     if (!frame) {
         PyErr_Clear(); /* the exception matters, its decoration does not */
     }

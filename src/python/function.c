@@ -8,8 +8,8 @@
 #include "python/function.h"
 
 #include "python/coroutine.h"
+#include "python/generator.h"
 
-#include <string.h>
 #include <structmember.h>
 
 /* --- calling --- */
@@ -25,13 +25,13 @@ function_has_no_keywords(caw__function *f, PyObject *kwnames)
 }
 
 /* The arguments as a tuple and a dict, for PyArg_ParseTupleAndKeywords. */
-static caw_future *
+static void *
 function_start_varargs(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t n_keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
     PyObject *tuple = PyTuple_New(nargs);
     PyObject *kwargs = tuple && n_keywords > 0 ? PyDict_New() : NULL;
-    caw_future *future = NULL;
+    void *operation = NULL;
     if (!tuple || (n_keywords > 0 && !kwargs)) {
         goto done;
     }
@@ -43,39 +43,48 @@ function_start_varargs(caw__function *f, PyObject *self, PyObject *const *args, 
             goto done;
         }
     }
-    future = f->start.varargs(self, tuple, kwargs);
+    operation = f->stream ? (void *)f->start.stream.varargs(self, tuple, kwargs)
+                          : (void *)f->start.future.varargs(self, tuple, kwargs);
 done:
     Py_XDECREF(tuple);
     Py_XDECREF(kwargs);
-    return future;
+    return operation;
 }
 
-static caw_future *
+static void *
 function_start_noargs(caw__function *f, PyObject *self, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (nargs != 0) {
         PyErr_Format(PyExc_TypeError, "%U() takes no arguments (%zd given)", f->qualname, nargs);
         return NULL;
     }
-    return function_has_no_keywords(f, kwnames) ? f->start.noargs(self) : NULL;
+    if (!function_has_no_keywords(f, kwnames)) {
+        return NULL;
+    }
+    return f->stream ? (void *)f->start.stream.noargs(self) : (void *)f->start.future.noargs(self);
 }
 
-static caw_future *
+static void *
 function_start_o(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (nargs != 1) {
         PyErr_Format(PyExc_TypeError, "%U() takes exactly one argument (%zd given)", f->qualname, nargs);
         return NULL;
     }
-    return function_has_no_keywords(f, kwnames) ? f->start.o(self, args[0]) : NULL;
+    if (!function_has_no_keywords(f, kwnames)) {
+        return NULL;
+    }
+    return f->stream ? (void *)f->start.stream.o(self, args[0]) : (void *)f->start.future.o(self, args[0]);
 }
 
-static inline caw_future *
+/* Call the start function: a future, or a stream. */
+static inline void *
 function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     switch (f->convention) {
     case CAW_PY_FASTCALL:
-        return f->start.fastcall(self, args, nargs, kwnames);
+        return f->stream ? (void *)f->start.stream.fastcall(self, args, nargs, kwnames)
+                         : (void *)f->start.future.fastcall(self, args, nargs, kwnames);
     case CAW_PY_NOARGS:
         return function_start_noargs(f, self, nargs, kwnames);
     case CAW_PY_O:
@@ -85,18 +94,22 @@ function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize
     }
 }
 
-/* There is no coroutine: because start raised, or because something is wrong. */
+/* There is no coroutine, and no generator: because start raised, or because something is wrong. */
 CAW__SLOW static PyObject *
-function_wrap_nothing(caw__function *f, caw_future *future)
+function_wrap_nothing(caw__function *f, void *operation)
 {
-    if (future && !f->state) {
-        caw_future_destroy(future);
+    if (operation && f->stream) {
+        caw_stream_destroy(operation);
+    }
+    else if (operation) {
+        caw_future_destroy(operation);
+    }
+    if (operation && !f->state) {
         PyErr_Format(PyExc_RuntimeError, "the module of '%U' is gone", f->qualname);
     }
-    else if (future) {
-        caw_future_destroy(future);
-        PyErr_Format(PyExc_SystemError, "the start function of '%U' returned a future with an exception set",
-                     f->qualname);
+    else if (operation) {
+        PyErr_Format(PyExc_SystemError, "the start function of '%U' returned a %s with an exception set", f->qualname,
+                     f->stream ? "stream" : "future");
     }
     else if (!PyErr_Occurred()) {
         PyErr_Format(PyExc_SystemError, "the start function of '%U' returned NULL without an exception", f->qualname);
@@ -104,15 +117,18 @@ function_wrap_nothing(caw__function *f, caw_future *future)
     return NULL;
 }
 
-/* A future was made: wrap it. No future: there has to be an exception. And not both. */
+/* A future or a stream was made: wrap it. Nothing was: there has to be an exception. And not both. */
 static inline PyObject *
-function_wrap(caw__function *f, caw_future *future, PyObject *self)
+function_wrap(caw__function *f, void *operation, PyObject *self)
 {
     PyThreadState *tstate = PyThreadState_Get();
-    if (!future || !f->state || caw__has_raised(tstate)) {
-        return function_wrap_nothing(f, future);
+    if (!operation || !f->state || caw__has_raised(tstate)) {
+        return function_wrap_nothing(f, operation);
     }
-    PyObject *coroutine = caw__coroutine_new(f, future, self, tstate);
+    if (f->stream) {
+        return caw__generator_new(f, operation, self);
+    }
+    PyObject *coroutine = caw__coroutine_new(f, operation, self, tstate);
     return f->spec->python_coroutine ? caw__coroutine_wrap(f, coroutine) : coroutine;
 }
 
@@ -132,7 +148,7 @@ function_vectorcall_noargs(PyObject *callable, PyObject *const *args, size_t nar
     if (PyVectorcall_NARGS(nargsf) != 0 || kwnames) {
         return function_vectorcall(callable, args, nargsf, kwnames); /* says what is wrong */
     }
-    return function_wrap(f, f->start.noargs(f->module), NULL);
+    return function_wrap(f, f->start.future.noargs(f->module), NULL);
 }
 
 static PyObject *
@@ -161,114 +177,7 @@ method_get(PyObject *self, PyObject *object, PyObject *Py_UNUSED(type))
     return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
 }
 
-/* --- attributes --- */
-
-/* The part of the doc between the name and the marker, as in PyMethodDef docs: "name(sig)\n--\n\ntext". */
-static const char *
-function_signature_end(const caw__function *f)
-{
-    const char *doc = f->spec->doc;
-    size_t n = f->spec->name ? strlen(f->spec->name) : 0;
-    if (!doc || !n || strncmp(doc, f->spec->name, n) != 0 || doc[n] != '(') {
-        return NULL;
-    }
-    const char *end = strstr(doc, ")\n--\n\n");
-    return end ? end + 1 : NULL;
-}
-
-static PyObject *
-function_get_doc(PyObject *self, void *Py_UNUSED(closure))
-{
-    caw__function *f = (caw__function *)self;
-    const char *end = function_signature_end(f);
-    const char *doc = end ? end + strlen("\n--\n\n") : f->spec->doc;
-    if (!doc) {
-        Py_RETURN_NONE;
-    }
-    return PyUnicode_FromString(doc);
-}
-
-static PyObject *
-function_get_text_signature(PyObject *self, void *Py_UNUSED(closure))
-{
-    caw__function *f = (caw__function *)self;
-    const char *end = function_signature_end(f);
-    if (!end) {
-        Py_RETURN_NONE;
-    }
-    const char *begin = f->spec->doc + strlen(f->spec->name);
-    return PyUnicode_FromStringAndSize(begin, end - begin);
-}
-
-/* The signature where the doc has none: as much as the convention says. */
-static PyObject *
-function_signature_of_convention(const caw__function *f)
-{
-    switch (f->convention) {
-    case CAW_PY_NOARGS:
-        return PyUnicode_FromString(f->type ? "($self, /)" : "()");
-    case CAW_PY_O:
-        return PyUnicode_FromString(f->type ? "($self, arg, /)" : "(arg, /)");
-    default:
-        return PyUnicode_FromString(f->type ? "($self, /, *args, **kwargs)" : "(*args, **kwargs)");
-    }
-}
-
-/* inspect.Signature. inspect reads __text_signature__ itself only of what has no __code__. */
-static PyObject *
-function_get_signature(PyObject *self, void *Py_UNUSED(closure))
-{
-    PyObject *text = function_get_text_signature(self, NULL);
-    if (text == Py_None) {
-        Py_SETREF(text, function_signature_of_convention((caw__function *)self));
-    }
-    if (!text) {
-        return NULL;
-    }
-    PyObject *inspect = PyImport_ImportModule("inspect");
-    PyObject *type = inspect ? PyObject_GetAttrString(inspect, "Signature") : NULL;
-    PyObject *signature = type ? PyObject_CallMethod(inspect, "_signature_fromstr", "OOO", type, self, text) : NULL;
-    Py_XDECREF(type);
-    Py_XDECREF(inspect);
-    Py_DECREF(text);
-    return signature;
-}
-
-static PyObject *
-function_get_code(PyObject *self, void *Py_UNUSED(closure))
-{
-    return Py_XNewRef(caw__function_code((caw__function *)self));
-}
-
-static PyObject *
-function_get_none(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
-{
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-function_get_annotations(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
-{
-    return PyDict_New();
-}
-
-static PyObject *
-function_get_module(PyObject *self, void *Py_UNUSED(closure))
-{
-    return PyModule_GetNameObject(((caw__function *)self)->module);
-}
-
-static PyGetSetDef function_getset[] = {
-    {"__doc__", function_get_doc, NULL, NULL, NULL},
-    {"__text_signature__", function_get_text_signature, NULL, NULL, NULL},
-    {"__signature__", function_get_signature, NULL, NULL, NULL},
-    {"__code__", function_get_code, NULL, NULL, NULL},
-    {"__defaults__", function_get_none, NULL, NULL, NULL},
-    {"__kwdefaults__", function_get_none, NULL, NULL, NULL},
-    {"__annotations__", function_get_annotations, NULL, NULL, NULL},
-    {"__module__", function_get_module, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
+/* --- the object --- */
 
 static PyMemberDef function_members[] = {
     {"__name__", T_OBJECT_EX, offsetof(caw__function, name), READONLY, NULL},
@@ -348,7 +257,7 @@ static PyType_Slot function_slots[] = {
     {Py_tp_descr_get, CAW__SLOT(function_get)},
     {Py_tp_methods, function_methods},
     {Py_tp_members, function_members},
-    {Py_tp_getset, function_getset},
+    {Py_tp_getset, caw__function_getset},
     {0, NULL},
 };
 
@@ -361,7 +270,7 @@ static PyType_Slot method_slots[] = {
     {Py_tp_descr_get, CAW__SLOT(method_get)},
     {Py_tp_methods, function_methods},
     {Py_tp_members, function_members},
-    {Py_tp_getset, function_getset},
+    {Py_tp_getset, caw__function_getset},
     {0, NULL},
 };
 
@@ -399,23 +308,24 @@ function_qualname(const caw__function *f)
 }
 
 static PyObject *
-function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw_py_async_def *def, const char *name)
+function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def)
 {
     caw__function *f = PyObject_GC_New(caw__function, type ? state->method_type : state->function_type);
     if (!f) {
         return NULL;
     }
-    f->vectorcall = type                               ? method_vectorcall
-                    : def->convention == CAW_PY_NOARGS ? function_vectorcall_noargs
-                                                       : function_vectorcall;
+    bool plain = def->convention == CAW_PY_NOARGS && !def->stream;
+    f->vectorcall = type ? method_vectorcall : plain ? function_vectorcall_noargs : function_vectorcall;
     f->state = state;
     f->bridge = Py_NewRef(((PyHeapTypeObject *)state->function_type)->ht_module);
-    f->spec = &def->spec;
+    f->stream = def->stream;
+    f->steps = def->stream ? caw__generator_steps(def->stream) : (caw_py_spec){.name = NULL};
+    f->spec = def->stream ? &f->steps : def->spec;
     f->convention = def->convention;
     f->start = def->start;
     f->module = Py_NewRef(module);
     f->type = (PyTypeObject *)Py_XNewRef((PyObject *)type);
-    f->name = PyUnicode_FromString(name);
+    f->name = PyUnicode_FromString(def->name);
     f->qualname = f->name ? function_qualname(f) : NULL;
     f->code = f->wrapper = f->weakrefs = NULL;
     PyObject_GC_Track(f);
@@ -426,59 +336,109 @@ function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw_
     return (PyObject *)f;
 }
 
-PyObject *
-caw__function_for_spec(caw__state *state, PyObject *module, const caw_py_spec *spec, const char *name)
+/* The function of a spec that has a name: made once. */
+static PyObject *
+function_kept(caw__state *state, PyObject *module, const caw__function_def *def)
 {
-    const caw_py_async_def def = {.spec = {.name = NULL}};
-    PyObject *f = function_new(state, module, NULL, &def, name);
-    if (f) {
-        ((caw__function *)f)->spec = spec;
-        if (spec->qualname) {
-            Py_SETREF(((caw__function *)f)->qualname, PyUnicode_FromString(spec->qualname));
+    const void *spec = def->stream ? (const void *)def->stream : (const void *)def->spec;
+    PyObject *key = PyLong_FromVoidPtr((void *)(uintptr_t)spec);
+    PyObject *function = key ? Py_XNewRef(PyDict_GetItemWithError(state->functions, key)) : NULL;
+    if (key && !function && !PyErr_Occurred()) {
+        function = function_new(state, module, NULL, def);
+        if (function && PyDict_SetItem(state->functions, key, function) < 0) {
+            Py_CLEAR(function);
         }
     }
-    return f;
+    Py_XDECREF(key);
+    return function;
+}
+
+caw__function *
+caw__function_for(caw__state *state, PyObject *module, const caw_py_spec *spec, const caw_py_stream_spec *stream,
+                  const char *name)
+{
+    caw__function_def def = {.spec = spec, .stream = stream, .name = stream ? stream->name : spec->name};
+    bool kept = def.name != NULL;
+    def.name = kept ? def.name : name;
+    return (caw__function *)(kept ? function_kept(state, module, &def) : function_new(state, module, NULL, &def));
+}
+
+/* --- tables --- */
+
+static int
+function_add(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def)
+{
+    if (!def->start.future.varargs) {
+        PyErr_Format(PyExc_SystemError, "async function '%s' has no start function", def->name);
+        return -1;
+    }
+    PyObject *f = function_new(state, module, type, def);
+    int failed = f ? PyObject_SetAttrString(type ? (PyObject *)type : module, def->name, f) : -1;
+    Py_XDECREF(f);
+    return failed;
+}
+
+/* The state of the module that the table is for. */
+static caw__state *
+function_table_state(PyObject *module, const void *defs, const char *what)
+{
+    if (!module || !PyModule_Check(module) || !defs) {
+        PyErr_Format(PyExc_SystemError, "%s", what);
+        return NULL;
+    }
+    return caw__state_of_module(module);
 }
 
 static int
-function_add_all(PyObject *module, PyTypeObject *type, const caw_py_async_def *defs)
+function_add_all(caw__state *state, PyObject *module, PyTypeObject *type, const caw_py_async_def *row)
 {
-    caw__state *state = caw__state_of_module(module);
-    if (!state) {
-        return -1;
+    int failed = state ? 0 : -1;
+    for (; !failed && row->spec.name; row++) {
+        caw__function_def def = {.spec = &row->spec, .name = row->spec.name, .convention = row->convention};
+        def.start.future = row->start;
+        failed = function_add(state, module, type, &def);
     }
-    PyObject *target = type ? (PyObject *)type : module;
-    for (const caw_py_async_def *def = defs; def->spec.name; def++) {
-        if (!def->start.varargs) {
-            PyErr_Format(PyExc_SystemError, "async function '%s' has no start function", def->spec.name);
-            return -1;
-        }
-        PyObject *f = function_new(state, module, type, def, def->spec.name);
-        int failed = f ? PyObject_SetAttrString(target, def->spec.name, f) : -1;
-        Py_XDECREF(f);
-        if (failed) {
-            return -1;
-        }
+    return failed;
+}
+
+static int
+function_add_all_streams(caw__state *state, PyObject *module, PyTypeObject *type, const caw_py_stream_def *row)
+{
+    int failed = state ? 0 : -1;
+    for (; !failed && row->spec.name; row++) {
+        caw__function_def def = {.stream = &row->spec, .name = row->spec.name, .convention = row->convention};
+        def.start.stream = row->start;
+        failed = function_add(state, module, type, &def);
     }
-    return 0;
+    return failed;
 }
 
 int
 caw_py_add_functions(PyObject *module, const caw_py_async_def *defs)
 {
-    if (!module || !PyModule_Check(module) || !defs) {
-        PyErr_SetString(PyExc_SystemError, "caw_py_add_functions needs a module and a table");
-        return -1;
-    }
-    return function_add_all(module, NULL, defs);
+    caw__state *state = function_table_state(module, defs, "caw_py_add_functions needs a module and a table");
+    return function_add_all(state, module, NULL, defs);
 }
 
 int
 caw_py_add_methods(PyObject *module, PyTypeObject *type, const caw_py_async_def *defs)
 {
-    if (!module || !PyModule_Check(module) || !type || !defs) {
-        PyErr_SetString(PyExc_SystemError, "caw_py_add_methods needs a module, a type and a table");
-        return -1;
-    }
-    return function_add_all(module, type, defs);
+    const char *what = "caw_py_add_methods needs a module, a type and a table";
+    caw__state *state = function_table_state(type ? module : NULL, defs, what);
+    return function_add_all(state, module, type, defs);
+}
+
+int
+caw_py_add_streams(PyObject *module, const caw_py_stream_def *defs)
+{
+    caw__state *state = function_table_state(module, defs, "caw_py_add_streams needs a module and a table");
+    return function_add_all_streams(state, module, NULL, defs);
+}
+
+int
+caw_py_add_stream_methods(PyObject *module, PyTypeObject *type, const caw_py_stream_def *defs)
+{
+    const char *what = "caw_py_add_stream_methods needs a module, a type and a table";
+    caw__state *state = function_table_state(type ? module : NULL, defs, what);
+    return function_add_all_streams(state, module, type, defs);
 }

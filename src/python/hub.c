@@ -204,6 +204,18 @@ hub_release_nodes(caw__wake_node *nodes)
     }
 }
 
+PyObject *
+caw__hub_coroutine(caw__hub *hub, caw_future *future, const caw_py_spec *spec)
+{
+    caw__state *state = hub->state;
+    if (!state) {
+        caw_future_destroy(future);
+        PyErr_SetString(PyExc_RuntimeError, "the module is gone");
+        return NULL;
+    }
+    return caw__coroutine_for(state, ((PyHeapTypeObject *)state->function_type)->ht_module, future, spec);
+}
+
 void
 caw__hub_close(caw__hub *hub)
 {

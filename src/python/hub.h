@@ -55,6 +55,9 @@ caw__hub_of(const caw__coroutine *c)
 /* The same; NULL with a RuntimeError. */
 caw__hub *caw__hub_open(const caw__coroutine *c);
 
+/* A coroutine of the library's own, to run there: a new reference, or NULL with an exception. Takes the future. */
+PyObject *caw__hub_coroutine(caw__hub *hub, caw_future *future, const caw_py_spec *spec);
+
 /* Close it: no wake arrives any more, what waits on its reactor ends. Twice is once. */
 void caw__hub_close(caw__hub *hub);
 

@@ -138,9 +138,8 @@ pyfuture_fail(caw__pyfuture *f, caw__coroutine *c)
     return CAW_READY;
 }
 
-/* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
-static bool
-pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
+bool
+caw__pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
 {
     return caw_waker_same(cx->waker, caw__node_waker(c->node)) && !(c->extras && c->extras->inner) &&
            !caw__node_is_shared(c->node) && !caw__node_is_queued(c->node) &&
@@ -201,7 +200,7 @@ pyfuture_begin(caw__pyfuture *f, caw_context *cx, caw__state *state, caw__corout
     if (f->cancelled) {
         return pyfuture_never_begin(f);
     }
-    if (!pyfuture_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
+    if (!caw__pyfuture_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
         return pyfuture_begin_posted(f, state, c);
     }
     PyObject *object = f->object, *iterator = caw__await_iterator(state, object);

@@ -57,6 +57,9 @@ int caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg);
 /* The coroutine is closed, and waits for nothing in place any more. */
 void caw__pyfuture_leave(caw__coroutine *c);
 
+/* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
+bool caw__pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx);
+
 /* The iterator ended: with a value, or (NULL) with the exception that is set. Takes the value. */
 void caw__pyfuture_end(caw__pyfuture *f, PyObject *value);
 

@@ -194,10 +194,8 @@ caw__remote_awaitable(caw__hub *hub, PyObject *awaitable)
     if (!caw__is_bare_iterator(awaitable)) {
         return Py_NewRef(awaitable);
     }
-    PyObject *module = ((PyHeapTypeObject *)hub->state->function_type)->ht_module;
     caw_future *future = caw_py_await(Py_NewRef(awaitable));
-    PyObject *coroutine = future ? caw_py_coroutine(module, future, &spec) : NULL;
-    return coroutine;
+    return future ? caw__hub_coroutine(hub, future, &spec) : NULL;
 }
 
 PyObject *

@@ -1,8 +1,9 @@
-/* state.c: the bridge's own module object, which holds its state (see state.h), and what starts from a user's module. */
+/* state.c: the bridge's own module object, which holds its state (see state.h). */
 #include "python/state.h"
 
 #include "python/coroutine.h"
 #include "python/function.h"
+#include "python/generator.h"
 #include "python/hub.h"
 #include "python/job.h"
 #include "python/park.h"
@@ -26,7 +27,8 @@ state_exec(PyObject *module)
         state_make_type(module, &caw__park_spec, &state->park_type) < 0 ||
         state_make_type(module, &caw__hub_spec, &state->hub_type) < 0 ||
         state_make_type(module, &caw__function_spec, &state->function_type) < 0 ||
-        state_make_type(module, &caw__method_spec, &state->method_type) < 0) {
+        state_make_type(module, &caw__method_spec, &state->method_type) < 0 ||
+        state_make_type(module, &caw__generator_spec, &state->generator_type) < 0) {
         return -1;
     }
 #define STATE_INTERN(name)                                                                                             \
@@ -73,6 +75,7 @@ state_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->hub_type);
     Py_VISIT(state->function_type);
     Py_VISIT(state->method_type);
+    Py_VISIT(state->generator_type);
     Py_VISIT(state->get_running_loop);
     Py_VISIT(state->current_task);
     Py_VISIT(state->cancelled_error);
@@ -96,6 +99,7 @@ state_clear(PyObject *module)
     Py_CLEAR(state->hub_type);
     Py_CLEAR(state->function_type);
     Py_CLEAR(state->method_type);
+    Py_CLEAR(state->generator_type);
 #define STATE_CLEAR_NAME(name) Py_CLEAR(state->names.name);
     CAW__NAMES(STATE_CLEAR_NAME)
 #undef STATE_CLEAR_NAME
@@ -181,48 +185,4 @@ caw__state_of_module(PyObject *module)
     int failed = PyDict_SetItemString(dict, STATE_ATTRIBUTE, bridge);
     Py_DECREF(bridge);
     return failed ? NULL : PyModule_GetState(bridge);
-}
-
-/* The function object of a spec: where it has a name of its own, made once. New reference. */
-static PyObject *
-state_function_for(caw__state *state, PyObject *module, const caw_py_spec *spec, const caw_future *future)
-{
-    if (!spec->name) {
-        return caw__function_for_spec(state, module, spec, future->ops->name);
-    }
-    PyObject *key = PyLong_FromVoidPtr((void *)(uintptr_t)spec);
-    PyObject *function = key ? Py_XNewRef(PyDict_GetItemWithError(state->functions, key)) : NULL;
-    if (key && !function && !PyErr_Occurred()) {
-        function = caw__function_for_spec(state, module, spec, spec->name);
-        if (function && PyDict_SetItem(state->functions, key, function) < 0) {
-            Py_CLEAR(function);
-        }
-    }
-    Py_XDECREF(key);
-    return function;
-}
-
-PyObject *
-caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec)
-{
-    static const caw_py_spec plain = {.name = NULL};
-    PyObject *function = NULL;
-    caw__state *state = NULL;
-    if (!module || !PyModule_Check(module) || !future) {
-        PyErr_SetString(PyExc_SystemError, "caw_py_coroutine needs a module and a future");
-    }
-    else {
-        state = caw__state_of_module(module);
-        function = state ? state_function_for(state, module, spec ? spec : &plain, future) : NULL;
-    }
-    if (!function) {
-        caw_future_destroy(future);
-        return NULL;
-    }
-    PyObject *coroutine = caw__coroutine_new((caw__function *)function, future, NULL, PyThreadState_Get());
-    if (spec && spec->python_coroutine) {
-        coroutine = caw__coroutine_wrap((caw__function *)function, coroutine);
-    }
-    Py_DECREF(function);
-    return coroutine;
 }

@@ -44,6 +44,7 @@ typedef struct caw__names {
 typedef struct caw__framework caw__framework;
 typedef struct caw__hub caw__hub;
 typedef struct caw__coroutine caw__coroutine;
+typedef struct caw__generator caw__generator;
 typedef struct caw__park caw__park;
 typedef struct caw__node caw__node;
 typedef struct caw__pyfuture caw__pyfuture;
@@ -90,6 +91,7 @@ typedef struct caw__state {
     PyTypeObject *hub_type;
     PyTypeObject *function_type;
     PyTypeObject *method_type;
+    PyTypeObject *generator_type;
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
 

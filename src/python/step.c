@@ -6,6 +6,7 @@
 #include "python/anyio.h"
 #include "python/asyncio.h"
 #include "python/checkpoint.h"
+#include "python/generator.h"
 #include "python/outcome.h"
 #include "python/park.h"
 #include "python/pyfuture.h"
@@ -289,7 +290,7 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->state == CORO_CREATED) {
-        if (c->future->ops == &caw__pyfuture_ops) {
+        if (c->future->ops == &caw__pyfuture_ops || caw__advance_of(c->future)) {
             return PYGEN_RETURN; /* as with Python's `await`, what is awaited sees to checkpoints */
         }
         PyObject *task;
@@ -474,6 +475,10 @@ caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         Py_DECREF(c);
         Py_XDECREF(old); /* last: may run any Python code */
         return outcome;
+    }
+    caw__advance *advance = c->state == CORO_CREATED ? caw__advance_of(c->future) : NULL;
+    if (advance) {
+        caw__advance_throw(advance);
     }
     Py_INCREF(c);
     PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */

@@ -20,14 +20,25 @@ extern const caw_py_async_def ext_posted_functions[];     /* posted.c */
 extern const caw_py_async_def ext_call_functions[];       /* calls.c */
 extern const caw_py_async_def ext_child_functions[];      /* child.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
+extern const caw_py_async_def ext_iterable_functions[];   /* streams.c */
+extern const caw_py_stream_def ext_streams[];             /* streams.c */
 extern const caw_test ext_tests[];                        /* tests.c */
 extern PyMethodDef ext_plain_functions[];                 /* functions.c */
 
 int ext_add_op_type(PyObject *module);                        /* op.c */
 PyObject *ext_resolve_many(PyObject *module, PyObject *args); /* op.c */
+int ext_add_channel_type(PyObject *module);                   /* channels.c */
 int ext_add_waker_type(PyObject *module);                     /* waker.c */
 int ext_add_holder_type(PyObject *module);                    /* calls.c */
 PyObject *ext_share(PyObject *module, PyObject *object);      /* calls.c */
 PyObject *ext_unshare(PyObject *module, PyObject *ignored);   /* calls.c */
+
+/* Numbers as items: channels.c. */
+caw_item *ext_number_new(long long value);
+long long ext_number_value(const caw_item *item);
+PyObject *ext_number_object(caw_stream *s, caw_item *item);
+
+/* A send that owns its memory; the item is taken also on failure: streams.c. */
+caw_future *ext_sending_new(caw_channel *channel, caw_item *item);
 
 #endif

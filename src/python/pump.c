@@ -1,0 +1,347 @@
+/* pump.c: an async iterator that runs on its loop for a consumer elsewhere.
+ *
+ * The consumer has the channel's stream, and the future of a call (remote.h) that makes a coroutine on the loop and awaits it there
+ * as a task. That coroutine, the pump's `runner`, polls the iterator in place and sends what it gives. It asks for an item only
+ * while there is room for it, so the iterator is never ahead by more than the capacity.
+ *
+ * Words and who may touch them; the struct is counted, one reference for the consumer, one for the call's arg:
+ *
+ *   lock       guards `full`, `stopped`, `room`
+ *   full       set and cleared by the channel's pause and resume: there is no room
+ *   stopped    set by the consumer: no more items
+ *   room       the runner's waker: filled while it waits for room, and for nothing else
+ *   raised, raised_status    written by the runner before it closes the channel, or ends; read by the consumer after that
+ *   the others never change
+ *
+ * To stop: a runner that waits for room is woken, and closes the iterator. One that waits for the iterator has its task cancelled:
+ * the iterator gets the cancellation where it waits, as it would in a task of Python.
+ */
+#include "python/pystream.h"
+
+#include "python/hub.h"
+#include "python/ref.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* So many items, then the loop has its turn, where the iterator never suspends and the consumer is as fast. */
+#define PUMP_RUN_LENGTH 1024
+
+struct caw__pump {
+    _Atomic uint32_t refs;
+    pthread_mutex_t lock;
+    bool full, stopped;
+    caw_waker room;
+    caw_channel *channel; /* a producer's reference */
+    caw_py_locals *locals;
+    caw_py_ref *iterator;
+    caw_py_iterable_spec spec;
+    caw_py_ref *raised;
+    int raised_status;
+    caw_stream *items; /* the consumer's, and so are these: the channel's end */
+    caw_future *call;  /* NULL before the first poll */
+    bool cancelled;
+};
+
+static void
+pump_release(caw__pump *p)
+{
+    /* acq_rel: all uses by the other side, before its release, come before the free. */
+    if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    caw_channel_release(p->channel);
+    if (p->spec.free) {
+        p->spec.free(p->spec.user);
+    }
+    caw_py_ref_release(p->raised);
+    caw_py_ref_release(p->iterator);
+    caw_py_locals_release(p->locals);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+/* Under the lock: the runner's waker, to wake after it. */
+static caw_waker
+pump_take_room(caw__pump *p)
+{
+    caw_waker room = p->room;
+    p->room = CAW_WAKER_NONE;
+    return room;
+}
+
+static void
+pump_set_full(caw__pump *p, bool full)
+{
+    pthread_mutex_lock(&p->lock);
+    p->full = full;
+    caw_waker room = full ? CAW_WAKER_NONE : pump_take_room(p);
+    pthread_mutex_unlock(&p->lock);
+    caw_waker_wake(room);
+}
+
+static void
+pump_pause(void *user)
+{
+    pump_set_full(user, true);
+}
+
+static void
+pump_resume(void *user)
+{
+    pump_set_full(user, false);
+}
+
+/* --- the runner, in the loop's thread with the GIL --- */
+
+typedef struct runner {
+    caw_future future;
+    caw__pump *pump;   /* a reference */
+    caw_stream *inner; /* owned */
+    bool cancelled;    /* the inner was asked to stop */
+} runner;
+
+static void
+runner_cancel(caw_future *f)
+{
+    runner *r = CAW_CONTAINER_OF(f, runner, future);
+    if (!r->cancelled) {
+        r->cancelled = true;
+        caw_stream_cancel(r->inner);
+    }
+}
+
+/* Whether it has to wait until there is room. The waker is not left with anybody while the inner is polled: it is to be the
+ * coroutine's alone then. */
+static bool
+runner_waits(runner *r, caw_waker waker)
+{
+    caw__pump *p = r->pump;
+    pthread_mutex_lock(&p->lock);
+    caw_waker old = pump_take_room(p);
+    bool stopped = p->stopped, waits = p->full && !stopped && !r->cancelled;
+    if (waits) {
+        p->room = caw_waker_clone(waker);
+    }
+    pthread_mutex_unlock(&p->lock);
+    caw_waker_drop(old);
+    if (stopped) {
+        runner_cancel(&r->future);
+    }
+    return waits;
+}
+
+/* The iterator has ended: tell the consumer, with the exception. Where that is gone nobody else hears of it. */
+static caw_poll
+runner_finish(runner *r, const caw_context *cx)
+{
+    caw__pump *p = r->pump;
+    int status = r->inner->status;
+    const caw__coroutine *c = ((caw__poll_place *)cx->place)->coroutine;
+    PyObject *raised = caw__take_raised();
+    if (!raised && status != 0 && c->extras && c->extras->raised && c->extras->raised_status == status) {
+        raised = Py_NewRef(c->extras->raised);
+    }
+    pthread_mutex_lock(&p->lock);
+    bool stopped = p->stopped;
+    pthread_mutex_unlock(&p->lock);
+    if (raised && stopped && status == CAW_EPYTHON) {
+        caw__raise(Py_NewRef(raised));
+        PyErr_WriteUnraisable(NULL);
+    }
+    if (raised && !(p->raised = caw__ref_new(p->locals->inbox, raised))) {
+        Py_DECREF(raised);
+    }
+    p->raised_status = status;
+    (void)caw_channel_close(p->channel, status);
+    return caw_future_finish(&r->future, 0);
+}
+
+static caw_poll
+runner_poll(caw_future *f, caw_context *cx)
+{
+    runner *r = CAW_CONTAINER_OF(f, runner, future);
+    for (int n = 0; n < PUMP_RUN_LENGTH; n++) {
+        if (runner_waits(r, cx->waker)) {
+            return CAW_PENDING;
+        }
+        caw_item *item;
+        if (caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
+            return CAW_PENDING;
+        }
+        if (!item) {
+            return runner_finish(r, cx);
+        }
+        if (caw_channel_try_send(r->pump->channel, item) < 0) { /* the consumer wants no more */
+            caw_item_destroy(item);
+            runner_cancel(f);
+        }
+    }
+    caw_waker_wake_by_ref(cx->waker);
+    return CAW_PENDING;
+}
+
+static void
+runner_destroy(caw_future *f)
+{
+    runner *r = CAW_CONTAINER_OF(f, runner, future);
+    caw_stream_destroy(r->inner);
+    (void)caw_channel_close(r->pump->channel, CAW_EBROKEN); /* unless it has come to its end */
+    pump_release(r->pump);
+    free(r);
+}
+
+static const caw_future_ops runner_ops = {"python.stream", runner_poll, runner_cancel, runner_destroy};
+
+/* --- the call that makes it --- */
+
+static PyObject *
+pump_call(void *arg)
+{
+    static const caw_py_spec spec = {.name = "stream"};
+    caw__pump *p = arg;
+    PyObject *iterator = Py_NewRef(caw_py_ref_get(p->iterator));
+    const caw_py_iterable_spec convert = {.convert = p->spec.convert, .user = p->spec.user};
+    runner *r = calloc(1, sizeof *r);
+    caw_stream *inner = r ? caw__pystream_new(p->locals, iterator, &convert) : NULL;
+    if (!inner) {
+        free(r);
+        Py_DECREF(iterator);
+        return PyErr_NoMemory();
+    }
+    caw_future_init(&r->future, &runner_ops);
+    r->inner = inner;
+    r->pump = p;
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);        /* relaxed: the call has one */
+    return caw__hub_coroutine(p->locals->inbox->hub, &r->future, &spec); /* the hub calls this just now */
+}
+
+static void
+pump_call_free(void *arg)
+{
+    pump_release(arg);
+}
+
+static const caw_py_call_spec pump_call_spec = {pump_call, NULL, pump_call_free};
+
+/* --- the consumer --- */
+
+caw__pump *
+caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
+{
+    caw__pump *p = calloc(1, sizeof *p);
+    if (!p || pthread_mutex_init(&p->lock, NULL) != 0) {
+        free(p);
+        return NULL;
+    }
+    size_t capacity = spec->capacity ? spec->capacity : 1;
+    caw_channel_spec channel = {.capacity = capacity, .high = capacity, .low = capacity - 1};
+    channel.pause = pump_pause;
+    channel.resume = pump_resume;
+    channel.user = p;
+    p->iterator = caw__ref_new(locals->inbox, iterator);
+    if (!p->iterator || caw_channel_new(&channel, &p->channel) < 0) {
+        if (p->iterator) {
+            Py_INCREF(iterator); /* for the caller, who keeps it */
+            caw_py_ref_release(p->iterator);
+        }
+        pthread_mutex_destroy(&p->lock);
+        free(p);
+        return NULL;
+    }
+    p->items = caw_channel_stream(p->channel);
+    p->locals = caw_py_locals_retain(locals);
+    p->spec = *spec;
+    atomic_init(&p->refs, 1);
+    return p;
+}
+
+/* Have it begin. False when out of memory. */
+static bool
+pump_begin(caw__pump *p)
+{
+    if (!p->call) {
+        atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed); /* relaxed: the consumer has one */
+        p->call = caw_py_call(p->locals, &pump_call_spec, p);
+    }
+    return p->call != NULL;
+}
+
+/* The end; the coroutine or scope that polls is told of the exception. */
+static caw_poll
+pump_end(caw__pump *p, const caw_context *cx, int ended, int *status)
+{
+    *status = ended;
+    if (p->raised && p->raised_status == ended) {
+        caw__note_raised(cx, p->raised, ended);
+    }
+    return CAW_READY;
+}
+
+/* The task has ended, after the channel was empty: what else it may have been that ended it. */
+static caw_poll
+pump_end_of_call(caw__pump *p, caw_context *cx, caw_item **out, int *status)
+{
+    if (!p->cancelled) {
+        caw_poll poll = caw_stream_poll_next(p->items, cx, out);
+        if (poll == CAW_READY) {
+            return *out ? poll : pump_end(p, cx, p->items->status, status);
+        }
+        return pump_end(p, cx, p->call->status < 0 ? p->call->status : CAW_EBROKEN, status);
+    }
+    return pump_end(p, cx, p->raised_status < 0 ? p->raised_status : CAW_ECANCELED, status);
+}
+
+caw_poll
+caw__pump_poll_next(caw__pump *p, caw_context *cx, caw_item **out, int *status)
+{
+    *out = NULL;
+    if (!pump_begin(p)) {
+        return pump_end(p, cx, CAW_ENOMEM, status);
+    }
+    if (!p->cancelled && caw_stream_poll_next(p->items, cx, out) == CAW_READY) {
+        return *out ? CAW_READY : pump_end(p, cx, p->items->status, status);
+    }
+    if (caw_future_poll(p->call, cx) == CAW_PENDING) {
+        return CAW_PENDING;
+    }
+    return pump_end_of_call(p, cx, out, status);
+}
+
+/* Have the runner close the iterator. False: it does not wait for room, so it has to be cancelled. */
+static bool
+pump_stop(caw__pump *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->stopped = true;
+    caw_waker room = pump_take_room(p);
+    pthread_mutex_unlock(&p->lock);
+    caw_waker_wake(room);
+    return room.ops != NULL;
+}
+
+void
+caw__pump_cancel(caw__pump *p)
+{
+    p->cancelled = true;
+    if (!pump_stop(p) && p->call) {
+        caw_future_cancel(p->call);
+    }
+    caw_stream_cancel(p->items);
+}
+
+void
+caw__pump_destroy(caw__pump *p)
+{
+    caw_future *call = p->call;
+    bool ends_by_itself = pump_stop(p) || p->cancelled;
+    caw_stream_destroy(p->items);
+    p->call = NULL;
+    if (call && ends_by_itself) {
+        caw__future_detach(call);
+    }
+    else {
+        caw_future_destroy(call);
+    }
+    pump_release(p);
+}

@@ -1,0 +1,17 @@
+/* pyitem.h: an item that holds a Python object, and may end on any thread: the object is dropped in its loop's (see job.h). */
+#ifndef CAWAIT_SRC_PYITEM_H
+#define CAWAIT_SRC_PYITEM_H
+
+#include "python/node.h"
+
+CAW__INTERNAL_BEGIN
+
+/* Takes the value; NULL when out of memory. */
+caw_item *caw__pyitem_new(caw__inbox *inbox, PyObject *value);
+
+/* The value, or None of another item: a new reference. */
+PyObject *caw__pyitem_value(const caw_item *item);
+
+CAW__INTERNAL_END
+
+#endif

@@ -1,0 +1,467 @@
+/* pystream.c: see pystream.h. */
+#include "python/pystream.h"
+
+#include "python/hub.h"
+#include "python/pyfuture.h"
+#include "python/pyitem.h"
+#include "python/ref.h"
+
+#include <stdlib.h>
+
+/* After so many values that `convert` leaves out, the loop has its turn. */
+#define PYSTREAM_RUN_LENGTH 64
+
+typedef enum pystream_state { PYSTREAM_NEW = 0, PYSTREAM_IN_PLACE, PYSTREAM_POSTED, PYSTREAM_ENDED } pystream_state;
+
+typedef struct pystream {
+    caw_stream stream;
+    PyObject *iterator; /* a reference; NULL in POSTED */
+    caw_py_iterable_spec spec;
+    caw_py_locals *locals; /* a reference; NULL before the first poll, where it was not given any */
+    caw_future *child;     /* IN_PLACE: what is awaited, or NULL: owned */
+    caw__pump *pump;       /* POSTED: owned */
+    pystream_state state;
+    bool posts;     /* it was given its locals, for any place */
+    bool cancelled; /* it was asked to stop */
+    bool closing;   /* IN_PLACE: the child is that of aclose() */
+} pystream;
+
+/* --- in place --- */
+
+static caw_poll
+pystream_end(pystream *s, int status, caw_item **out)
+{
+    s->state = PYSTREAM_ENDED;
+    return caw_stream_finish(&s->stream, status, out);
+}
+
+/* The awaitable of the next item, or of the end: a new reference. NULL: with an exception, or the end. */
+static PyObject *
+pystream_next_awaitable(pystream *s)
+{
+    if (!s->cancelled) {
+        return Py_TYPE(s->iterator)->tp_as_async->am_anext(s->iterator);
+    }
+    s->closing = true;
+    PyObject *aclose = caw__aclose(s->iterator);
+    if (aclose == Py_None) {
+        Py_CLEAR(aclose);
+    }
+    return aclose;
+}
+
+/* The iterator has said so: not an error. The coroutine that polls is not to raise it. */
+static void
+pystream_forget_stop(caw__coroutine *c, PyObject *stop)
+{
+    if (c->extras && c->extras->raised == stop) {
+        c->extras->raised = NULL;
+        Py_DECREF(stop);
+    }
+}
+
+/* What is set, or nothing, ends it. */
+static caw_poll
+pystream_end_raised(pystream *s, caw_item **out)
+{
+    int status = s->cancelled ? CAW_ECANCELED : 0;
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
+        status = CAW_EPYTHON;
+    }
+    else {
+        PyErr_Clear();
+    }
+    return pystream_end(s, status, out);
+}
+
+/* The child ended without a value. */
+static caw_poll
+pystream_end_of_child(pystream *s, caw__coroutine *c, int status, PyObject *exception, caw_item **out)
+{
+    if (exception && PyErr_GivenExceptionMatches(exception, PyExc_StopAsyncIteration)) {
+        pystream_forget_stop(c, exception);
+        status = s->cancelled ? CAW_ECANCELED : 0;
+    }
+    Py_XDECREF(exception);
+    return pystream_end(s, status, out);
+}
+
+/* A value has come, which is taken: CAW_READY where it makes an item or an error. */
+static caw_poll
+pystream_take_value(pystream *s, PyObject *value, caw_item **out)
+{
+    *out = NULL;
+    if (s->cancelled) {
+        Py_DECREF(value);
+        return CAW_PENDING;
+    }
+    if (!s->spec.convert) {
+        *out = caw__pyitem_new(s->locals->inbox, value);
+        return *out ? CAW_READY : pystream_end(s, CAW_ENOMEM, out);
+    }
+    int status = s->spec.convert(s->spec.user, value, out);
+    Py_DECREF(value);
+    if (status < 0 || PyErr_Occurred()) {
+        caw_item_destroy(*out);
+        return pystream_end(s, PyErr_Occurred() ? CAW_EPYTHON : status, out);
+    }
+    return *out ? CAW_READY : CAW_PENDING;
+}
+
+/* The child is ready: CAW_PENDING where it gave nothing, and the next one is wanted. */
+static caw_poll
+pystream_take_child(pystream *s, caw__coroutine *c, caw_item **out)
+{
+    caw_future *child = s->child;
+    int status = child->status;
+    PyObject *value = status == 0 ? caw_py_value(child) : caw_py_exception(child);
+    s->child = NULL;
+    caw_future_destroy(child);
+    if (status != 0) {
+        return pystream_end_of_child(s, c, status, value, out);
+    }
+    if (s->closing) {
+        Py_DECREF(value);
+        return pystream_end(s, CAW_ECANCELED, out);
+    }
+    return pystream_take_value(s, value, out);
+}
+
+static caw_poll
+pystream_poll_in_place(pystream *s, caw_context *cx, caw__coroutine *c, caw_item **out)
+{
+    for (int n = 0; n < PYSTREAM_RUN_LENGTH; n++) {
+        if (!s->child) {
+            PyObject *awaitable = pystream_next_awaitable(s);
+            s->child = awaitable ? caw_py_await(awaitable) : NULL;
+            if (!s->child) {
+                return pystream_end_raised(s, out);
+            }
+        }
+        if (caw_future_poll(s->child, cx) == CAW_PENDING) {
+            return CAW_PENDING;
+        }
+        if (pystream_take_child(s, c, out) == CAW_READY) {
+            return CAW_READY;
+        }
+    }
+    caw_waker_wake_by_ref(cx->waker);
+    return CAW_PENDING;
+}
+
+/* --- the first poll --- */
+
+/* It was cancelled before it could begin, or there is no place for it. */
+static caw_poll
+pystream_never_begin(pystream *s, int status, caw_item **out)
+{
+    return pystream_end(s, status, out);
+}
+
+/* Hand the iterator to a pump. False when out of memory. */
+static bool
+pystream_post(pystream *s)
+{
+    s->pump = caw__pump_new(s->locals, s->iterator, &s->spec);
+    if (s->pump) {
+        s->iterator = NULL;
+        s->spec = (caw_py_iterable_spec){NULL, NULL, NULL, 0};
+        s->state = PYSTREAM_POSTED;
+    }
+    return s->pump != NULL;
+}
+
+/* Polled by a coroutine of ours, with the GIL. */
+static caw_poll
+pystream_begin(pystream *s, caw_context *cx, caw_item **out)
+{
+    caw__poll_place *place = cx->place;
+    int status;
+    s->locals = caw__locals_capture(place->state, place->coroutine, &status);
+    if (!s->locals) {
+        return pystream_never_begin(s, CAW_EPYTHON, out); /* the exception is set */
+    }
+    if (caw__pyfuture_may_go_in_place(place->coroutine, cx)) {
+        s->state = PYSTREAM_IN_PLACE;
+    }
+    else if (!pystream_post(s)) {
+        return pystream_never_begin(s, CAW_ENOMEM, out);
+    }
+    return CAW_PENDING;
+}
+
+/* Polled elsewhere. */
+static caw_poll
+pystream_begin_elsewhere(pystream *s, caw_item **out)
+{
+    if (!s->locals) {
+        s->locals = caw_py_locals_retain(caw_py_locals_current());
+    }
+    if (!s->locals || !pystream_post(s)) {
+        return pystream_never_begin(s, s->locals ? CAW_ENOMEM : CAW_ENOREACTOR, out);
+    }
+    return CAW_PENDING;
+}
+
+/* --- the stream --- */
+
+static caw_poll
+pystream_poll_with_gil(pystream *s, caw_context *cx, caw_item **out)
+{
+    caw__poll_place *place = cx->place;
+    if (s->state == PYSTREAM_NEW && pystream_begin(s, cx, out) == CAW_READY) {
+        return CAW_READY;
+    }
+    if (s->state != PYSTREAM_IN_PLACE) {
+        return CAW_PENDING; /* posted: who called goes on */
+    }
+    return pystream_poll_in_place(s, cx, (caw__coroutine *)place->coroutine, out);
+}
+
+static caw_poll
+pystream_poll_pump(pystream *s, caw_context *cx, caw_item **out)
+{
+    int status = 0;
+    caw_poll poll = caw__pump_poll_next(s->pump, cx, out, &status);
+    return poll == CAW_READY && !*out ? pystream_end(s, status, out) : poll;
+}
+
+static caw_poll
+pystream_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
+{
+    pystream *s = CAW_CONTAINER_OF(stream, pystream, stream);
+    caw_poll poll = CAW_PENDING;
+    *out = NULL;
+    if (s->state == PYSTREAM_NEW && s->cancelled) {
+        return pystream_never_begin(s, CAW_ECANCELED, out);
+    }
+    if (s->state == PYSTREAM_NEW && (s->posts || cx->host != &caw__poll_host)) {
+        poll = pystream_begin_elsewhere(s, out);
+    }
+    else if (s->state != PYSTREAM_POSTED && cx->host != &caw__poll_host) {
+        return pystream_end(s, CAW_EINVAL, out); /* it has moved while it was iterated in place */
+    }
+    else if (s->state != PYSTREAM_POSTED) {
+        PyThreadState *released = ((caw__poll_place *)cx->place)->released;
+        caw__gil_take(released);
+        poll = pystream_poll_with_gil(s, cx, out);
+        caw__gil_give(released);
+    }
+    return s->state == PYSTREAM_POSTED && poll == CAW_PENDING ? pystream_poll_pump(s, cx, out) : poll;
+}
+
+static void
+pystream_cancel(caw_stream *stream)
+{
+    pystream *s = CAW_CONTAINER_OF(stream, pystream, stream);
+    s->cancelled = true;
+    if (s->state == PYSTREAM_POSTED) {
+        caw__pump_cancel(s->pump);
+    }
+}
+
+/* --- its end --- */
+
+/* Given up while an item is awaited. As CPython 3.13 closes an `asend` object: the iterator gets a GeneratorExit, and has no chance
+ * to await; before that it would be left as it is, for ever running. */
+static void
+pystream_throw_exit(const pystream *s)
+{
+    if (s->child->ops != &caw__pyfuture_ops || s->closing) {
+        return;
+    }
+    const caw__pyfuture *f = CAW_CONTAINER_OF(s->child, const caw__pyfuture, future);
+    if (f->state != PYFUTURE_INNER || f->is_ours) {
+        return;
+    }
+    PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit);
+    PyObject *yielded = exit ? PyObject_CallMethod(f->object, "throw", "O", exit) : NULL;
+    if (yielded) {
+        PyErr_SetString(PyExc_RuntimeError, "async generator ignored GeneratorExit");
+    }
+    else if (PyErr_ExceptionMatches(PyExc_GeneratorExit) || PyErr_ExceptionMatches(PyExc_StopAsyncIteration) ||
+             PyErr_ExceptionMatches(PyExc_StopIteration) || PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable(s->iterator);
+    }
+    Py_XDECREF(yielded);
+    Py_XDECREF(exit);
+}
+
+static void
+pystream_free(pystream *s)
+{
+    if (s->spec.free) {
+        s->spec.free(s->spec.user);
+    }
+    caw_py_locals_release(s->locals);
+    free(s);
+}
+
+/* With the GIL; not POSTED. */
+static void
+pystream_drop(pystream *s)
+{
+    PyObject *raised = caw__take_raised(), *iterator = s->iterator;
+    s->iterator = NULL;
+    if (s->child) {
+        pystream_throw_exit(s);
+        caw_future_destroy(s->child);
+        Py_DECREF(iterator);
+    }
+    else if (s->state == PYSTREAM_IN_PLACE) {
+        caw__close_later(s->locals, iterator);
+    }
+    else {
+        Py_DECREF(iterator);
+    }
+    pystream_free(s);
+    if (raised) {
+        caw__raise(raised);
+    }
+}
+
+/* On a thread that does not have the GIL. */
+static CAW__APART void
+pystream_drop_without_gil(pystream *s)
+{
+    PyThreadState *released = caw__gil_released;
+    caw_py_locals *locals = s->locals ? s->locals : caw_py_locals_current();
+    if (released) {
+        caw__gil_take(released);
+        pystream_drop(s);
+        caw__gil_give(released);
+    }
+    else {
+        caw_py_ref_release(locals ? caw__ref_new(locals->inbox, s->iterator)
+                                  : NULL); /* without a loop, or memory, it leaks */
+        pystream_free(s);
+    }
+}
+
+static void
+pystream_destroy(caw_stream *stream)
+{
+    pystream *s = CAW_CONTAINER_OF(stream, pystream, stream);
+    if (s->state == PYSTREAM_POSTED || s->pump) {
+        caw__pump_destroy(s->pump);
+        pystream_free(s);
+    }
+    else if (caw__has_gil()) {
+        pystream_drop(s);
+    }
+    else {
+        pystream_drop_without_gil(s);
+    }
+}
+
+static const caw_stream_ops pystream_ops = {"python.stream", pystream_poll_next, pystream_cancel, pystream_destroy};
+
+bool
+caw__pystream_is_in_place(const caw_stream *stream)
+{
+    return stream->ops == &pystream_ops && CAW_CONTAINER_OF(stream, const pystream, stream)->state == PYSTREAM_IN_PLACE;
+}
+
+int
+caw__pystream_traverse(const caw_stream *stream, visitproc visit, void *arg)
+{
+    if (stream->ops == &pystream_ops) {
+        Py_VISIT(CAW_CONTAINER_OF(stream, const pystream, stream)->iterator);
+    }
+    return 0;
+}
+
+/* --- birth --- */
+
+static pystream *
+pystream_new(PyObject *iterator, const caw_py_iterable_spec *spec)
+{
+    pystream *s = calloc(1, sizeof *s);
+    if (s) {
+        caw_stream_init(&s->stream, &pystream_ops);
+        s->iterator = iterator;
+        if (spec) {
+            s->spec = *spec;
+        }
+    }
+    return s;
+}
+
+caw_stream *
+caw__pystream_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
+{
+    pystream *s = pystream_new(iterator, spec);
+    if (!s) {
+        return NULL;
+    }
+    s->locals = caw_py_locals_retain(locals);
+    s->state = PYSTREAM_IN_PLACE;
+    return &s->stream;
+}
+
+/* What iterates it, as `async for` asks for it: a new reference. Takes the iterable. */
+static PyObject *
+pystream_iterator(PyObject *iterable)
+{
+    PyAsyncMethods *methods = Py_TYPE(iterable)->tp_as_async;
+    PyObject *iterator = NULL;
+    if (!methods || !methods->am_aiter) {
+        PyErr_Format(PyExc_TypeError, "'async for' requires an object with __aiter__ method, got %.100s",
+                     Py_TYPE(iterable)->tp_name);
+    }
+    else {
+        iterator = methods->am_aiter(iterable);
+    }
+    Py_DECREF(iterable);
+    methods = iterator ? Py_TYPE(iterator)->tp_as_async : NULL;
+    if (iterator && (!methods || !methods->am_anext)) {
+        PyErr_Format(PyExc_TypeError,
+                     "'async for' received an object from __aiter__ that does not implement __anext__: %.100s",
+                     Py_TYPE(iterator)->tp_name);
+        Py_CLEAR(iterator);
+    }
+    return iterator;
+}
+
+/* Takes the iterable and spec->user, also on failure. */
+static pystream *
+pystream_of(PyObject *iterable, const caw_py_iterable_spec *spec)
+{
+    PyObject *iterator = iterable ? pystream_iterator(iterable) : NULL;
+    pystream *s = iterator ? pystream_new(iterator, spec) : NULL;
+    if (iterator && !s) {
+        Py_DECREF(iterator);
+        PyErr_NoMemory();
+    }
+    if (!s && spec && spec->free) {
+        spec->free(spec->user);
+    }
+    return s;
+}
+
+caw_stream *
+caw_py_stream(PyObject *iterable, const caw_py_iterable_spec *spec)
+{
+    pystream *s = pystream_of(iterable, spec);
+    return s ? &s->stream : NULL;
+}
+
+caw_stream *
+caw_py_stream_on(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec)
+{
+    bool foreign = iterable && !caw__late_is_of_this_interpreter(locals->inbox->late);
+    if (foreign) {
+        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
+        Py_CLEAR(iterable);
+    }
+    pystream *s = pystream_of(iterable, spec);
+    if (!s) {
+        return NULL;
+    }
+    s->locals = caw_py_locals_retain(locals);
+    s->posts = true;
+    return &s->stream;
+}

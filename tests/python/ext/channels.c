@@ -1,0 +1,338 @@
+/* channels.c: `Channel`, whose sends and end a test controls, and streams that need no channel. */
+#include "ext.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <structmember.h>
+
+/* --- items: numbers --- */
+
+typedef struct number {
+    caw_item item;
+    long long value;
+} number;
+
+static void
+number_destroy(caw_item *item)
+{
+    free(CAW_CONTAINER_OF(item, number, item));
+    ext_live_futures--;
+}
+
+caw_item *
+ext_number_new(long long value)
+{
+    number *n = malloc(sizeof *n);
+    if (n) {
+        *n = (number){.item = {.destroy = number_destroy}, .value = value};
+        ext_live_futures++;
+    }
+    return n ? &n->item : NULL;
+}
+
+long long
+ext_number_value(const caw_item *item)
+{
+    return CAW_CONTAINER_OF(item, const number, item)->value;
+}
+
+/* -1 stands for a value that cannot be made. */
+PyObject *
+ext_number_object(caw_stream *Py_UNUSED(s), caw_item *item)
+{
+    long long value = ext_number_value(item);
+    return value == -1 ? PyErr_Format(PyExc_LookupError, "no value") : PyLong_FromLongLong(value);
+}
+
+/* --- the channel --- */
+
+/* What the native side counts; it outlives the object. */
+typedef struct channel_counts {
+    _Atomic int refs;
+    _Atomic int cancelled, paused, resumed, freed;
+} channel_counts;
+
+typedef struct channel_object {
+    PyObject_HEAD
+    caw_channel *channel; /* NULL once released */
+    caw_stream *stream;   /* until it is handed out */
+    channel_counts *counts;
+} channel_object;
+
+static void
+counts_release(channel_counts *counts)
+{
+    if (atomic_fetch_sub(&counts->refs, 1) == 1) {
+        free(counts);
+    }
+}
+
+static void
+channel_cancelled(void *user)
+{
+    ((channel_counts *)user)->cancelled++;
+}
+
+static void
+channel_paused(void *user)
+{
+    ((channel_counts *)user)->paused++;
+}
+
+static void
+channel_resumed(void *user)
+{
+    ((channel_counts *)user)->resumed++;
+}
+
+static void
+channel_freed(void *user)
+{
+    ((channel_counts *)user)->freed++;
+    counts_release(user);
+    ext_live_futures--;
+}
+
+static PyObject *
+channel_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"capacity", "high", "low", NULL};
+    Py_ssize_t capacity, high = 0, low = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n|nn:Channel", keywords, &capacity, &high, &low)) {
+        return NULL;
+    }
+    channel_counts *counts = calloc(1, sizeof *counts);
+    if (!counts) {
+        return PyErr_NoMemory();
+    }
+    atomic_init(&counts->refs, 2);
+    caw_channel_spec spec = {.capacity = (size_t)capacity, .high = (size_t)high, .low = (size_t)low, .user = counts};
+    spec.pause = channel_paused;
+    spec.resume = channel_resumed;
+    spec.cancel = channel_cancelled;
+    spec.free = channel_freed;
+    caw_channel *channel;
+    int error = caw_channel_new(&spec, &channel);
+    channel_object *self = error ? NULL : (channel_object *)type->tp_alloc(type, 0);
+    if (!self) {
+        free(counts);
+        return error ? caw_py_set_error(error) : NULL;
+    }
+    ext_live_futures++;
+    self->channel = channel;
+    self->stream = caw_channel_stream(channel);
+    self->counts = counts;
+    return (PyObject *)self;
+}
+
+static void
+channel_object_dealloc(PyObject *object)
+{
+    channel_object *self = (channel_object *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    caw_stream_destroy(self->stream);
+    caw_channel_release(self->channel);
+    counts_release(self->counts);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyObject *
+channel_try_send(PyObject *self, PyObject *value)
+{
+    caw_item *item = ext_number_new(PyLong_AsLongLong(value));
+    int status = item ? caw_channel_try_send(((channel_object *)self)->channel, item) : CAW_ENOMEM;
+    if (status < 0) {
+        caw_item_destroy(item);
+    }
+    return PyLong_FromLong(status);
+}
+
+static PyObject *
+channel_close(PyObject *self, PyObject *args)
+{
+    int status = 0;
+    if (!PyArg_ParseTuple(args, "|i:close", &status)) {
+        return NULL;
+    }
+    return PyBool_FromLong(caw_channel_close(((channel_object *)self)->channel, status));
+}
+
+static PyObject *
+channel_release(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    caw_channel *channel = ((channel_object *)self)->channel;
+    ((channel_object *)self)->channel = NULL;
+    caw_channel_release(channel);
+    Py_RETURN_NONE;
+}
+
+/* --- send(value) --- */
+
+static caw_future *
+channel_send_start(PyObject *self, PyObject *value)
+{
+    caw_item *item = ext_number_new(PyLong_AsLongLong(value));
+    caw_future *f = item ? ext_sending_new(((channel_object *)self)->channel, item) : NULL;
+    return f ? f : (caw_future *)PyErr_NoMemory();
+}
+
+/* --- generator(cancel=..., batch=0, without_gil=False) --- */
+
+static PyObject *
+channel_generator(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"cancel", "batch", "without_gil", NULL};
+    static const caw_py_stream_spec specs[] = {
+#define CHANNEL_SPEC(...) CAW_PY_STREAM_SPEC("numbers", ext_number_object, "numbers()\n--\n\nNumbers.", __VA_ARGS__)
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_DEFAULT),
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_WAIT),
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_DETACH),
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_SHIELD),
+        CHANNEL_SPEC(.batch = 64),
+        CHANNEL_SPEC(.batch = 3),
+        CHANNEL_SPEC(.poll_without_gil = true),
+#undef CHANNEL_SPEC
+    };
+    static const char *const policies[] = {"default", "wait", "detach", "shield"};
+    const char *policy = "default";
+    int batch = 0, without_gil = 0, which = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$sip:generator", keywords, &policy, &batch, &without_gil)) {
+        return NULL;
+    }
+    for (int i = 0; i < 4; i++) {
+        which = strcmp(policies[i], policy) == 0 ? i : which;
+    }
+    which = without_gil ? 6 : batch == 64 ? 4 : batch ? 5 : which;
+    caw_stream *stream = ((channel_object *)self)->stream;
+    ((channel_object *)self)->stream = NULL;
+    if (!stream) {
+        return caw_py_set_error(CAW_EINVAL); /* there is one consumer */
+    }
+    PyObject *module = PyType_GetModule(Py_TYPE(self));
+    return module ? caw_py_async_generator(module, stream, &specs[which]) : NULL;
+}
+
+/* --- feed(threads, items): native threads that send, and then release --- */
+
+typedef struct feeder {
+    caw_channel *channel;
+    long long first, length;
+    bool waits;
+} feeder;
+
+/* With back-pressure: by a send that waits; or by one that tries again. Stops when nobody takes any more. */
+static void *
+feeder_main(void *arg)
+{
+    feeder *f = arg;
+    int status = 0;
+    for (long long i = 0; i < f->length && status == 0; i++) {
+        caw_item *item = ext_number_new(f->first + i);
+        if (f->waits) {
+            caw_send send;
+            caw_send_init(&send, f->channel, item);
+            status = caw_block_on(&send.future);
+            caw_future_destroy(&send.future);
+            continue;
+        }
+        while ((status = caw_channel_try_send(f->channel, item)) == -EAGAIN) {
+            sched_yield();
+        }
+        if (status < 0) {
+            caw_item_destroy(item);
+        }
+    }
+    caw_channel_release(f->channel);
+    free(f);
+    return NULL;
+}
+
+static PyObject *
+channel_feed(PyObject *self, PyObject *args)
+{
+    int threads, waits = 1;
+    long long items;
+    if (!PyArg_ParseTuple(args, "iL|p:feed", &threads, &items, &waits)) {
+        return NULL;
+    }
+    for (int i = 0; i < threads; i++) {
+        feeder *f = malloc(sizeof *f);
+        if (!f) {
+            return PyErr_NoMemory();
+        }
+        *f = (feeder){caw_channel_retain(((channel_object *)self)->channel), i * 10000000LL, items, waits == 1};
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, feeder_main, f) != 0) {
+            caw_channel_release(f->channel);
+            free(f);
+            return caw_py_set_error(-EAGAIN);
+        }
+        pthread_detach(thread);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+channel_get_length(PyObject *self, void *Py_UNUSED(closure))
+{
+    const caw_channel *channel = ((channel_object *)self)->channel;
+    return PyLong_FromSize_t(channel ? caw_channel_length(channel) : 0);
+}
+
+static PyObject *
+channel_get_count(PyObject *self, void *closure)
+{
+    char *counts = (char *)((channel_object *)self)->counts;
+    return PyLong_FromLong(atomic_load((_Atomic int *)(void *)(counts + (size_t)closure)));
+}
+
+static PyGetSetDef channel_getset[] = {
+    {"length", channel_get_length, NULL, NULL, NULL},
+    {"cancelled", channel_get_count, NULL, NULL, (void *)offsetof(channel_counts, cancelled)},
+    {"paused", channel_get_count, NULL, NULL, (void *)offsetof(channel_counts, paused)},
+    {"resumed", channel_get_count, NULL, NULL, (void *)offsetof(channel_counts, resumed)},
+    {"freed", channel_get_count, NULL, NULL, (void *)offsetof(channel_counts, freed)},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef channel_methods[] = {
+    {"try_send", channel_try_send, METH_O, NULL},
+    {"close", channel_close, METH_VARARGS, NULL},
+    {"release", channel_release, METH_NOARGS, NULL},
+    {"feed", channel_feed, METH_VARARGS, NULL},
+    {"generator", (PyCFunction)(void (*)(void))channel_generator, METH_VARARGS | METH_KEYWORDS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot channel_slots[] = {
+    {Py_tp_new, __extension__(void *) channel_object_new},
+    {Py_tp_dealloc, __extension__(void *) channel_object_dealloc},
+    {Py_tp_methods, channel_methods},
+    {Py_tp_getset, channel_getset},
+    {0, NULL},
+};
+
+static PyType_Spec channel_spec = {
+    .name = "_cawait_test.Channel",
+    .basicsize = sizeof(channel_object),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = channel_slots,
+};
+
+static const caw_py_async_def channel_async_methods[] = {
+    CAW_PY_ASYNC_O("send", channel_send_start, NULL, NULL),
+    CAW_PY_ASYNC_END,
+};
+
+int
+ext_add_channel_type(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &channel_spec, NULL);
+    int failed = !type || caw_py_add_methods(module, (PyTypeObject *)type, channel_async_methods) < 0 ||
+                 PyModule_AddType(module, (PyTypeObject *)type) < 0;
+    Py_XDECREF(type);
+    return failed ? -1 : 0;
+}
