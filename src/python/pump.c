@@ -13,19 +13,25 @@
  *   raised, raised_status    written by the runner before it closes the channel, or ends; read by the consumer after that
  *   the others never change
  *
- * To stop: a runner that waits for room is woken, and closes the iterator. One that waits for the iterator has its task cancelled:
- * the iterator gets the cancellation where it waits, as it would in a task of Python.
+ *   runner     the loop's, with the GIL
+ *
+ * To stop. A runner that waits for the iterator's next item has its task cancelled: the iterator gets the cancellation where it
+ * waits, as it would in a task of Python. Any other is spared that: it finds `stopped`, and has the iterator's aclose() awaited in
+ * the same task, undisturbed. What it is is known to the loop's thread alone, so that is where it is decided (remote.h).
  */
 #include "python/pystream.h"
 
 #include "python/hub.h"
 #include "python/ref.h"
+#include "python/remote.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 /* So many items, then the loop has its turn, where the iterator never suspends and the consumer is as fast. */
 #define PUMP_RUN_LENGTH 1024
+
+typedef struct runner runner;
 
 struct caw__pump {
     _Atomic uint32_t refs;
@@ -38,6 +44,7 @@ struct caw__pump {
     caw_py_iterable_spec spec;
     caw_py_ref *raised;
     int raised_status;
+    runner *runner;    /* NULL before it has begun, and once it is gone: borrowed */
     caw_stream *items; /* the consumer's, and so are these: the channel's end */
     caw_future *call;  /* NULL before the first poll */
     bool cancelled;
@@ -94,12 +101,21 @@ pump_resume(void *user)
 
 /* --- the runner, in the loop's thread with the GIL --- */
 
-typedef struct runner {
+struct runner {
     caw_future future;
     caw__pump *pump;   /* a reference */
     caw_stream *inner; /* owned */
     bool cancelled;    /* the inner was asked to stop */
-} runner;
+    bool asks;         /* it waits for the iterator's next item */
+};
+
+/* As caw__remote's `spares`. */
+static bool
+runner_is_spared(const void *pump)
+{
+    const runner *r = ((const caw__pump *)pump)->runner;
+    return r && (!r->asks || r->cancelled);
+}
 
 static void
 runner_cancel(caw_future *f)
@@ -161,12 +177,14 @@ static caw_poll
 runner_poll(caw_future *f, caw_context *cx)
 {
     runner *r = CAW_CONTAINER_OF(f, runner, future);
+    r->asks = false;
     for (int n = 0; n < PUMP_RUN_LENGTH; n++) {
         if (runner_waits(r, cx->waker)) {
             return CAW_PENDING;
         }
         caw_item *item;
         if (caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
+            r->asks = true;
             return CAW_PENDING;
         }
         if (!item) {
@@ -185,6 +203,7 @@ static void
 runner_destroy(caw_future *f)
 {
     runner *r = CAW_CONTAINER_OF(f, runner, future);
+    r->pump->runner = NULL;
     caw_stream_destroy(r->inner);
     (void)caw_channel_close(r->pump->channel, CAW_EBROKEN); /* unless it has come to its end */
     pump_release(r->pump);
@@ -212,6 +231,7 @@ pump_call(void *arg)
     caw_future_init(&r->future, &runner_ops);
     r->inner = inner;
     r->pump = p;
+    p->runner = r;
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);        /* relaxed: the call has one */
     return caw__hub_coroutine(p->locals->inbox->hub, &r->future, &spec); /* the hub calls this just now */
 }
@@ -263,6 +283,9 @@ pump_begin(caw__pump *p)
     if (!p->call) {
         atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed); /* relaxed: the consumer has one */
         p->call = caw_py_call(p->locals, &pump_call_spec, p);
+        if (p->call) {
+            caw__remote_of(p->call)->spares = runner_is_spared;
+        }
     }
     return p->call != NULL;
 }
@@ -308,8 +331,8 @@ caw__pump_poll_next(caw__pump *p, caw_context *cx, caw_item **out, int *status)
     return pump_end_of_call(p, cx, out, status);
 }
 
-/* Have the runner close the iterator. False: it does not wait for room, so it has to be cancelled. */
-static bool
+/* Have the runner close the iterator, if it waits for room. */
+static void
 pump_stop(caw__pump *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -317,14 +340,14 @@ pump_stop(caw__pump *p)
     caw_waker room = pump_take_room(p);
     pthread_mutex_unlock(&p->lock);
     caw_waker_wake(room);
-    return room.ops != NULL;
 }
 
 void
 caw__pump_cancel(caw__pump *p)
 {
     p->cancelled = true;
-    if (!pump_stop(p) && p->call) {
+    pump_stop(p);
+    if (p->call) {
         caw_future_cancel(p->call);
     }
     caw_stream_cancel(p->items);
@@ -334,14 +357,9 @@ void
 caw__pump_destroy(caw__pump *p)
 {
     caw_future *call = p->call;
-    bool ends_by_itself = pump_stop(p) || p->cancelled;
-    caw_stream_destroy(p->items);
+    pump_stop(p);
     p->call = NULL;
-    if (call && ends_by_itself) {
-        caw__future_detach(call);
-    }
-    else {
-        caw_future_destroy(call);
-    }
+    caw_stream_destroy(p->items);
+    caw_future_destroy(call); /* which cancels it */
     pump_release(p);
 }

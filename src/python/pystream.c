@@ -151,13 +151,6 @@ pystream_poll_in_place(pystream *s, caw_context *cx, caw__coroutine *c, caw_item
 
 /* --- the first poll --- */
 
-/* It was cancelled before it could begin, or there is no place for it. */
-static caw_poll
-pystream_never_begin(pystream *s, int status, caw_item **out)
-{
-    return pystream_end(s, status, out);
-}
-
 /* Hand the iterator to a pump. False when out of memory. */
 static bool
 pystream_post(pystream *s)
@@ -179,13 +172,13 @@ pystream_begin(pystream *s, caw_context *cx, caw_item **out)
     int status;
     s->locals = caw__locals_capture(place->state, place->coroutine, &status);
     if (!s->locals) {
-        return pystream_never_begin(s, CAW_EPYTHON, out); /* the exception is set */
+        return pystream_end(s, CAW_EPYTHON, out); /* the exception is set */
     }
     if (caw__pyfuture_may_go_in_place(place->coroutine, cx)) {
         s->state = PYSTREAM_IN_PLACE;
     }
     else if (!pystream_post(s)) {
-        return pystream_never_begin(s, CAW_ENOMEM, out);
+        return pystream_end(s, CAW_ENOMEM, out);
     }
     return CAW_PENDING;
 }
@@ -198,7 +191,7 @@ pystream_begin_elsewhere(pystream *s, caw_item **out)
         s->locals = caw_py_locals_retain(caw_py_locals_current());
     }
     if (!s->locals || !pystream_post(s)) {
-        return pystream_never_begin(s, s->locals ? CAW_ENOMEM : CAW_ENOREACTOR, out);
+        return pystream_end(s, s->locals ? CAW_ENOMEM : CAW_ENOREACTOR, out);
     }
     return CAW_PENDING;
 }
@@ -233,7 +226,7 @@ pystream_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
     caw_poll poll = CAW_PENDING;
     *out = NULL;
     if (s->state == PYSTREAM_NEW && s->cancelled) {
-        return pystream_never_begin(s, CAW_ECANCELED, out);
+        return pystream_end(s, CAW_ECANCELED, out);
     }
     if (s->state == PYSTREAM_NEW && (s->posts || cx->host != &caw__poll_host)) {
         poll = pystream_begin_elsewhere(s, out);
@@ -323,38 +316,33 @@ pystream_drop(pystream *s)
     }
 }
 
-/* On a thread that does not have the GIL. */
+/* On a thread that never had the GIL, before the first poll: the iterator goes by a reference, which drops it on its loop. Without
+ * memory it leaks: nothing here may touch it. */
 static CAW__APART void
-pystream_drop_without_gil(pystream *s)
+pystream_drop_without_gil(pystream *s, const caw_py_locals *locals)
 {
-    PyThreadState *released = caw__gil_released;
-    caw_py_locals *locals = s->locals ? s->locals : caw_py_locals_current();
-    if (released) {
-        caw__gil_take(released);
-        pystream_drop(s);
-        caw__gil_give(released);
-    }
-    else {
-        caw_py_ref_release(locals ? caw__ref_new(locals->inbox, s->iterator)
-                                  : NULL); /* without a loop, or memory, it leaks */
-        pystream_free(s);
-    }
+    caw_py_ref_release(caw__ref_new(locals->inbox, s->iterator));
+    pystream_free(s);
 }
 
 static void
 pystream_destroy(caw_stream *stream)
 {
     pystream *s = CAW_CONTAINER_OF(stream, pystream, stream);
-    if (s->state == PYSTREAM_POSTED || s->pump) {
+    if (s->pump) {
         caw__pump_destroy(s->pump);
         pystream_free(s);
+        return;
     }
-    else if (caw__has_gil()) {
-        pystream_drop(s);
+    PyThreadState *released = caw__gil_released;
+    const caw_py_locals *locals = s->locals ? s->locals : caw_py_locals_current();
+    if (!released && s->state == PYSTREAM_NEW && locals && !caw__has_gil()) {
+        pystream_drop_without_gil(s, locals);
+        return;
     }
-    else {
-        pystream_drop_without_gil(s);
-    }
+    caw__gil_take(released);
+    pystream_drop(s);
+    caw__gil_give(released);
 }
 
 static const caw_stream_ops pystream_ops = {"python.stream", pystream_poll_next, pystream_cancel, pystream_destroy};

@@ -233,6 +233,9 @@ remote_watch(caw__remote *r, PyObject *future)
 static void
 remote_cancel(const caw__remote *r, caw__hub *hub)
 {
+    if (r->spares && r->spares(r->arg)) {
+        return;
+    }
     PyObject *task = Py_NewRef(r->task);
     if (caw__is_concurrent_future(task)) {
         Py_XDECREF(PyObject_CallMethod(task, "cancel", NULL));

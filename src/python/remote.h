@@ -41,6 +41,7 @@ struct caw__remote {
     caw_py_ref *outcome;   /* the value or the exception: a reference; NULL for None */
     caw_py_call_spec spec; /* of a call; all NULL of an awaitable */
     void *arg;
+    bool (*spares)(const void *arg); /* whether a cancel is not for the task just now; NULL: it always is */
     caw__hub *hub;                /* borrowed: while running */
     caw__remote *next, *previous; /* in hub->remotes */
 };
