@@ -129,6 +129,49 @@ async def python_posted(n):
             pass
 
 
+class Numbers:
+    """An async iterable that is no generator; `n` numbers, then an error."""
+
+    def __init__(self, n):
+        self.left = n
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        self.left -= 1
+        if self.left < 0:
+            raise LookupError
+        return 1
+
+
+async def stream_items(n):
+    async for _ in t.numbers(n // 3):
+        pass
+    async for _ in t.number_lists(n // 3):
+        pass
+    for _ in range(n // 300):
+        channel = t.Channel(10)
+        for k in range(10):
+            assert channel.try_send(k) == 0
+        async for _ in channel.generator():
+            break
+
+
+async def python_streamed(n):
+    """To its end, to an error, and stopped early; in place, and as a task."""
+    for _ in range(n // 60):
+        for where in ("place", "task"):
+            for stop in ("cancel", "destroy"):
+                assert await t.total(Numbers(10), limit=3, stop=stop, where=where, capacity=2) == (3, 3)
+            try:
+                await t.total(Numbers(3), where=where, capacity=2)
+            except LookupError:
+                pass
+        assert await t.total(t.relay(t.relay(t.numbers(4)))) == (3, 6)
+    await settle()
+
+
 async def python_called(n):
     """Those that are cancelled end a little later: wait for them, and for what their tasks leave to the loop's next turns."""
     inside = set()
@@ -151,6 +194,7 @@ async def python_called(n):
 VALUE = object()
 WORK = [(at_once, 100_000), (suspend_and_resume, 100_000), (by_itself, 50_000), (cancel, 30_000), (fail, 20_000)]
 WORK += [(python_in_place, 45_000), (python_posted, 9_000), (python_called, 9_000)]
+WORK += [(stream_items, 60_000), (python_streamed, 18_000)]
 COUNTED = [VALUE, t.Op, t.ready, t.Op.wait, t.yield_times, type(t.ready(1).close() or t.ready), t]
 
 
@@ -259,8 +303,39 @@ def hold():
     t.Holder(VALUE).await_there(asyncio.get_running_loop().create_future()).close()
 
 
+def next_step(generator):
+    """The next item, or the first wait for it; what is given up then is done so while memory is short, too."""
+    try:
+        generator.__anext__().send(None)
+    except StopIteration:
+        pass
+
+
+def next_item():
+    next_step(t.numbers(3))
+
+
+def next_list():
+    next_step(t.number_lists(3))
+
+
+def next_item_of_a_channel():
+    channel = t.Channel(3)
+    channel.try_send(1)
+    next_step(channel.generator())
+
+
+def next_item_of_python():
+    next_step(t.relay(Numbers(3)))
+
+
+def next_item_of_a_posted_one():
+    next_step(t.relay_posted(Numbers(3), 2))
+
+
 OP, GATE = t.Op(on_cancel="resolves"), t.Gate()
 FUNCTIONS = [create, first_step, first_step_of_a_method, result, own_name, await_python, post_and_drop, hold]
+FUNCTIONS += [next_item, next_list, next_item_of_a_channel, next_item_of_python, next_item_of_a_posted_one]
 
 
 def every_allocation_fails(kind):
