@@ -21,10 +21,10 @@ CORE = (
     "wake_queue timer_heap thread fork",
     "error waker",
     "future",
-    "promise stream",
+    "promise stream merge",
     "channel send",
     "reactor source wait",
-    "sleep io block_on",
+    "sleep io block_on fd_stream",
     "pool blocking spawn testing",
 )
 BRIDGE = (

@@ -60,7 +60,11 @@ typedef struct caw_next {
 typedef struct caw_bytes {
     caw_item item;
     size_t length; /* public */
-    char data[];   /* public */
+#ifdef __cplusplus
+    char data[1]; /* public: `length` of them; C++ has no word for that */
+#else
+    char data[]; /* public: `length` of them */
+#endif
 } caw_bytes;
 
 /* Items as an item. */
@@ -145,10 +149,11 @@ CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
 CAW_API void *caw_box_value(const caw_item *item);
 
 /* --- streams of streams. Each takes its stream over, also on failure, and is NULL when out of memory; or where it was given
- * NULL. To cancel one cancels what it is made of. --- */
+ * NULL. To cancel one cancels what it is made of; there is a cancel only where that has one. --- */
 
 /* Each item as a function makes it: `map` takes the item, and gives another one, or the same, in *out; NULL there leaves it
- * out. A status below 0 ends the stream with it. `free_`, when not NULL, is called with `user` at the end.
+ * out. A status below 0 ends the stream with it; the stream below is then asked to stop, and destroyed. `free_`, when not
+ * NULL, is called once with `user`, when the stream is destroyed, or when this fails.
  *   any-thread · no-gil · takes(stream, user) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, caw_item *item, caw_item **out),
                                    void *user, void (*free_)(void *user));
@@ -158,8 +163,9 @@ CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, ca
 CAW_API caw_stream *caw_stream_take(caw_stream *stream, size_t n);
 
 /* The items of all of them, each as it comes; the order is kept within each, and none is left waiting by one that always has
- * something. Ends with the last of them, or with the first error; then the others are cancelled and destroyed. The array is
- * copied. n may be 0.
+ * something. Ends with the last of them, or with the first error; then the others are cancelled and destroyed. Cancelled, it ends
+ * with CAW_ECANCELED when all have ended; those that have no cancel are destroyed at once. Each is polled with a waker of its
+ * own, and only after that was woken. The array is copied. n may be 0.
  *   any-thread · no-gil · takes(each of streams) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_merge(caw_stream *const *streams, size_t n);
 
