@@ -28,7 +28,8 @@ typedef struct caw_channel_spec {
 
     /* Optional, for producers that cannot wait: `pause` is called when there are `high` items, `resume` when there are no
      * more than `low` again. In turns, pause first, never two at a time; `pause` by a thread that sends or receives, and
-     * so `resume`. They may send, and must not wait. low < high <= capacity; 0 and 0: capacity, and half of it. */
+     * so `resume`. They may send, and must not wait. When the consumer is gone they are not called any more, but one that
+     * is on its way then may come after `cancel`. low < high <= capacity; 0 and 0: capacity, and half of it. */
     void (*pause)(void *user);
     void (*resume)(void *user);
     size_t high, low;

@@ -8,9 +8,15 @@
 /* --- the lock, and the two sides --- */
 
 bool
+caw__channel_forked(const caw_channel *c)
+{
+    return c->forks != caw__fork_count();
+}
+
+bool
 caw__channel_lock(caw_channel *c)
 {
-    if (c->forks != caw__fork_count()) {
+    if (caw__channel_forked(c)) {
         return false;
     }
     pthread_mutex_lock(&c->lock);
@@ -132,7 +138,7 @@ caw__channel_append(caw_channel *c, caw_item *item, bool *tells)
 caw_waker
 caw__channel_take_waker(caw_channel *c)
 {
-    caw_waker waker = c->waker;
+    caw_waker waker = caw__channel_forked(c) ? CAW_WAKER_NONE : c->waker;
     c->waker = CAW_WAKER_NONE;
     return waker;
 }
@@ -177,6 +183,8 @@ channel_end(caw_channel *c, int status, bool shuts, caw_item **rest)
         *rest = c->first;
         c->first = NULL;
         c->last = &c->first;
+        /* relaxed: who reads it for its effect has the lock */
+        atomic_store_explicit(&c->received, c->sent, memory_order_relaxed);
     }
     caw_waker waker = caw__channel_take_waker(c);
     caw__channel_unlock(c);
@@ -260,7 +268,7 @@ channel_shut(caw_channel *c)
     bool ends = channel_end(c, CAW_ECANCELED, true, &rest);
     channel_destroy_items(taken);
     channel_destroy_items(rest);
-    if (ends && c->spec.cancel && c->forks == caw__fork_count()) {
+    if (ends && c->spec.cancel && !caw__channel_forked(c)) {
         c->spec.cancel(c->spec.user);
     }
 }

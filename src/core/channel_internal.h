@@ -9,7 +9,8 @@
  *   first, last, sent, seen, waiting, waker, closed, status, shut, paused, told, telling    under `lock`
  *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so that it
  *                     locks once for many items
- *   received          written by the consumer, read by anybody. `sent - received` items are between the two sides
+ *   received          written by the consumer, read by anybody. `sent - received` items are between the two sides; when the
+ *                     consumer wants no more it counts the rest too, and the lock is held
  *   watched           set by whoever waits for room, before it looks at `received` once more; read by the consumer after each
  *                     item; cleared under `lock`
  *   refs              any thread, atomic: one of all producers together, one of the consumer
@@ -23,7 +24,8 @@
  * is what is true. Others who turn it meanwhile leave the telling to it. So the last call is the right one.
  *
  * In a forked child the lock may be held for ever, and the threads of the other side are not there: nothing waits there, every
- * operation ends with CAW_EFORKED, and what is destroyed takes its items along only if the lock is free.
+ * operation ends with CAW_EFORKED, and what is destroyed takes its items along only if the lock is free. Wakers are neither
+ * woken nor dropped there: they are the parent's, and may want locks too.
  */
 #ifndef CAWAIT_SRC_CHANNEL_INTERNAL_H
 #define CAWAIT_SRC_CHANNEL_INTERNAL_H
@@ -57,6 +59,9 @@ struct caw_channel {
     caw_item *taken;
 };
 
+/* Made before a fork() that this process is the child of. */
+bool caw__channel_forked(const caw_channel *c);
+
 /* False in a forked child. */
 bool caw__channel_lock(caw_channel *c);
 
@@ -88,7 +93,7 @@ void caw__channel_append(caw_channel *c, caw_item *item, bool *tells);
 /* Whether the caller has to call caw__channel_tell, after the lock. */
 bool caw__channel_turn(caw_channel *c, bool paused);
 
-/* The consumer's waker, to wake after the lock. */
+/* The consumer's waker, to wake after the lock; an empty one in a forked child. */
 caw_waker caw__channel_take_waker(caw_channel *c);
 
 /* Without it: */

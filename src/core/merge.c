@@ -231,8 +231,8 @@ static caw_poll
 merge_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 {
     merge *m = merge_of(s);
-    /* Each once at most: children that wake themselves would keep this thread for ever. */
-    for (size_t i = 0; m->live > 0 && i < m->n; i++) {
+    /* Each once, and one more look at the line: children that wake themselves would keep this thread for ever. */
+    for (size_t i = 0; m->live > 0 && i <= m->n; i++) {
         int error = 0;
         merge_child *child = merge_next(m, cx->waker, &error);
         if (!child) {

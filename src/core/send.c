@@ -14,7 +14,7 @@ send_link(caw_channel *c, caw_send *send)
     atomic_store_explicit(&send->future.word, SEND_WAITING, memory_order_relaxed); /* relaxed: under the lock */
 }
 
-/* Its end, under the lock: the waker is the caller's to wake or drop. From the unlock on the send may be gone. */
+/* Its end, under the lock: the waker is the caller's to wake or drop; an empty one in a forked child. From the unlock on the send may be gone. */
 static caw_waker
 send_unlink(caw_channel *c, caw_send *send, int status)
 {
@@ -22,7 +22,7 @@ send_unlink(caw_channel *c, caw_send *send, int status)
     *(send->next ? &send->next->previous : &c->waiting_last) = send->previous;
     send->future.status = status;
     atomic_store_explicit(&send->future.word, 0, memory_order_relaxed); /* relaxed: under the lock */
-    caw_waker waker = send->waker;
+    caw_waker waker = caw__channel_forked(c) ? CAW_WAKER_NONE : send->waker;
     send->waker = CAW_WAKER_NONE;
     return waker;
 }

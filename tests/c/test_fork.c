@@ -1,6 +1,6 @@
 /* test_fork.c: what the parent made, used in the child of a fork(). Each child says by its exit that all went well; it is
  * killed by SIGALRM when it hangs. */
-#include "place.h"
+#include "items.h"
 
 #include "core/wake_queue.h"
 
@@ -314,8 +314,134 @@ callback_that_forks_ends_the_turn_in_the_child(caw_reactor_kind kind)
 }
 ON_BOTH_KINDS(callback_that_forks_ends_the_turn_in_the_child)
 
+/* A channel with an item in it, one that the consumer has taken already, and a send that waits. */
+static void
+channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
+{
+    caw_channel_spec spec = {.capacity = 2};
+    caw_channel *channel, *empty;
+    counter c = {0, 0};
+    caw_item *out;
+    CHECK_INT(caw_channel_new(&spec, &channel), 0);
+    CHECK_INT(caw_channel_new(&spec, &empty), 0);
+    caw_stream *s = caw_channel_stream(channel), *pending = caw_channel_stream(empty);
+    CHECK_INT(caw_channel_try_send(channel, number_new(0)), 0);
+    CHECK_INT(caw_channel_try_send(channel, number_new(1)), 0);
+    CHECK_INT(next_number(s, &c), 0);
+    CHECK_INT(caw_channel_try_send(channel, number_new(2)), 0);
+    caw_send send;
+    caw_send_init(&send, channel, number_new(3));
+    CHECK(poll_at(&send.future, NULL, &c) == CAW_PENDING && is_pending(pending, &c));
+    if (in_child()) {
+        caw_item *item = number_new(4);
+        CHECK_INT(caw_channel_try_send(channel, item), CAW_EFORKED);
+        caw_item_destroy(item);
+        CHECK(!caw_channel_close(channel, 0));
+        CHECK_INT(caw_channel_length(channel), 0);
+        CHECK(poll_at(&send.future, NULL, &c) == CAW_READY);
+        CHECK_INT(send.future.status, CAW_EFORKED);
+        caw_future_destroy(&send.future);
+        CHECK_INT(next_number(s, &c), 1); /* it has that one already */
+        CHECK_INT(end_of(s, &c), CAW_EFORKED);
+        CHECK_INT(end_of(pending, &c), CAW_EFORKED);
+        caw_stream_destroy(s);
+        caw_stream_destroy(pending);
+        caw_channel_release(channel);
+        caw_channel_release(empty);
+        CHECK_INT(numbers_alive, 0);
+        CHECK_INT(c.wakes, 0); /* they are wakers of the parent's threads */
+        CHECK_INT(c.references, 2);
+        _exit(0);
+    }
+    CHECK_INT(next_number(s, &c), 1);
+    CHECK(poll_at(&send.future, NULL, &c) == CAW_READY);
+    caw_future_destroy(&send.future);
+    CHECK_INT(next_number(s, &c), 2);
+    CHECK_INT(next_number(s, &c), 3);
+    caw_channel_release(channel);
+    caw_channel_release(empty);
+    CHECK(poll_next_at(pending, NULL, &c, &out) == CAW_READY && !out);
+    caw_stream_destroy(s);
+    caw_stream_destroy(pending);
+    nothing_is_left(&c);
+}
+
+struct channel_hammer {
+    caw_channel *channel;
+    atomic_bool stop;
+};
+
+static void *
+channel_hammer(void *user)
+{
+    struct channel_hammer *h = user;
+    while (!h->stop) {
+        caw_item *item = number_new(1);
+        if (caw_channel_try_send(h->channel, item) != 0) {
+            caw_item_destroy(item);
+        }
+    }
+    return NULL;
+}
+
+/* The lock is held, more often than not, when the child is made. */
+static void
+fork_while_another_thread_sends_does_not_hang(void)
+{
+    caw_channel_spec spec = {.capacity = 4};
+    struct channel_hammer h = {.stop = false};
+    pthread_t thread;
+    counter c = {0, 0};
+    CHECK_INT(caw_channel_new(&spec, &h.channel), 0);
+    caw_stream *s = caw_channel_stream(h.channel);
+    caw_stream *merged = caw_stream_merge(&s, 1);
+    CHECK_INT(pthread_create(&thread, NULL, channel_hammer, &h), 0);
+    for (int i = 0; i < 20; i++) {
+        caw_item *item;
+        if (poll_next_at(merged, NULL, &c, &item) == CAW_READY) {
+            caw_item_destroy(item);
+        }
+        if (in_child()) {
+            CHECK_INT(end_of(merged, &c), CAW_EFORKED);
+            caw_stream_destroy(merged);
+            caw_channel_release(h.channel);
+            _exit(0);
+        }
+    }
+    h.stop = true;
+    pthread_join(thread, NULL);
+    caw_stream_destroy(merged);
+    caw_channel_release(h.channel);
+    nothing_is_left(&c);
+}
+
+/* A merge that is pending, whose children can be used in the child: it ends all the same, its lock may be held. */
+static void
+merge_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
+{
+    script first, second;
+    counter c = {0, 0};
+    caw_stream *both[] = {script_init(&first, "p"), script_init(&second, "p")};
+    caw_stream *merged = caw_stream_merge(both, 2);
+    CHECK(is_pending(merged, &c));
+    if (in_child()) {
+        script_wake(&first);
+        CHECK_INT(end_of(merged, &c), CAW_EFORKED);
+        caw_stream_destroy(merged);
+        CHECK_INT(first.destroys + second.destroys, 2);
+        CHECK_INT(c.wakes, 0);
+        CHECK_INT(c.references, 1);
+        _exit(0);
+    }
+    caw_stream_destroy(merged);
+    nothing_is_left(&c);
+}
+
 TESTS(TEST_BOTH(reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent),
       TEST_BOTH(child_never_waits_for_a_lock_that_another_thread_held),
       TEST(work_of_the_parents_pool_ends_with_EFORKED_in_the_child),
       TEST(default_pool_is_new_in_the_child_and_in_its_child), TEST_BOTH(new_reactors_work_in_the_child),
-      TEST_BOTH(callback_that_forks_ends_the_turn_in_the_child))
+      TEST_BOTH(callback_that_forks_ends_the_turn_in_the_child),
+      TEST(channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there),
+      TEST(fork_while_another_thread_sends_does_not_hang),
+      TEST(merge_of_the_parent_ends_in_the_child_and_wakes_nobody_there))

@@ -1,0 +1,192 @@
+/* items.h: items and streams for the tests: items that are counted, and a stream that does what a string says. */
+#ifndef CAWAIT_TEST_ITEMS_H
+#define CAWAIT_TEST_ITEMS_H
+
+#include "place.h"
+
+typedef struct number {
+    caw_item item;
+    int value;
+    int producer;
+} number;
+
+static atomic_int numbers_alive;
+
+static inline void
+number_destroy(caw_item *item)
+{
+    free(CAW_CONTAINER_OF(item, number, item));
+    atomic_fetch_sub(&numbers_alive, 1);
+}
+
+static inline caw_item *
+number_from(int producer, int value)
+{
+    number *n = malloc(sizeof *n);
+    CHECK(n);
+    *n = (number){.item = {.destroy = number_destroy}, .value = value, .producer = producer};
+    atomic_fetch_add(&numbers_alive, 1);
+    return &n->item;
+}
+
+static inline caw_item *
+number_new(int value)
+{
+    return number_from(0, value);
+}
+
+static inline int
+number_value(const caw_item *item)
+{
+    CHECK(item);
+    return CAW_CONTAINER_OF(item, const number, item)->value;
+}
+
+/* The value of the item, which is destroyed. */
+static inline int
+number_take(caw_item *item)
+{
+    int value = number_value(item);
+    caw_item_destroy(item);
+    return value;
+}
+
+static inline caw_poll
+poll_next_at(caw_stream *s, caw_reactor *r, counter *c, caw_item **out)
+{
+    caw_context cx = {{&counter_ops, c}, &place_host, r};
+    return caw_stream_poll_next(s, &cx, out);
+}
+
+static inline bool
+is_pending(caw_stream *s, counter *c)
+{
+    caw_item *item;
+    return poll_next_at(s, NULL, c, &item) == CAW_PENDING;
+}
+
+/* Polled once, it gives this number. */
+static inline int
+next_number(caw_stream *s, counter *c)
+{
+    caw_item *item = NULL;
+    CHECK(poll_next_at(s, NULL, c, &item) == CAW_READY);
+    return number_take(item);
+}
+
+/* Polled once, it ends. */
+static inline int
+end_of(caw_stream *s, counter *c)
+{
+    caw_item *item = NULL;
+    CHECK(poll_next_at(s, NULL, c, &item) == CAW_READY);
+    CHECK(!item);
+    return s->status;
+}
+
+/* A stream that does one thing at each poll: i: the next number, from `value` on; p: is pending; y: is pending, and woken
+ * before the poll returns; e: ends with -EIO; 0: ends with 0. After the last step it is pending for ever. Cancelled, it ends
+ * with CAW_ECANCELED. In the test's memory. */
+typedef struct script {
+    caw_stream stream;
+    const char *steps;
+    int value;
+    int polls, cancels, destroys;
+    caw_waker waker;
+} script;
+
+static inline script *
+script_of(caw_stream *s)
+{
+    return CAW_CONTAINER_OF(s, script, stream);
+}
+
+static inline void
+script_wait(script *s, caw_waker waker)
+{
+    caw_waker old = s->waker;
+    s->waker = caw_waker_clone(waker);
+    caw_waker_drop(old);
+}
+
+static inline void
+script_wake(script *s)
+{
+    caw_waker waker = s->waker;
+    s->waker = CAW_WAKER_NONE;
+    caw_waker_wake(waker);
+}
+
+static inline caw_poll
+script_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
+{
+    script *s = script_of(stream);
+    CHECK_INT(s->destroys, 0);
+    s->polls++;
+    if (s->cancels) {
+        return caw_stream_finish(stream, CAW_ECANCELED, out);
+    }
+    char step = *s->steps ? *s->steps++ : 'p';
+    switch (step) {
+    case 'i':
+        *out = number_new(s->value++);
+        return CAW_READY;
+    case 'e':
+        return caw_stream_finish(stream, -EIO, out);
+    case '0':
+        return caw_stream_finish(stream, 0, out);
+    case 'y':
+        caw_waker_wake_by_ref(cx->waker);
+        break;
+    default:
+        script_wait(s, cx->waker);
+    }
+    return CAW_PENDING;
+}
+
+static inline void
+script_cancel(caw_stream *stream)
+{
+    script *s = script_of(stream);
+    s->cancels++;
+    script_wake(s);
+}
+
+static inline void
+script_destroy(caw_stream *stream)
+{
+    script *s = script_of(stream);
+    s->destroys++;
+    caw_waker waker = s->waker;
+    s->waker = CAW_WAKER_NONE;
+    caw_waker_drop(waker);
+}
+
+static const caw_stream_ops script_ops = {"script", script_poll_next, script_cancel, script_destroy};
+static const caw_stream_ops script_ops_without_cancel = {"script", script_poll_next, NULL, script_destroy};
+
+static inline caw_stream *
+script_init(script *s, const char *steps)
+{
+    *s = (script){.steps = steps};
+    caw_stream_init(&s->stream, &script_ops);
+    return &s->stream;
+}
+
+static inline caw_stream *
+script_init_without_cancel(script *s, const char *steps)
+{
+    *s = (script){.steps = steps};
+    caw_stream_init(&s->stream, &script_ops_without_cancel);
+    return &s->stream;
+}
+
+/* Everything that a test made is gone: its items, and the clones of its waker. */
+static inline void
+nothing_is_left(const counter *c)
+{
+    CHECK_INT(atomic_load(&numbers_alive), 0);
+    CHECK_INT(c->references, 0);
+}
+
+#endif
