@@ -64,7 +64,9 @@ MAY_INCLUDE = {
     "examples": {"cawait"},
     "bench": {"cawait"},
 }
-UNIT_TESTED = {"core/timer_heap.h", "core/wake_queue.h"}  # private units that tests/c may include
+# private units that tests/c may include; the .c files are compiled there with an allocator that fails
+UNIT_TESTED = {"core/timer_heap.h", "core/wake_queue.h"}
+UNIT_TESTED |= {f"core/{name}.c" for name in ("channel", "fd_stream", "merge", "stream_around")}
 
 
 def files() -> list[Path]:

@@ -50,7 +50,7 @@ static int
 fd_stream_read(fd_stream *r, caw_item **out)
 {
     *out = NULL;
-    caw_bytes *bytes = r->size <= PTRDIFF_MAX - sizeof *bytes ? malloc(sizeof *bytes + r->size) : NULL;
+    caw_bytes *bytes = malloc(sizeof *bytes + r->size);
     if (!bytes) {
         return CAW_ENOMEM;
     }
@@ -74,6 +74,9 @@ fd_stream_start(fd_stream *r)
 {
     if (r->size == 0) {
         return CAW_EINVAL;
+    }
+    if (r->size > PTRDIFF_MAX - sizeof(caw_bytes)) {
+        return CAW_ENOMEM;
     }
     int flags = fcntl(r->fd, F_GETFL);
     if (flags < 0) {

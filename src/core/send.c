@@ -14,7 +14,8 @@ send_link(caw_channel *c, caw_send *send)
     atomic_store_explicit(&send->future.word, SEND_WAITING, memory_order_relaxed); /* relaxed: under the lock */
 }
 
-/* Its end, under the lock: the waker is the caller's to wake or drop; an empty one in a forked child. From the unlock on the send may be gone. */
+/* Its end, under the lock: the waker is the caller's to wake or drop; an empty one in a forked child. From the unlock on the
+ * send may be gone. */
 static caw_waker
 send_unlink(caw_channel *c, caw_send *send, int status)
 {
