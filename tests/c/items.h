@@ -92,6 +92,7 @@ typedef struct script {
     const char *steps;
     int value;
     int polls, cancels, destroys;
+    bool goes_on; /* items still come after cancel */
     caw_waker waker;
 } script;
 
@@ -123,7 +124,7 @@ script_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
     script *s = script_of(stream);
     CHECK_INT(s->destroys, 0);
     s->polls++;
-    if (s->cancels) {
+    if (s->cancels && !(s->goes_on && *s->steps == 'i')) {
         return caw_stream_finish(stream, CAW_ECANCELED, out);
     }
     char step = *s->steps ? *s->steps++ : 'p';

@@ -252,6 +252,20 @@ take_of_none_ends_without_a_poll(void)
     nothing_is_left(&c);
 }
 
+static void
+take_that_was_cancelled_does_not_ask_again_with_the_last(void)
+{
+    counter c = {0, 0};
+    script s;
+    caw_stream *taken = caw_stream_take(script_init(&s, "ii"), 1);
+    s.goes_on = true;
+    caw_stream_cancel(taken);
+    CHECK_INT(next_number(taken, &c), 0);
+    CHECK_INT(s.cancels, 1);
+    caw_stream_destroy(taken);
+    nothing_is_left(&c);
+}
+
 /* --- chunk --- */
 
 /* The next group: its length, which begins with this number. */
@@ -437,8 +451,8 @@ TESTS(TEST(next_gives_each_item_and_the_status_at_the_end), TEST(next_destroys_a
       TEST(map_and_chunk_that_give_nothing_for_long_let_others_run),
       TEST(take_ends_after_n_and_lets_go_of_the_rest_with_the_last),
       TEST(take_of_more_than_there_is_ends_as_the_stream_does), TEST(take_of_none_ends_without_a_poll),
-      TEST(chunk_groups_and_the_last_may_have_fewer), TEST(chunk_of_nothing_is_nothing),
-      TEST(chunk_gives_what_came_before_an_error), TEST(chunk_of_none_is_refused_at_the_first_poll),
-      TEST(items_of_a_group_may_be_taken), TEST(cancel_reaches_the_stream_below_once),
-      TEST(cancel_is_there_only_where_the_stream_below_has_one), TEST(destroy_in_the_middle_leaves_nothing),
-      TEST(missing_stream_gives_NULL_and_user_is_freed))
+      TEST(take_that_was_cancelled_does_not_ask_again_with_the_last), TEST(chunk_groups_and_the_last_may_have_fewer),
+      TEST(chunk_of_nothing_is_nothing), TEST(chunk_gives_what_came_before_an_error),
+      TEST(chunk_of_none_is_refused_at_the_first_poll), TEST(items_of_a_group_may_be_taken),
+      TEST(cancel_reaches_the_stream_below_once), TEST(cancel_is_there_only_where_the_stream_below_has_one),
+      TEST(destroy_in_the_middle_leaves_nothing), TEST(missing_stream_gives_NULL_and_user_is_freed))
