@@ -182,6 +182,35 @@ script_init_without_cancel(script *s, const char *steps)
     return &s->stream;
 }
 
+/* A channel with both its ends. */
+static inline caw_channel *
+channel_new(const caw_channel_spec *spec, caw_stream **stream)
+{
+    caw_channel *channel;
+    CHECK_INT(caw_channel_new(spec, &channel), 0);
+    *stream = caw_channel_stream(channel);
+    CHECK(*stream);
+    return channel;
+}
+
+static inline caw_channel *
+channel_of_size(size_t capacity, caw_stream **stream)
+{
+    caw_channel_spec spec = {.capacity = capacity};
+    return channel_new(&spec, stream);
+}
+
+static inline int
+send_number(caw_channel *channel, int value)
+{
+    caw_item *item = number_new(value);
+    int status = caw_channel_try_send(channel, item);
+    if (status != 0) {
+        CHECK_INT(number_take(item), value); /* it stayed ours */
+    }
+    return status;
+}
+
 /* Everything that a test made is gone: its items, and the clones of its waker. */
 static inline void
 nothing_is_left(const counter *c)
