@@ -8,13 +8,13 @@
  *     caw_channel_try_send(channel, &event->item);         // any thread
  *     caw_channel_release(channel);                        // the last one closes it
  *
- * Two sides. The producers have references; who has one may send, close, and hand out more. When the last one is released
- * the channel closes, as by caw_channel_close(channel, 0). The consumer has the stream: it gives the items in the order in which
- * they were sent, then the status of the close. When the stream is cancelled or destroyed, nothing more is taken: sends fail with
- * CAW_ECLOSED, and `cancel` of the spec is called.
+ * Two sides. The producers have references; who has one may send, close, and hand out more. When the last one is
+ * released the channel closes, as by caw_channel_close(channel, 0). The consumer has the stream: it gives the items in
+ * the order in which they were sent, then the status of the close. When the stream is cancelled or destroyed, nothing
+ * more is taken: sends fail with CAW_ECLOSED, and `cancel` of the spec is called.
  *
- * There are never more than `capacity` items between the two sides. A producer that can wait sends by a caw_send; one that
- * cannot is told by the callbacks when to pause. Nothing here allocates for an item.
+ * There are never more than `capacity` items between the two sides. A producer that can wait sends by a caw_send; one
+ * that cannot is told by the callbacks when to pause. Nothing here allocates for an item.
  */
 #ifndef CAWAIT_CHANNEL_H
 #define CAWAIT_CHANNEL_H
@@ -26,15 +26,17 @@ typedef struct caw_channel caw_channel;
 typedef struct caw_channel_spec {
     size_t capacity; /* in items, 1 or more */
 
-    /* Optional, for producers that cannot wait: `pause` is called when there are `high` items, `resume` when there are no
-     * more than `low` again. In turns, pause first, never two at a time; `pause` by a thread that sends or receives, and
-     * so `resume`. They may send, and must not wait. When the consumer is gone they are not called any more, but one that
-     * is on its way then may come after `cancel`. low < high <= capacity; 0 and 0: capacity, and half of it. */
+    /* Optional, for producers that cannot wait: `pause` is called when there are `high` items, `resume` when there are
+     * no more than `low` again. In turns, pause first, never two at a time; `pause` by a thread that sends or receives,
+     * and so `resume`. They may send, and must not wait. When the consumer is gone they are not called any more, but
+     * one that is on its way then may come after `cancel`. low < high <= capacity; 0 and 0: capacity, and half of
+     * it. */
     void (*pause)(void *user);
     void (*resume)(void *user);
     size_t high, low;
 
-    /* Optional: the consumer wants no more. Called at most once, by the consumer, unless the channel was closed before. */
+    /* Optional: the consumer wants no more. Called at most once, by the consumer, unless the channel was closed
+     * before. */
     void (*cancel)(void *user);
 
     /* Optional: called once, by the side that is last, when nobody has the channel any more. */
@@ -42,8 +44,8 @@ typedef struct caw_channel_spec {
     void *user;
 } caw_channel_spec;
 
-/* An item that waits for room; the future is ready when the item is in the channel. In caller's memory. Waiting sends are
- * served in the order of their first polls. */
+/* An item that waits for room; the future is ready when the item is in the channel. In caller's memory. Waiting sends
+ * are served in the order of their first polls. */
 typedef struct caw_send caw_send;
 struct caw_send {
     caw_future future;         /* public */
@@ -56,7 +58,8 @@ struct caw_send {
 CAW_BEGIN_DECLS
 
 /* A channel with one producer's reference in *out. `user` is taken only on success.
- *   any-thread · no-gil · borrows(spec), which is copied; takes(user) · returns-new · fails(CAW_EINVAL, CAW_ENOMEM) · quiet */
+ *   any-thread · no-gil · borrows(spec), which is copied; takes(user) · returns-new · fails(CAW_EINVAL, CAW_ENOMEM) ·
+ *   quiet */
 CAW_API int caw_channel_new(const caw_channel_spec *spec, caw_channel **out);
 
 /* One more reference of a producer; and one less. NULL is allowed.
@@ -73,17 +76,17 @@ CAW_API caw_stream *caw_channel_stream(caw_channel *channel);
  *   calls-user (`pause`) */
 CAW_API int caw_channel_try_send(caw_channel *channel, caw_item *item);
 
-/* Make a send of caller's memory. Its future ends with 0, CAW_ECLOSED, CAW_ECANCELED or CAW_EFORKED; an item that was not sent is
- * destroyed with it, unless it was taken.
- *   init · no-gil · borrows(send), takes(item), retains the channel until the future is destroyed · never fails · quiet */
+/* Make a send of caller's memory. Its future ends with 0, CAW_ECLOSED, CAW_ECANCELED or CAW_EFORKED; an item that was
+ * not sent is destroyed with it, unless it was taken.
+ *   init · no-gil · borrows(send), takes(item), retains the channel until it is destroyed · never fails · quiet */
 CAW_API void caw_send_init(caw_send *send, caw_channel *channel, caw_item *item);
 
 /* The item of a send that failed, given back; NULL where it was sent.
  *   poller, once it is ready · no-gil · borrows(send), returns-new · never fails · quiet */
 CAW_API caw_item *caw_send_take(caw_send *send);
 
-/* No more items: the consumer gets those that are there, then the status. Sends that wait end with CAW_ECLOSED. The first
- * close counts: false when it was closed, or its consumer gone, before.
+/* No more items: the consumer gets those that are there, then the status. Sends that wait end with CAW_ECLOSED. The
+ * first close counts: false when it was closed, or its consumer gone, before.
  *   any-thread · no-gil · borrows(channel) · never fails · wakes */
 CAW_API bool caw_channel_close(caw_channel *channel, int status);
 

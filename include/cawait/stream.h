@@ -33,9 +33,9 @@ typedef struct caw_stream_ops {
      * CAW_PENDING after the context's waker was cloned where its wake will come from; the waker of the latest poll
      * counts. */
     caw_poll (*poll_next)(caw_stream *s, caw_context *cx, caw_item **out);
-    /* Optional: please stop. Asked at most once, not during a poll, not after the end; perhaps before the first poll, and
-     * then nothing should start. The stream still comes to its end, with CAW_ECANCELED or its own status; items may come
-     * before that. Must return soon; may wake. NULL: nobody can be asked. */
+    /* Optional: please stop. Asked at most once, not during a poll, not after the end; perhaps before the first poll,
+     * and then nothing should start. The stream still comes to its end, with CAW_ECANCELED or its own status; items may
+     * come before that. Must return soon; may wake. NULL: nobody can be asked. */
     void (*cancel)(caw_stream *s);
     /* The last call, in any state except during a poll: nobody looks at this stream any more. Items that it holds are
      * destroyed. */
@@ -134,13 +134,13 @@ caw_item_destroy(caw_item *item)
     }
 }
 
-/* Make the future of the next item. It may be made again for the one after that, once it was destroyed. Its cancel is the
- * stream's; to give it up while it is pending leaves the stream as it is.
+/* Make the future of the next item. It may be made again for the one after that, once it was destroyed. Its cancel is
+ * the stream's; to give it up while it is pending leaves the stream as it is.
  *   init · no-gil · borrows(next, stream) · never fails · quiet */
 CAW_API void caw_next_init(caw_next *next, caw_stream *stream);
 
-/* An item that holds a pointer, for values that have no caw_item in them. `free_`, when not NULL, is called with the value
- * when the item is destroyed.
+/* An item that holds a pointer, for values that have no caw_item in them. `free_`, when not NULL, is called with the
+ * value when the item is destroyed.
  *   any-thread · no-gil · takes(value), but not on failure · returns-new, NULL when out of memory · quiet */
 CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
 
@@ -148,12 +148,12 @@ CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
  *   any-thread · no-gil · borrows(item), returns-borrowed · never fails · quiet */
 CAW_API void *caw_box_value(const caw_item *item);
 
-/* --- streams of streams. Each takes its stream over, also on failure, and is NULL when out of memory; or where it was given
- * NULL. To cancel one cancels what it is made of; there is a cancel only where that has one. --- */
+/* --- streams of streams. Each takes its stream over, also on failure, and is NULL when out of memory; or where it was
+ * given NULL. To cancel one cancels what it is made of; there is a cancel only where that has one. --- */
 
-/* Each item as a function makes it: `map` takes the item, and gives another one, or the same, in *out; NULL there leaves it
- * out. A status below 0 ends the stream with it; the stream below is then asked to stop, and destroyed. `free_`, when not
- * NULL, is called once with `user`, when the stream is destroyed, or when this fails.
+/* Each item as a function makes it: `map` takes the item, and gives another one, or the same, in *out; NULL there
+ * leaves it out. A status below 0 ends the stream with it; the stream below is then asked to stop, and destroyed.
+ * `free_`, when not NULL, is called once with `user`, when the stream is destroyed, or when this fails.
  *   any-thread · no-gil · takes(stream, user) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, caw_item *item, caw_item **out),
                                    void *user, void (*free_)(void *user));
@@ -162,22 +162,22 @@ CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, ca
  *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_take(caw_stream *stream, size_t n);
 
-/* The items of all of them, each as it comes; the order is kept within each, and none is left waiting by one that always has
- * something. Ends with the last of them, or with the first error; then the others are cancelled and destroyed. Cancelled, it ends
- * with CAW_ECANCELED when all have ended; those that have no cancel are destroyed at once. Each is polled with a waker of its
- * own, and only after that was woken. The array is copied. n may be 0.
+/* The items of all of them, each as it comes; the order is kept within each, and none is left waiting by one that
+ * always has something. Ends with the last of them, or with the first error; then the others are cancelled and
+ * destroyed. Cancelled, it ends with CAW_ECANCELED when all have ended; those that have no cancel are destroyed at
+ * once. Each is polled with a waker of its own, and only after that was woken. The array is copied. n may be 0.
  *   any-thread · no-gil · takes(each of streams) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_merge(caw_stream *const *streams, size_t n);
 
-/* Items in groups of n, each a caw_items; the last may have fewer. An error comes after what came before it. 0 is CAW_EINVAL,
- * at the first poll.
+/* Items in groups of n, each a caw_items; the last may have fewer. An error comes after what came before it. 0 is
+ * CAW_EINVAL, at the first poll.
  *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_chunk(caw_stream *stream, size_t n);
 
-/* What can be read from a file descriptor, as it comes: each item a caw_bytes of 1 to `size` bytes. Ends with 0 at the end of
- * the file, or with -errno. The fd stays yours; it must stay open until the stream is destroyed, and is best non-blocking: what
- * is readable is then read until there is no more. A blocking one is read once each time it is readable. 0 is CAW_EINVAL, at the
- * first poll.
+/* What can be read from a file descriptor, as it comes: each item a caw_bytes of 1 to `size` bytes. Ends with 0 at the
+ * end of the file, or with -errno. The fd stays yours; it must stay open until the stream is destroyed, and is best
+ * non-blocking: what is readable is then read until there is no more. A blocking one is read once each time it is
+ * readable. 0 is CAW_EINVAL, at the first poll.
  *   any-thread · no-gil · - · returns-new · quiet */
 CAW_API caw_stream *caw_stream_from_fd(int fd, size_t size);
 

@@ -1,31 +1,31 @@
 /* channel_internal.h: many producers, one consumer, and a bound: what the two sides share.
  *
- * Promise. Items come out in the order in which they went in; there are never more than `capacity` between the two sides;
- * each is destroyed once, by whoever gets it or by the channel; a consumer that was pending is woken after the item, or
- * the close, is there to be seen; a send that waits is woken when its item is in, or never will be.
+ * Promise. Items come out in the order in which they went in; there are never more than `capacity` between the two
+ * sides; each is destroyed once, by whoever gets it or by the channel; a consumer that was pending is woken after the
+ * item, or the close, is there to be seen; a send that waits is woken when its item is in, or never will be.
  *
  * Words and who may touch them:
  *
  *   first, last, sent, seen, waiting, waker, closed, status, shut, paused, told, telling    under `lock`
- *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so that it
- *                     locks once for many items
- *   received          written by the consumer, read by anybody. `sent - received` items are between the two sides; when the
- *                     consumer wants no more it counts the rest too, and the lock is held
- *   watched           set by whoever waits for room, before it looks at `received` once more; read by the consumer after each
- *                     item; cleared under `lock`
+ *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so
+ *                     that it locks once for many items
+ *   received          written by the consumer, read by anybody. `sent - received` items are between the two sides;
+ *                     when the consumer wants no more it counts the rest too, and the lock is held
+ *   watched           set by whoever waits for room, before it looks at `received` once more; read by the consumer
+ *                     after each item; cleared under `lock`
  *   refs              any thread, atomic: one of all producers together, one of the consumer
  *   senders           any thread, atomic: the producers' references. With the last of them the channel closes
  *
- * The race that looks bad: a producer finds the channel full while the consumer takes the last item out, without the lock, and
- * then sleeps. The producer sets `watched` and reads `received`; the consumer writes `received` and reads `watched`; all four are
- * sequentially consistent, so one of the two sees the other, and serves the producer.
+ * The race that looks bad: a producer finds the channel full while the consumer takes the last item out, without the
+ * lock, and then sleeps. The producer sets `watched` and reads `received`; the consumer writes `received` and reads
+ * `watched`; all four are sequentially consistent, so one of the two sees the other, and serves the producer.
  *
- * `pause` and `resume` are called without the lock, by whoever turned `paused`; that thread is `telling` until what it told
- * is what is true. Others who turn it meanwhile leave the telling to it. So the last call is the right one.
+ * `pause` and `resume` are called without the lock, by whoever turned `paused`; that thread is `telling` until what it
+ * told is what is true. Others who turn it meanwhile leave the telling to it. So the last call is the right one.
  *
- * In a forked child the lock may be held for ever, and the threads of the other side are not there: nothing waits there, every
- * operation ends with CAW_EFORKED, and what is destroyed takes its items along only if the lock is free. Wakers are neither
- * woken nor dropped there: they are the parent's, and may want locks too.
+ * In a forked child the lock may be held for ever, and the threads of the other side are not there: nothing waits
+ * there, every operation ends with CAW_EFORKED, and what is destroyed takes its items along only if the lock is free.
+ * Wakers are neither woken nor dropped there: they are the parent's, and may want locks too.
  */
 #ifndef CAWAIT_SRC_CHANNEL_INTERNAL_H
 #define CAWAIT_SRC_CHANNEL_INTERNAL_H

@@ -1,8 +1,8 @@
 /* fd_stream.c: what can be read from an fd, as a stream.
  *
- * Nothing here is shared between threads. A read of a blocking fd could sleep, so it is made only after a wait for readiness,
- * and once for each. A non-blocking one says by EAGAIN that there is no more: after a read that gave something the next one is
- * tried at once, without the reactor.
+ * Nothing here is shared between threads. A read of a blocking fd could sleep, so it is made only after a wait for
+ * readiness, and once for each. A non-blocking one says by EAGAIN that there is no more: after a read that gave
+ * something the next one is tried at once, without the reactor.
  */
 #include "cawait/reactor.h"
 #include "cawait/stream.h"

@@ -1,12 +1,12 @@
 /* merge.c: the items of many streams, each as it comes.
  *
- * Promise. A child is polled first when the merge is, and after that only when it was woken or has just given an item. No
- * wake of a child is lost. Whoever gave an item goes to the end of the line, so each that has one gives one in n. The first
- * error ends the merge, and the others are cancelled and destroyed in that same poll.
+ * Promise. A child is polled first when the merge is, and after that only when it was woken or has just given an item.
+ * No wake of a child is lost. Whoever gave an item goes to the end of the line, so each that has one gives one in n.
+ * The first error ends the merge, and the others are cancelled and destroyed in that same poll.
  *
- * Each child has a waker of its own, since a wake has to say whose it is, and since a child may want its waker to itself (an
- * awaitable of Python knows its poller by it). The wakers may be cloned, woken and dropped on any thread, also when the merge
- * has been destroyed: so the struct is counted.
+ * Each child has a waker of its own, since a wake has to say whose it is, and since a child may want its waker to
+ * itself (an awaitable of Python knows its poller by it). The wakers may be cloned, woken and dropped on any thread,
+ * also when the merge has been destroyed: so the struct is counted.
  *
  * Words and who may touch them:
  *
@@ -14,13 +14,13 @@
  *   refs               any thread, atomic: one of the owner, one of each clone of a child's waker
  *   stream and cancelled of each child, live, cancelled      the owner's
  *
- * The race that looks bad: a child is woken while it is polled, or after its poll and before the merge is pending. A child is
- * taken out of the line before it is polled, so a wake during its poll puts it in again; and the merge is pending only when
- * it finds the line empty, and leaves its waker there under the same lock. So a wake either comes before, and the line is not
- * empty, or after, and finds the waker.
+ * The race that looks bad: a child is woken while it is polled, or after its poll and before the merge is pending. A
+ * child is taken out of the line before it is polled, so a wake during its poll puts it in again; and the merge is
+ * pending only when it finds the line empty, and leaves its waker there under the same lock. So a wake either comes
+ * before, and the line is not empty, or after, and finds the waker.
  *
- * In a forked child the lock may be held for ever: there a merge ends with CAW_EFORKED, and its waker is neither woken nor
- * dropped.
+ * In a forked child the lock may be held for ever: there a merge ends with CAW_EFORKED, and its waker is neither woken
+ * nor dropped.
  */
 #include "cawait/stream.h"
 #include "core/fork.h"
@@ -164,7 +164,8 @@ merge_ask(merge_child *child)
     }
 }
 
-/* The first error: the others are not polled again. All are asked before the first is destroyed, to stop at the same time. */
+/* The first error: the others are not polled again. All are asked before the first is destroyed, to stop at the same
+ * time. */
 static caw_poll
 merge_fail(merge *m, int status, caw_item **out)
 {
@@ -249,7 +250,8 @@ merge_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     return CAW_PENDING;
 }
 
-/* Children that can be asked end by themselves; from those that cannot nothing more is wanted, and they may never end. */
+/* Children that can be asked end by themselves; from those that cannot nothing more is wanted, and they may never
+ * end. */
 static void
 merge_cancel(caw_stream *s)
 {

@@ -1,11 +1,11 @@
 /* stream_around.c: streams around one other stream: map, take, chunk.
  *
- * Nothing here is shared between threads: who polls the outer stream polls the inner one, with the same waker. The inner stream
- * is destroyed as soon as it is not polled again, and not first with the outer one, so that what it holds (a channel, whose
- * producers are to be told) does not wait for the owner.
+ * Nothing here is shared between threads: who polls the outer stream polls the inner one, with the same waker. The
+ * inner stream is destroyed as soon as it is not polled again, and not first with the outer one, so that what it holds
+ * (a channel, whose producers are to be told) does not wait for the owner.
  *
- * A poll that gives nothing, because map leaves items out or a chunk is not full, takes the next item at once. A stream that
- * always has one would never let go of the thread: after AROUND_RUN items the poll wakes itself and is pending.
+ * A poll that gives nothing, because map leaves items out or a chunk is not full, takes the next item at once. A stream
+ * that always has one would never let go of the thread: after AROUND_RUN items the poll wakes itself and is pending.
  */
 #include "cawait/stream.h"
 

@@ -84,9 +84,9 @@ end_of(caw_stream *s, counter *c)
     return s->status;
 }
 
-/* A stream that does one thing at each poll: i: the next number, from `value` on; p: is pending; y: is pending, and woken
- * before the poll returns; e: ends with -EIO; 0: ends with 0. After the last step it is pending for ever. Cancelled, it ends
- * with CAW_ECANCELED. In the test's memory. */
+/* A stream that does one thing at each poll: i: the next number, from `value` on; p: is pending; y: is pending, and
+ * woken before the poll returns; e: ends with -EIO; 0: ends with 0. After the last step it is pending for ever.
+ * Cancelled, it ends with CAW_ECANCELED. In the test's memory. */
 typedef struct script {
     caw_stream stream;
     const char *steps;

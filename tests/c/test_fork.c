@@ -50,9 +50,21 @@ prepare_to_fork(void)
         sched_yield();
     }
 }
+
+/* For a thread that would never sleep. */
+static void
+let_others_fork(void)
+{
+    (void)usleep(50);
+}
 #else
 static void
 prepare_to_fork(void)
+{
+}
+
+static void
+let_others_fork(void)
 {
 }
 #endif
@@ -379,6 +391,7 @@ channel_hammer(void *user)
         caw_item *item = number_new(1);
         if (caw_channel_try_send(h->channel, item) != 0) {
             caw_item_destroy(item);
+            let_others_fork();
         }
     }
     return NULL;
