@@ -50,21 +50,9 @@ prepare_to_fork(void)
         sched_yield();
     }
 }
-
-/* For a thread that would never sleep. */
-static void
-let_others_fork(void)
-{
-    (void)usleep(50);
-}
 #else
 static void
 prepare_to_fork(void)
-{
-}
-
-static void
-let_others_fork(void)
 {
 }
 #endif
@@ -391,7 +379,6 @@ channel_hammer(void *user)
         caw_item *item = number_new(1);
         if (caw_channel_try_send(h->channel, item) != 0) {
             caw_item_destroy(item);
-            let_others_fork();
         }
     }
     return NULL;
@@ -405,6 +392,10 @@ fork_while_another_thread_sends_does_not_hang(void)
     struct channel_hammer h = {.stop = false};
     pthread_t thread;
     counter c = {0, 0};
+#ifdef __SANITIZE_ADDRESS__
+    SKIP("AddressSanitizer's malloc may hang in a child that is forked beside busy threads");
+    return;
+#endif
     CHECK_INT(caw_channel_new(&spec, &h.channel), 0);
     caw_stream *s = caw_channel_stream(h.channel);
     caw_stream *merged = caw_stream_merge(&s, 1);
