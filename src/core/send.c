@@ -49,13 +49,10 @@ caw__channel_serve(caw_channel *c)
 {
     bool served = true;
     while (served && caw__channel_lock(c)) {
-        caw_waker waker = CAW_WAKER_NONE, consumer = CAW_WAKER_NONE;
+        caw_waker waker = CAW_WAKER_NONE;
         bool tells = false;
         caw__channel_look(c);
-        served = channel_serve_one(c, &waker, &tells);
-        if (served && !c->closed) {
-            consumer = caw__channel_take_waker(c);
-        }
+        served = channel_serve_one(c, &waker, &tells); /* an item is for the consumer, which is who calls this */
         if (c->paused && caw__channel_seen_length(c) <= c->spec.low) {
             tells |= caw__channel_turn(c, false);
         }
@@ -64,7 +61,6 @@ caw__channel_serve(caw_channel *c)
         }
         caw__channel_unlock(c);
         caw_waker_wake(waker);
-        caw_waker_wake(consumer);
         if (tells) {
             caw__channel_tell(c);
         }

@@ -191,11 +191,9 @@ PyObject *
 caw__remote_awaitable(caw__hub *hub, PyObject *awaitable)
 {
     static const caw_py_spec spec = {.name = "await", .result = caw_py_value};
-    if (!caw__is_bare_iterator(awaitable)) {
-        return Py_NewRef(awaitable);
-    }
-    caw_future *future = caw_py_await(Py_NewRef(awaitable));
-    return future ? caw__hub_coroutine(hub, future, &spec) : NULL;
+    bool bare = caw__is_bare_iterator(awaitable);
+    caw_future *future = bare ? caw_py_await(Py_NewRef(awaitable)) : NULL;
+    return future ? caw__hub_coroutine(hub, future, &spec) : bare ? NULL : Py_NewRef(awaitable);
 }
 
 PyObject *
