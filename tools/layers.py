@@ -16,7 +16,7 @@ from common import ROOT
 
 # From low to high. A file includes files of its own tier and of lower ones. A new file gets its place here; a name with
 # a suffix is that file alone.
-PUBLIC = ("base", "error waker", "future", "promise stream", "channel reactor", "pool testing_tools", "cawait", "python", "testing")
+PUBLIC = ("base", "error waker", "future", "promise stream bytes", "channel reactor", "pool testing_tools", "cawait", "python", "testing")
 CORE = (
     "wake_queue timer_heap thread fork",
     "error waker",
@@ -24,7 +24,7 @@ CORE = (
     "promise stream merge",
     "channel send",
     "reactor source wait",
-    "sleep io block_on fd_stream",
+    "sleep io block_on fd_stream bytes",
     "pool blocking spawn testing",
 )
 BRIDGE = (

@@ -1,4 +1,4 @@
-/* cawait/cawait.h: the core: futures, wakers, promises, streams, channels, the reactor, the pool. No Python in it. */
+/* cawait/cawait.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in it. */
 #ifndef CAWAIT_CAWAIT_H
 #define CAWAIT_CAWAIT_H
 
@@ -7,6 +7,7 @@
 #define CAW_VERSION_PATCH 0
 #define CAW_VERSION       "0.1.0"
 
+#include "cawait/bytes.h"
 #include "cawait/channel.h"
 #include "cawait/error.h"
 #include "cawait/future.h"
