@@ -36,7 +36,7 @@ BRIDGE = (
     "anyio hub job.c drain framework outcome park asyncio trio helper awaitable locals ref remote pyitem",
     "await.c call cancel checkpoint pyfuture chain generator pystream pump closing advance step coroutine.c frame attributes"
     " function.c signature wrapper",
-    "run stopper testing",
+    "run stopper testing bytes",
     "state.c",  # makes every type, so it knows them all
 )
 

@@ -76,6 +76,7 @@ state_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->function_type);
     Py_VISIT(state->method_type);
     Py_VISIT(state->generator_type);
+    Py_VISIT(state->byte_stream_type);
     Py_VISIT(state->get_running_loop);
     Py_VISIT(state->current_task);
     Py_VISIT(state->cancelled_error);
@@ -100,6 +101,7 @@ state_clear(PyObject *module)
     Py_CLEAR(state->function_type);
     Py_CLEAR(state->method_type);
     Py_CLEAR(state->generator_type);
+    Py_CLEAR(state->byte_stream_type);
 #define STATE_CLEAR_NAME(name) Py_CLEAR(state->names.name);
     CAW__NAMES(STATE_CLEAR_NAME)
 #undef STATE_CLEAR_NAME

@@ -92,6 +92,7 @@ typedef struct caw__state {
     PyTypeObject *function_type;
     PyTypeObject *method_type;
     PyTypeObject *generator_type;
+    PyTypeObject *byte_stream_type; /* NULL until one is made */
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
 
