@@ -17,6 +17,7 @@ extern _Atomic long ext_live_futures;
 extern const caw_py_async_def ext_future_functions[];     /* futures.c */
 extern const caw_py_async_def ext_await_functions[];      /* await.c */
 extern const caw_py_async_def ext_posted_functions[];     /* posted.c */
+extern const caw_py_async_def ext_bytes_functions[];      /* bytes.c */
 extern const caw_py_async_def ext_call_functions[];       /* calls.c */
 extern const caw_py_async_def ext_child_functions[];      /* child.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
@@ -30,6 +31,7 @@ PyObject *ext_resolve_many(PyObject *module, PyObject *args); /* op.c */
 int ext_add_channel_type(PyObject *module);                   /* channels.c */
 int ext_add_waker_type(PyObject *module);                     /* waker.c */
 int ext_add_holder_type(PyObject *module);                    /* calls.c */
+PyObject *ext_byte_stream(PyObject *module, PyObject *args);  /* bytes.c */
 PyObject *ext_share(PyObject *module, PyObject *object);      /* calls.c */
 PyObject *ext_unshare(PyObject *module, PyObject *ignored);   /* calls.c */
 

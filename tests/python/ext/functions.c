@@ -186,5 +186,6 @@ PyMethodDef ext_plain_functions[] = {
     {"share", ext_share, METH_O, NULL},
     {"unshare", ext_unshare, METH_NOARGS, NULL},
     {"resolve_many", ext_resolve_many, METH_VARARGS, NULL},
+    {"byte_stream", ext_byte_stream, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
