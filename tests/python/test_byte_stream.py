@@ -16,7 +16,8 @@ import _cawait_test as t
 import anyio
 import pytest
 from common import cancelled, ended, settle, sleep, spawn, started, turn
-from test_bytes import Peer, TrioSink, TrioSource, much, with_anyio  # noqa: F401
+from streams import Peer, TrioSink, TrioSource, much
+from test_bytes import with_anyio  # noqa: F401
 
 
 class Ends:
