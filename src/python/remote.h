@@ -42,8 +42,8 @@ struct caw__remote {
     caw_py_call_spec spec; /* of a call; all NULL of an awaitable */
     void *arg;
     bool (*spares)(const void *arg); /* whether a cancel is not for the task just now; NULL: it always is */
-    caw__hub *hub;                /* borrowed: while running */
-    caw__remote *next, *previous; /* in hub->remotes */
+    caw__hub *hub;                   /* borrowed: while running */
+    caw__remote *next, *previous;    /* in hub->remotes */
 };
 
 /* A remote with this awaitable, or for this call. NULL when out of memory: then it has taken nothing.
