@@ -26,8 +26,8 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux"}
-# What runs under ASan: of the kinds of anyio, which are the C code of those of asyncio and trio again, once is enough.
-ASAN_PYTHONS = {"3.12": [], "3.10": ["-k", "not anyio"]}
+# What runs under ASan: of the kinds of frameworks that are the same C code again, once is enough.
+ASAN_PYTHONS = {"3.12": [], "3.10": ["-k", "not (anyio or uvloop or python-task)"]}
 
 
 def c_files() -> list[Path]:

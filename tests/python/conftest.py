@@ -33,7 +33,7 @@ import _cawait_test as t
 import hypothesis  # noqa: F401  here, because it asks the collector who refers to trio's random numbers: see Before
 import pytest
 from common import wait_until
-from frameworks import ASYNCIO_KINDS, KINDS, RUN_SECONDS, close_loop, make_loop, run_kind, uvloop
+from frameworks import ASYNCIO_KINDS, KINDS, RUN_SECONDS, close_loop, kind_fixture, make_loop, run_kind, uvloop
 
 TEST_SECONDS = 2 * RUN_SECONDS  # one test, before it counts as hanging
 SETTLE_SECONDS = 3  # what other threads have still to finish after the test
@@ -78,19 +78,7 @@ def watchdog(request: pytest.FixtureRequest) -> Iterator[None]:
 # --- frameworks and loops ---
 
 
-def prepare(kind: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The kind; skips where it is not installed, and hides anyio from what is asyncio by itself."""
-    if kind == "uvloop" and uvloop is None:
-        pytest.skip("there is no uvloop for this Python")
-    if kind in ASYNCIO_KINDS:
-        monkeypatch.delitem(sys.modules, "anyio", raising=False)
-    return kind
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The kind of framework that the test runs on."""
-    return prepare(request.param, monkeypatch)
+kind = kind_fixture(KINDS)
 
 
 @pytest.fixture
@@ -99,10 +87,7 @@ def run(kind: str, loop_errors: list[Any]) -> Callable[..., Any]:
     return functools.partial(run_kind, kind, loop_errors)
 
 
-@pytest.fixture(params=ASYNCIO_KINDS)
-def loop_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The kind of asyncio's loop that the test runs on."""
-    return prepare(request.param, monkeypatch)
+loop_kind = kind_fixture(ASYNCIO_KINDS)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import anyio
+import pytest
 import trio
 from children.asan import SLOWER
 
@@ -36,6 +37,23 @@ STRUCTURED_KINDS = ["trio", "anyio-asyncio", "anyio-trio"]
 # The library looks whether the program has imported anyio. On ASYNCIO_KINDS it finds that it has not; "beside-anyio" is
 # a plain loop in a program that has.
 KINDS = [*ASYNCIO_KINDS, "beside-anyio", *STRUCTURED_KINDS]
+# For tests of what stands on top of awaiting, which is tested on all: one of each kind of code that they go through.
+MAIN_KINDS = ["asyncio", "uvloop", "trio", "anyio-asyncio"]
+
+
+def kind_fixture(kinds: list[str]) -> Any:
+    """A fixture: the kind of framework that the test runs on. Skips where it is not installed, and hides anyio from what is
+    asyncio by itself. A test file may have one of its own by the name of conftest.py's."""
+
+    @pytest.fixture(params=kinds)
+    def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+        if request.param == "uvloop" and uvloop is None:
+            pytest.skip("there is no uvloop for this Python")
+        if request.param in ASYNCIO_KINDS:
+            monkeypatch.delitem(sys.modules, "anyio", raising=False)
+        return request.param
+
+    return kind
 
 
 # --- what runs here ---

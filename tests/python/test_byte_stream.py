@@ -16,8 +16,11 @@ import _cawait_test as t
 import anyio
 import pytest
 from common import cancelled, ended, settle, sleep, spawn, started, turn
+from frameworks import MAIN_KINDS, kind_fixture
 from streams import Peer, TrioSink, TrioSource, much
 from test_bytes import with_anyio  # noqa: F401
+
+kind = kind_fixture(MAIN_KINDS)
 
 
 class Ends:

@@ -30,7 +30,7 @@ from common import (
     turn,
     until,
 )
-from frameworks import Structured, current
+from frameworks import MAIN_KINDS, Structured, current, kind_fixture
 from streams import (
     BIG,
     SINKS,
@@ -45,6 +45,7 @@ from streams import (
     much,
 )
 
+kind = kind_fixture(MAIN_KINDS)
 HOWS = ["here", "posted", "pool", "thread"]
 
 
