@@ -1,0 +1,162 @@
+/* sum_numbers.c: numbers that an async generator of Python gives, consumed in C: in place, or by a thread of the pool.
+ *
+ *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *         $(python3-config --includes) build/joined/cawait.c examples/sum_numbers/sum_numbers.c -o sum_numbers.so
+ */
+#include "cawait/python.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+typedef struct number {
+    caw_item item;
+    long long value;
+} number;
+
+static void
+number_destroy(caw_item *item)
+{
+    free(CAW_CONTAINER_OF(item, number, item));
+}
+
+/* [convert] */
+/* From Python's value to ours: in the loop's thread, with the GIL. What is no number ends all with a TypeError. */
+static int
+number_from_python(void *Py_UNUSED(user), PyObject *value, caw_item **out)
+{
+    long long integer = PyLong_AsLongLong(value);
+    if (PyErr_Occurred()) {
+        return CAW_EPYTHON;
+    }
+    number *n = malloc(sizeof *n);
+    if (!n) {
+        return CAW_ENOMEM;
+    }
+    *n = (number){.item = {.destroy = number_destroy}, .value = integer};
+    *out = &n->item;
+    return 0;
+}
+
+static const caw_py_iterable_spec numbers = {.convert = number_from_python, .capacity = 256};
+
+/* The sum of a stream's items, up to a limit. */
+typedef struct total {
+    caw_future future;
+    caw_stream *stream; /* owned */
+    long long sum, limit;
+    bool stopped;
+} total;
+
+static caw_poll
+total_poll(caw_future *f, caw_context *cx) /* in the loop's thread, or on a worker without the GIL */
+{
+    total *t = CAW_CONTAINER_OF(f, total, future);
+    caw_item *item;
+    while (caw_stream_poll_next(t->stream, cx, &item) == CAW_READY) {
+        if (!item) { /* the end: of the iteration, by an error, or because it was stopped */
+            int status = t->stream->status;
+            return caw_future_finish(f, t->stopped && status == CAW_ECANCELED ? 0 : status);
+        }
+        long long value = CAW_CONTAINER_OF(item, number, item)->value;
+        caw_item_destroy(item);
+        if (!t->stopped && (t->sum += value) >= t->limit) {
+            t->stopped = true;
+            caw_stream_cancel(t->stream); /* and go on to its end: the generator's `finally` is awaited first */
+        }
+    }
+    return CAW_PENDING;
+}
+/* [/convert] */
+
+static void
+total_cancel(caw_future *f)
+{
+    caw_stream_cancel(CAW_CONTAINER_OF(f, total, future)->stream);
+}
+
+static void
+total_destroy(caw_future *f)
+{
+    total *t = CAW_CONTAINER_OF(f, total, future);
+    caw_stream_destroy(t->stream);
+    free(t);
+}
+
+static const caw_future_ops total_ops = {"total", total_poll, total_cancel, total_destroy};
+
+/* Takes the stream; NULL there: an exception is set. */
+static caw_future *
+total_new(caw_stream *stream, long long limit)
+{
+    total *t = stream ? malloc(sizeof *t) : NULL;
+    if (!t) {
+        caw_stream_destroy(stream);
+        return stream ? (caw_future *)PyErr_NoMemory() : NULL;
+    }
+    *t = (total){.stream = stream, .limit = limit};
+    caw_future_init(&t->future, &total_ops);
+    return &t->future;
+}
+
+static caw_future *
+sum_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    PyObject *iterable;
+    long long limit = LLONG_MAX;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|L:sum", (char *[]){"", "limit", NULL}, &iterable, &limit)) {
+        return NULL;
+    }
+    return total_new(caw_py_stream(Py_NewRef(iterable), &numbers), limit);
+}
+
+static PyObject *
+sum_result(caw_future *f)
+{
+    return PyLong_FromLongLong(CAW_CONTAINER_OF(f, const total, future)->sum);
+}
+
+/* The generator runs as a task of the loop, up to 256 numbers ahead; they are added up on the pool. */
+static caw_future *
+sum_on_pool_start(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    PyObject *iterable;
+    long long limit = LLONG_MAX;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|L:sum_on_pool", (char *[]){"", "limit", NULL}, &iterable,
+                                     &limit)) {
+        return NULL;
+    }
+    caw_py_locals *locals = caw_py_locals_new(module); /* the loop that runs here */
+    caw_future *sum = locals ? total_new(caw_py_stream_on(locals, Py_NewRef(iterable), &numbers), limit) : NULL;
+    caw_py_locals_release(locals);
+    caw_future *join = sum ? caw_spawn(NULL, sum) : NULL; /* NULL: the default pool */
+    return join || !sum ? join : (caw_future *)PyErr_NoMemory();
+}
+
+static PyObject *
+sum_on_pool_result(caw_future *f)
+{
+    return sum_result(caw_spawn_child(f));
+}
+
+static const caw_py_async_def functions[] = {
+    CAW_PY_ASYNC("sum", sum_start, sum_result,
+                 "sum(iterable, /, limit=...)\n--\n\nThe sum of what an async iterable gives; stops at the limit."),
+    CAW_PY_ASYNC("sum_on_pool", sum_on_pool_start, sum_on_pool_result,
+                 "sum_on_pool(iterable, /, limit=...)\n--\n\nThe same, added up by a native thread."),
+    CAW_PY_ASYNC_END,
+};
+
+static int
+sum_numbers_exec(PyObject *module)
+{
+    return caw_py_add_functions(module, functions);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, __extension__(void *) sum_numbers_exec}, {0, NULL}};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "sum_numbers", .m_slots = slots};
+
+PyMODINIT_FUNC
+PyInit_sum_numbers(void)
+{
+    return PyModuleDef_Init(&definition);
+}
