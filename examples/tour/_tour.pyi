@@ -1,9 +1,12 @@
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from os import PathLike
 from typing import Any
 
 library: str
 
 def hash_file(path: str | bytes | PathLike[str], /) -> Coroutine[Any, Any, bytes]: ...
+def hash_all(
+    paths: Sequence[str | bytes | PathLike[str]], /
+) -> AsyncGenerator[tuple[int, bytes, int], None]: ...
 def nothing() -> Coroutine[Any, Any, None]: ...
 def hashes() -> tuple[int, int]: ...

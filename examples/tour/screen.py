@@ -14,10 +14,11 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
+from streams import Taken
 
 SHOWN = 20  # no more problems than this are listed one by one
 WIDE = 59  # a terminal wider than this has room for all columns
-TEXTS = ("framework", "loop", "hashing with", "measured")  # these columns are text, the others numbers
+TEXTS = ("framework", "loop", "hashing with", "measured", "consumer")  # these columns are text, the others numbers
 
 
 def shown(path: str) -> str:
@@ -147,6 +148,16 @@ class Screen:
         table = self.table("framework", "files/s", "us/file")
         for name, seconds in rows:
             table.add_row(name, f"{1 / seconds:,.0f}", f"{seconds * 1e6:,.1f}")
+        self.console.print(table)
+        self.console.print()
+
+    def streams(self, rows: list[tuple[str, str, Taken]]) -> None:
+        """Part 6's table."""
+        table = self.table("loop", "consumer", "files", "files/s", "ahead", "left")
+        for number, (loop, consumer, taken) in enumerate(rows):
+            files = len(taken.digests)
+            numbers = (f"{files:,}", f"{files / taken.seconds:,.0f}", f"{taken.ahead:,}", f"{taken.left:,}")
+            table.add_row("" if number % 2 else loop, consumer, *numbers, end_section=number % 2 == 1)
         self.console.print(table)
         self.console.print()
 

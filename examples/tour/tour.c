@@ -1,15 +1,17 @@
-/* tour.c: the native half of the tour: SHA-256 of files, by OpenSSL's libcrypto, on the pool.
+/* tour.c: the native half of the tour: SHA-256 of files, by OpenSSL's libcrypto, on the pool, and by threads that send.
  *
  *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
  *         $(python3-config --includes) build/joined/cawait.c examples/tour/tour.c -lcrypto -o _tour.so
  *
  * The module is called _tour, as tour.py next to it is the tour.
  */
+#define PY_SSIZE_T_CLEAN
 #include "cawait/python.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +19,11 @@
 
 #define CHUNK_SIZE  65536 /* what is read at once; between two chunks a cancelled hash stops */
 #define DIGEST_SIZE 32
+#define THREADS     4  /* of a stream */
+#define SLOTS       64 /* so many hashes of a stream wait for Python, at most */
 
 /* How many hashes there are now: `hashes_alive` from hash_file() to the free of the struct, awaited or not, and
- * `hashes_running` while a worker is in hash_run. They count for the whole process, as the pool does, and outlive any
+ * `hashes_running` while a worker is in hash_path; a thread of a stream is alive from its start to its end. They count for the whole process, as the pool does, and outlive any
  * module object: the last free may come after it. Sequentially consistent by default, and paired with nothing: whoever
  * reads them has waited for the operations by other means. */
 static _Atomic long hashes_alive, hashes_running;
@@ -36,14 +40,14 @@ job_of(caw_promise *p)
     return CAW_CONTAINER_OF(p, hash_job, work.promise);
 }
 
-/* Feed all of a file to the digest, unless nobody wants it any more. */
+/* Feed all of a file to the digest, unless nobody wants it any more. `w` may be NULL. */
 static int
 hash_chunks(const caw_work *w, int fd, EVP_MD_CTX *digest)
 {
     unsigned char chunk[CHUNK_SIZE];
     ssize_t length;
     do {
-        if (caw_work_cancelled(w)) {
+        if (w && caw_work_cancelled(w)) {
             return CAW_ECANCELED;
         }
         length = read(fd, chunk, sizeof chunk);
@@ -58,21 +62,20 @@ hash_chunks(const caw_work *w, int fd, EVP_MD_CTX *digest)
 }
 
 static int
-hash_open(hash_job *job, EVP_MD_CTX *digest)
+hash_open(const caw_work *w, const char *path, EVP_MD_CTX *digest)
 {
-    int fd = open(job->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         return -errno;
     }
-    int status = hash_chunks(&job->work, fd, digest);
+    int status = hash_chunks(w, fd, digest);
     close(fd); /* it was only read: there is nothing to lose */
     return status;
 }
 
 static int
-hash_run(caw_work *w) /* on a worker, without the GIL */
+hash_path(const caw_work *w, const char *path, unsigned char out[DIGEST_SIZE])
 {
-    hash_job *job = job_of(&w->promise);
     atomic_fetch_add(&hashes_running, 1);
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     int status = digest ? 0 : CAW_ENOMEM;
@@ -80,14 +83,21 @@ hash_run(caw_work *w) /* on a worker, without the GIL */
         status = -EIO;
     }
     if (status == 0) {
-        status = hash_open(job, digest);
+        status = hash_open(w, path, digest);
     }
-    if (status == 0 && !EVP_DigestFinal_ex(digest, job->digest, NULL)) {
+    if (status == 0 && !EVP_DigestFinal_ex(digest, out, NULL)) {
         status = -EIO;
     }
     EVP_MD_CTX_free(digest);
     atomic_fetch_sub(&hashes_running, 1);
     return status;
+}
+
+static int
+hash_run(caw_work *w) /* on a worker, without the GIL */
+{
+    hash_job *job = job_of(&w->promise);
+    return hash_path(w, job->path, job->digest);
 }
 
 static void
@@ -143,6 +153,183 @@ static const caw_py_async_def async_functions[] = {
     CAW_PY_ASYNC_END,
 };
 
+/* --- the same as a stream: native threads share a list of files, and send each hash as it is there --- */
+
+typedef struct hash_item {
+    caw_item item;
+    size_t number; /* of the file in the list */
+    unsigned char digest[DIGEST_SIZE];
+} hash_item;
+
+/* The stream, and what its threads share; freed with the channel, when all are through. */
+typedef struct hash_all {
+    caw_stream stream;
+    caw_channel *channel; /* a producer's reference until the threads have begun, who have one each */
+    caw_stream *items;    /* the channel's end: owned by the stream */
+    bool begun;
+    size_t taken;        /* the consumer's: how many it got */
+    _Atomic size_t next; /* the threads': which file is the next; relaxed: nothing else is published by it */
+    size_t length;
+    char *paths[];
+} hash_all;
+
+static void
+hash_item_destroy(caw_item *item)
+{
+    free(CAW_CONTAINER_OF(item, hash_item, item));
+}
+
+/* Hash a file and send the result; where there is no room the thread waits. */
+static int
+hash_all_one(hash_all *h, size_t number)
+{
+    hash_item *i = malloc(sizeof *i);
+    if (!i) {
+        return CAW_ENOMEM;
+    }
+    *i = (hash_item){.item = {.destroy = hash_item_destroy}, .number = number};
+    int status = hash_path(NULL, h->paths[number], i->digest);
+    if (status < 0) {
+        free(i);
+        return status;
+    }
+    caw_send send;
+    caw_send_init(&send, h->channel, &i->item);
+    status = caw_block_on(&send.future); /* CAW_ECLOSED when nobody iterates any more */
+    caw_future_destroy(&send.future);
+    return status;
+}
+
+static void *
+hash_all_main(void *arg) /* a thread */
+{
+    hash_all *h = arg;
+    caw_channel *channel = h->channel;
+    int status = 0;
+    while (status == 0) {
+        size_t number = atomic_fetch_add_explicit(&h->next, 1, memory_order_relaxed);
+        if (number >= h->length) {
+            break;
+        }
+        status = hash_all_one(h, number);
+    }
+    if (status < 0) {
+        (void)caw_channel_close(channel, status);
+    }
+    caw_channel_release(channel); /* the last one ends the stream */
+    atomic_fetch_sub(&hashes_alive, 1);
+    return NULL;
+}
+
+static void
+hash_all_begin(hash_all *h)
+{
+    caw_channel *channel = h->channel;
+    h->begun = true;
+    for (int i = 0; i < THREADS; i++) {
+        pthread_t thread;
+        atomic_fetch_add(&hashes_alive, 1);
+        (void)caw_channel_retain(channel);
+        int error = pthread_create(&thread, NULL, hash_all_main, h);
+        if (error) {
+            (void)caw_channel_close(channel, -error);
+            caw_channel_release(channel);
+            atomic_fetch_sub(&hashes_alive, 1);
+        }
+        else {
+            (void)pthread_detach(thread);
+        }
+    }
+    caw_channel_release(channel);
+}
+
+static caw_poll
+hash_all_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
+{
+    hash_all *h = CAW_CONTAINER_OF(s, hash_all, stream);
+    if (!h->begun) {
+        hash_all_begin(h);
+    }
+    caw_poll poll = caw_stream_poll_next(h->items, cx, out);
+    return poll == CAW_READY && !*out ? caw_stream_finish(s, h->items->status, out) : poll;
+}
+
+static void
+hash_all_free(void *user) /* by whoever is last */
+{
+    hash_all *h = user;
+    for (size_t i = 0; i < h->length; i++) {
+        free(h->paths[i]);
+    }
+    free(h);
+}
+
+static void
+hash_all_destroy(caw_stream *s)
+{
+    hash_all *h = CAW_CONTAINER_OF(s, hash_all, stream);
+    caw_channel *unbegun = h->begun ? NULL : h->channel;
+    caw_stream_destroy(h->items); /* the threads' sends fail from now on */
+    caw_channel_release(unbegun);
+}
+
+static const caw_stream_ops hash_all_ops = {"hash_all", hash_all_poll_next, NULL, hash_all_destroy};
+
+static bool
+hash_all_add(hash_all *h, PyObject *path)
+{
+    PyObject *encoded = NULL;
+    if (!path || !PyUnicode_FSConverter(path, &encoded)) {
+        return false;
+    }
+    h->paths[h->length] = strdup(PyBytes_AS_STRING(encoded));
+    Py_DECREF(encoded);
+    return h->paths[h->length] ? ++h->length : PyErr_NoMemory() != NULL;
+}
+
+static caw_stream *
+hash_all_start(PyObject *Py_UNUSED(module), PyObject *paths)
+{
+    Py_ssize_t length = PySequence_Size(paths);
+    hash_all *h = length < 0 ? NULL : calloc(1, sizeof *h + (size_t)length * sizeof h->paths[0]);
+    caw_channel_spec spec = {.capacity = SLOTS, .free = hash_all_free, .user = h};
+    if (!h || caw_channel_new(&spec, &h->channel) < 0) {
+        free(h);
+        return length < 0 ? NULL : (caw_stream *)PyErr_NoMemory();
+    }
+    caw_stream_init(&h->stream, &hash_all_ops);
+    h->items = caw_channel_stream(h->channel);
+    bool added = true;
+    for (Py_ssize_t i = 0; i < length && added; i++) {
+        PyObject *path = PySequence_GetItem(paths, i);
+        added = hash_all_add(h, path);
+        Py_XDECREF(path);
+    }
+    if (!added) {
+        caw_stream_destroy(&h->stream);
+    }
+    return added ? &h->stream : NULL;
+}
+
+static PyObject *
+hash_all_item(caw_stream *s, caw_item *item)
+{
+    hash_all *h = CAW_CONTAINER_OF(s, hash_all, stream);
+    const hash_item *i = CAW_CONTAINER_OF(item, const hash_item, item);
+    size_t begun = atomic_load_explicit(&h->next, memory_order_relaxed);
+    size_t ahead = (begun < h->length ? begun : h->length) - ++h->taken;
+    return Py_BuildValue("(ny#n)", (Py_ssize_t)i->number, (const char *)i->digest, (Py_ssize_t)DIGEST_SIZE,
+                         (Py_ssize_t)ahead);
+}
+
+static const caw_py_stream_def streams[] = {
+    CAW_PY_STREAM_O(
+        "hash_all", hash_all_start, hash_all_item,
+        "hash_all(paths, /)\n--\n\n(number, hash, ahead) for each of these files, as four threads hash them: "
+        "its place in the list, its SHA-256, and how many files are begun and have not come out yet."),
+    CAW_PY_STREAM_END,
+};
+
 static PyObject *
 hashes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
@@ -162,7 +349,7 @@ tour_exec(PyObject *module)
     if (PyModule_AddStringConstant(module, "library", OpenSSL_version(OPENSSL_VERSION)) < 0) {
         return -1;
     }
-    return caw_py_add_functions(module, async_functions);
+    return caw_py_add_functions(module, async_functions) < 0 ? -1 : caw_py_add_streams(module, streams);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, __extension__(void *) tour_exec}, {0, NULL}};

@@ -5,8 +5,8 @@
 with the folder of the built module _tour on PYTHONPATH.
 
 It hashes every file of a tree (default: the interpreter's own standard library), shows that the loop stays free
-meanwhile, cancels thousands of hashes in flight, compares with asyncio.to_thread, and does the same on trio and anyio
-where they are installed.
+meanwhile, cancels thousands of hashes in flight, compares with asyncio.to_thread, does the same on trio and anyio where
+they are installed, and takes the hashes as a stream that native threads send.
 
 Exit code: 0; 1 when a hash differs, a file cannot be read, or something is still running after a cancel; 2 when it
 cannot begin; 130 after Ctrl-C.
@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True  # the default tree is where Python would write i
 try:
     import frameworks
     import measure
+    import streams
     from _tour import hash_file, library
     from screen import Screen, shown, size
 except ModuleNotFoundError as missing:
@@ -48,6 +49,7 @@ class Tour:
     seconds: float
     rounds: int
     paths: Sequence[str] = ()  # a sample of what can be read: for the parts that measure
+    digests: dict[str, bytes] = field(default_factory=dict)  # what part 1 found
     good: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
 
@@ -85,6 +87,7 @@ class Tour:
                     unreadable.append(f"cannot read {shown(file.path)}: {end.strerror}")
                 elif measure.equals_hashlib(file, end):
                     equal.append(file)
+                    self.digests[file.path] = end
                 elif measure.has_changed(file):
                     changed.append(f"left out, it changed meanwhile: {shown(file.path)}")
                 else:
@@ -173,6 +176,29 @@ class Tour:
             "dim",
         )
 
+    def as_a_stream(self) -> None:
+        """Part 6: native threads send, one `async for` takes."""
+        screen = self.screen
+        screen.heading("A stream from four native threads")
+        rows: list[tuple[str, str, streams.Taken]] = []
+        for loop, new_loop in measure.loops().items():
+            taken = streams.take_on(new_loop, self.paths)
+            rows += [(loop, consumer, one) for consumer, one in taken.items()]
+            wrong = sum(self.digests[path] != found for one in taken.values() for path, found in one.digests.items())
+            missing = len(self.paths) - len(taken["fast"].digests)
+            left = sum(one.left for one in taken.values())
+            self.bad += [f"{wrong:,} hashes of the stream on {loop} are wrong"] if wrong else []
+            self.bad += [f"{missing:,} hashes of the stream on {loop} have not come"] if missing else []
+            self.bad += [f"{left:,} threads of the stream on {loop} are left"] if left else []
+            self.good += [] if wrong or missing or left else [f"the stream on {loop} has the same hashes, and ends"]
+        screen.streams(rows)
+        screen.say(
+            f"Four threads hash {len(self.paths):,} files and send each hash through a channel with 64 slots to one "
+            f"`async for`. The slow consumer sleeps 1 ms after each, and has enough of {streams.BREAK}. Ahead: the most "
+            "files that were begun and had not come out: threads wait for room. Left: threads after the end.",
+            "dim",
+        )
+
 
 def arguments() -> argparse.Namespace:
     """What was asked for."""
@@ -218,6 +244,7 @@ def take(tree: str, seconds: float, rounds: int) -> int:
         tour.cancel_in_flight()
         tour.compare()
         tour.on_every_framework()
+        tour.as_a_stream()
     tour.screen.verdict(tour.good, tour.bad)
     return 1 if tour.bad else 0
 
