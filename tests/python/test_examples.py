@@ -44,7 +44,7 @@ def run(script: str, *args: str | Path, code: int = 0, **env: str) -> subprocess
     return done
 
 
-# --- the three short ones ---
+# --- futures ---
 
 
 @needs("callback_library")
@@ -85,6 +85,61 @@ def test_fd_and_timer_waits_for_each() -> None:
     ]
 
 
+# --- streams ---
+
+
+@needs("file_lines")
+def test_file_lines_are_those_that_python_reads(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    text = "".join(f"{'word ' * (number % 20)}{number}\r\n" for number in range(50_000))
+    file.write_bytes(text.encode() + b"\xff no UTF-8, \0, and no end of the line")
+    assert run("file_lines/demo.py", file).stdout.splitlines() == [
+        f"50001 lines, {len(text.split()) + 10} words",
+        "equal to what Python reads",
+        f"the first long line is number {next(n for n, line in enumerate(text.splitlines(True), 1) if len(line) > 60)}",
+    ]
+
+
+@needs("file_lines")
+def test_file_lines_of_the_standard_library() -> None:
+    assert "equal to what Python reads" in run("file_lines/demo.py").stdout
+
+
+@needs("file_lines")
+def test_file_lines_of_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert run("file_lines/demo.py", tmp_path / "empty").stdout.splitlines()[0] == "0 lines, 0 words"
+
+
+@needs("file_lines")
+@pytest.mark.parametrize(("name", "reason"), [("none", "No such file"), ("", "Is a directory")])
+def test_file_lines_of_what_is_no_file_says_so(tmp_path: Path, name: str, reason: str) -> None:
+    assert reason in run("file_lines/demo.py", tmp_path / name, code=1).stderr
+
+
+@needs("event_source")
+def test_event_source_walks_four_folders_and_stops_early() -> None:
+    lines = run("event_source/demo.py").stdout.splitlines()
+    assert lines[0].endswith("equal to what os.walk finds")
+    assert lines[1:] == [lines[1], "native threads left: 0"] and ".py' and stopped" in lines[1]
+
+
+@needs("event_source")
+def test_event_source_without_one_of_the_folders_says_so(tree: Path) -> None:
+    assert "No such file" in run("event_source/demo.py", tree, tree / "none", code=1).stderr
+
+
+@needs("sum_numbers")
+def test_sum_numbers_adds_up_and_closes_the_generator(tree: Path) -> None:
+    assert run("sum_numbers/demo.py", tree / "folder").stdout.splitlines() == [
+        "sum: the sum of all sizes",
+        "sum: at least half of it: True, generators closed: 2",
+        "sum_on_pool: the sum of all sizes",
+        "sum_on_pool: at least half of it: True, generators closed: 4",
+        "TypeError: 'str' object cannot be interpreted as an integer",
+    ]
+
+
 # --- the tour ---
 
 
@@ -109,10 +164,11 @@ def test_tour_hashes_a_tree_and_is_plain_text_when_piped(tree: Path) -> None:
     done = run("tour/tour.py", tree, *QUICK)
     assert "23 of 23 hashes are equal to hashlib's" in done.stdout
     assert "nothing is running after the cancel on asyncio" in done.stdout
+    assert "the stream on asyncio has the same hashes, and ends" in done.stdout
     assert "files/s" in done.stdout and "ns/await" in done.stdout
     assert ESCAPE not in done.stdout and "\r" not in done.stdout and "in flight\n" not in done.stdout
     assert done.stderr == ""
-    assert len(done.stdout.splitlines()) < 80
+    assert len(done.stdout.splitlines()) < 100
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
