@@ -35,6 +35,8 @@ static int
 module_exec(PyObject *module)
 {
     return caw_py_add_functions(module, bench_operations) < 0 || caw_py_add_functions(module, bench_awaits) < 0 ||
+                   caw_py_add_streams(module, bench_streams) < 0 ||
+                   caw_py_add_functions(module, bench_stream_functions) < 0 ||
                    PyModule_AddStringConstant(module, "BUILD", build_text()) < 0
                ? -1
                : 0;

@@ -28,6 +28,8 @@ void bench_set_period(uint64_t ns);
 
 extern const caw_py_async_def bench_operations[]; /* operations.c */
 extern const caw_py_async_def bench_awaits[];     /* awaits.c */
-extern PyMethodDef bench_baseline_functions[];    /* baseline.c */
+extern const caw_py_stream_def bench_streams[];   /* streams.c */
+extern const caw_py_async_def bench_stream_functions[];
+extern PyMethodDef bench_baseline_functions[]; /* baseline.c */
 
 #endif

@@ -23,6 +23,7 @@ import rows_await
 import rows_await_py
 import rows_memory
 import rows_produce
+import rows_stream
 from measure import Row, uvloop
 from rich.console import Console
 from rich.table import Table
@@ -52,6 +53,11 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "await_py_suspend/async_def": rows_await_py.await_py_suspend,
     "posted/run_coroutine_threadsafe": rows_await_py.posted,
     "call/call_soon_threadsafe": rows_await_py.call,
+    "stream/async_gen": rows_stream.stream,
+    "stream_batch/async_gen": rows_stream.stream_batch,
+    "stream_thread/janus": rows_stream.stream_thread_janus,
+    "stream_thread/call_soon_threadsafe": rows_stream.stream_thread_call_soon,
+    "stream_from_py/async_gen": rows_stream.stream_from_py,
     "produce/ns": rows_produce.produce,
     "produce_gil_hog/produce": rows_produce.produce_gil_hog,
     "memory/bytes": rows_memory.memory_bytes,
