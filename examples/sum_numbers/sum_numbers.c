@@ -38,6 +38,7 @@ number_from_python(void *Py_UNUSED(user), PyObject *value, caw_item **out)
 }
 
 static const caw_py_iterable_spec numbers = {.convert = number_from_python, .capacity = 256};
+/* [/convert] */
 
 /* The sum of a stream's items, up to a limit. */
 typedef struct total {
@@ -66,7 +67,6 @@ total_poll(caw_future *f, caw_context *cx) /* in the loop's thread, or on a work
     }
     return CAW_PENDING;
 }
-/* [/convert] */
 
 static void
 total_cancel(caw_future *f)

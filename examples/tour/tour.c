@@ -23,9 +23,9 @@
 #define SLOTS       64 /* so many hashes of a stream wait for Python, at most */
 
 /* How many hashes there are now: `hashes_alive` from hash_file() to the free of the struct, awaited or not, and
- * `hashes_running` while a worker is in hash_path; a thread of a stream is alive from its start to its end. They count for the whole process, as the pool does, and outlive any
- * module object: the last free may come after it. Sequentially consistent by default, and paired with nothing: whoever
- * reads them has waited for the operations by other means. */
+ * `hashes_running` while a thread is in hash_path; a thread of a stream is alive from its start to its end. They count
+ * for the whole process, as the pool does, and outlive any module object: the last free may come after it. Sequentially
+ * consistent by default, and paired with nothing: whoever reads them has waited for the operations by other means. */
 static _Atomic long hashes_alive, hashes_running;
 
 typedef struct hash_job {

@@ -194,8 +194,8 @@ class Tour:
         screen.streams(rows)
         screen.say(
             f"Four threads hash {len(self.paths):,} files and send each hash through a channel with 64 slots to one "
-            f"`async for`. The slow consumer sleeps 1 ms after each, and has enough of {streams.BREAK}. Ahead: the most "
-            "files that were begun and had not come out: threads wait for room. Left: threads after the end.",
+            f"`async for`. The slow consumer sleeps 1 ms after each, and has enough of {streams.BREAK}. Ahead: the "
+            "most files that were begun and had not come out: threads wait for room. Left: threads after the end.",
             "dim",
         )
 
