@@ -5,6 +5,7 @@
 #include "python/pyfuture.h"
 #include "python/pyitem.h"
 #include "python/pystream.h"
+#include "python/raise.h"
 
 #include <stdlib.h>
 
@@ -69,6 +70,14 @@ advance_finish(caw__advance *a, int status)
     return caw_future_finish(&a->future, status);
 }
 
+/* The one StopAsyncIteration that means the end. */
+static void
+advance_raise_stop(caw__advance *a)
+{
+    a->stops = true;
+    PyErr_SetNone(PyExc_StopAsyncIteration);
+}
+
 /* The stream has ended, and there is nothing more to return. */
 static caw_poll
 advance_finish_over(caw__advance *a)
@@ -82,7 +91,7 @@ advance_finish_over(caw__advance *a)
         return advance_finish(a, CAW_EPYTHON);
     }
     if (status == 0 && !PyErr_Occurred()) {
-        PyErr_SetNone(PyExc_StopAsyncIteration);
+        advance_raise_stop(a);
     }
     return advance_finish(a, status == 0 ? CAW_EPYTHON : status);
 }
@@ -223,18 +232,27 @@ advance_stop(caw__advance *a, caw_context *cx)
 
 static const char *const advance_names[] = {"anext", "athrow", "aclose"};
 
+/* Whether another advance has begun: with the exception for that. */
+static bool
+advance_is_refused(const caw__advance *a)
+{
+    if (a->generator->running) {
+        PyErr_Format(PyExc_RuntimeError, "%s(): asynchronous generator is already running", advance_names[a->kind]);
+    }
+    return a->generator->running;
+}
+
 /* False when it has nothing to do: with an exception, or because the generator is closed already. */
 static bool
 advance_begin(caw__advance *a)
 {
     caw__generator *g = a->generator;
-    if (g->running) {
-        PyErr_Format(PyExc_RuntimeError, "%s(): asynchronous generator is already running", advance_names[a->kind]);
+    if (advance_is_refused(a)) {
         return false;
     }
     if (!g->stream) {
         if (a->kind == ADVANCE_NEXT) {
-            PyErr_SetNone(PyExc_StopAsyncIteration);
+            advance_raise_stop(a);
         }
         return false;
     }
@@ -317,12 +335,41 @@ caw__advance_of(const caw_future *future)
     return is ? (caw__advance *)CAW_CONTAINER_OF(future, caw__advance, future) : NULL;
 }
 
-void
-caw__advance_throw(caw__advance *a)
+int
+caw__advance_throw(const caw_future *future)
 {
-    if (a->generator->stream && !a->generator->running) {
+    caw__advance *a = caw__advance_of(future);
+    if (!a) {
+        return 0;
+    }
+    if (advance_is_refused(a)) {
+        return -1;
+    }
+    if (a->generator->stream) {
         a->begun = true;
         a->generator->running = true;
+    }
+    return 0;
+}
+
+bool
+caw__advance_send(const caw_future *future, PyObject *value)
+{
+    caw__advance *a = caw__advance_of(future);
+    bool takes = a && a->kind == ADVANCE_NEXT;
+    if (takes) {
+        Py_XSETREF(a->arg, Py_NewRef(value));
+    }
+    return takes;
+}
+
+void
+caw__advance_guard_stop(const caw_future *future)
+{
+    const caw__advance *a = future ? caw__advance_of(future) : NULL;
+    if (a && !a->stops && a->generator->stream && a->generator->started &&
+        PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
+        caw__raise_instead_of("async generator raised StopAsyncIteration");
     }
 }
 

@@ -10,6 +10,7 @@
  * that runs already, because who is in there resumes what awaits it, is the failure of the one above; what runs, and all
  * below it, belong to the resume that runs them.
  */
+#include "python/generator.h"
 #include "python/pyfuture.h"
 
 /* The one that it waits for, if that is one of ours: borrowed. */
@@ -148,14 +149,27 @@ chain_ignores_exit(const caw__coroutine *c)
     return c->delegates;
 }
 
+/* It waits for nothing of Python's. One that would be a step of an async generator, and has not begun, ends that: -1 with an
+ * exception where another step has begun. */
+static int
+chain_close_own(caw__coroutine *c)
+{
+    int closed = c->state == CORO_CREATED ? caw__advance_throw(c->future) : 0;
+    PyObject *raised = caw__take_raised();
+    caw__checkpoint_leave(c);
+    caw__coroutine_free_awaiter(c);
+    caw__coroutine_abandon(c);
+    if (raised) {
+        caw__raise(raised);
+    }
+    return closed;
+}
+
 int
 caw__coroutine_close(caw__coroutine *c)
 {
     if (!c->delegates) {
-        caw__checkpoint_leave(c);
-        caw__coroutine_free_awaiter(c);
-        caw__coroutine_abandon(c);
-        return 0;
+        return chain_close_own(c);
     }
     PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit), *result;
     if (!exit) {

@@ -38,6 +38,7 @@ typedef struct caw__advance {
     caw_item *items;           /* while ready: owned; a list */
     unsigned char kind;        /* caw__advance_kind */
     bool begun, ready, ended;
+    bool stops;     /* it has raised the StopAsyncIteration that is the generator's end */
     bool cancelled; /* the stream is asked to stop: what still comes is destroyed */
 } caw__advance;
 
@@ -81,8 +82,18 @@ PyObject *caw__advance_new(caw__generator *g, caw__advance_kind kind, PyObject *
 /* The advance that the future is, or NULL. */
 caw__advance *caw__advance_of(const caw_future *future);
 
-/* An exception is thrown in before the first poll: it ends the generator, as if it had come at the `yield`. */
-void caw__advance_throw(caw__advance *a);
+/* The next three do nothing where the future is no advance. */
+
+/* An exception is thrown in, or it is closed, before the first poll: that ends the generator, as if it had come at the `yield`.
+ * -1 with an exception where another step has begun: that one is raised then, and the generator goes on. */
+int caw__advance_throw(const caw_future *future);
+
+/* A value is sent before the first poll: it counts as if it had been given to asend(). False where that makes no sense. */
+bool caw__advance_send(const caw_future *future, PyObject *value);
+
+/* An exception is set, which leaves the generator: a StopAsyncIteration that is not its end becomes a RuntimeError. The future may
+ * be NULL. */
+void caw__advance_guard_stop(const caw_future *future);
 
 CAW__INTERNAL_END
 

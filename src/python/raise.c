@@ -145,15 +145,20 @@ caw__forget_returned(caw__state *state)
 #endif
 
 void
-caw__guard_stop_iteration(void)
+caw__raise_instead_of(const char *text)
 {
-    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
-        return;
-    }
     PyObject *stop = caw__take_raised();
-    PyErr_SetString(PyExc_RuntimeError, "coroutine raised StopIteration");
+    PyErr_SetString(PyExc_RuntimeError, text);
     PyObject *error = caw__take_raised();
     PyException_SetCause(error, Py_NewRef(stop));
     PyException_SetContext(error, stop);
     caw__raise(error);
+}
+
+void
+caw__guard_stop_iteration(void)
+{
+    if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        caw__raise_instead_of("coroutine raised StopIteration");
+    }
 }

@@ -15,6 +15,9 @@ void caw__return_by_raise(PyObject *value);
 /* Let go of the value that the reused StopIteration still holds. */
 void caw__forget_returned(caw__state *state);
 
+/* Put a RuntimeError in the place of the exception that is set, which is then its cause. */
+void caw__raise_instead_of(const char *text);
+
 /* A StopIteration that leaves a coroutine would look like a result: make it a RuntimeError (PEP 479). */
 void caw__guard_stop_iteration(void);
 

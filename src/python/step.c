@@ -88,6 +88,7 @@ caw__coroutine_free_awaiter(caw__coroutine *c)
 PySendResult
 caw__coroutine_fail(caw__coroutine *c, PyObject **result)
 {
+    caw__advance_guard_stop(c->future);
     PyObject *raised = caw__take_raised();
     caw__coroutine_free_awaiter(c);
     caw__coroutine_abandon(c);
@@ -123,6 +124,7 @@ step_waits_for_end(const caw__coroutine *c)
 CAW__APART static PySendResult
 step_finish_raised(caw__coroutine *c, caw_future *future)
 {
+    caw__advance_guard_stop(future);
     PyObject *raised = caw__take_raised();
     step_close_state(c);
     caw_future_destroy(future);
@@ -402,7 +404,7 @@ caw__step_send(caw__coroutine *c, PyObject *value, PyObject **result)
     if (!state) {
         return PYGEN_ERROR;
     }
-    if (c->state == CORO_CREATED && value && value != Py_None) {
+    if (c->state == CORO_CREATED && value && value != Py_None && !caw__advance_send(c->future, value)) {
         PyErr_SetString(PyExc_TypeError, "can't send non-None value to a just-started coroutine");
         return PYGEN_ERROR;
     }
@@ -476,12 +478,12 @@ caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         Py_XDECREF(old); /* last: may run any Python code */
         return outcome;
     }
-    caw__advance *advance = c->state == CORO_CREATED ? caw__advance_of(c->future) : NULL;
-    if (advance) {
-        caw__advance_throw(advance);
+    PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
+    if (c->state == CORO_CREATED && caw__advance_throw(c->future) < 0) {
+        Py_DECREF(exception);
+        exception = caw__take_raised();
     }
     Py_INCREF(c);
-    PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
     caw__checkpoint_leave(c);
     caw__raise(exception);
     PySendResult outcome = caw__coroutine_fail(c, result);
