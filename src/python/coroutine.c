@@ -294,11 +294,13 @@ caw__coroutine_free_list_clear(caw__state *state)
 
 /* --- what Python calls --- */
 
+/* `await`. Of a step of an async generator it may be asked again in the middle: anext() with a default does so for each
+ * resume. */
 static PyObject *
 coroutine_await(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    if (c->running || c->state == CORO_SUSPENDED) {
+    if (c->running || (c->state == CORO_SUSPENDED && !caw__advance_of(c->future))) {
         caw__coroutine_refuse(c);
         return NULL;
     }

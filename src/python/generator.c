@@ -197,6 +197,7 @@ static PyMethodDef generator_methods[] = {
     {"asend", generator_asend, METH_O, generator_asend_doc},
     {"athrow", (PyCFunction)(void (*)(void))generator_athrow, METH_FASTCALL, generator_athrow_doc},
     {"aclose", generator_aclose, METH_NOARGS, generator_aclose_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
