@@ -168,13 +168,13 @@ static caw_poll
 advance_collect(caw__advance *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
-    if (g->over) {
-        return advance_finish_over(a);
-    }
     if (g->kept) {
         a->items = g->kept;
         g->kept = NULL;
         return advance_finish(a, 0);
+    }
+    if (g->over) {
+        return advance_finish_over(a);
     }
     return advance_run_is_long(g) ? advance_breathe(g, cx) : advance_take(a, cx);
 }

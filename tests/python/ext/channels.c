@@ -194,6 +194,7 @@ channel_generator(PyObject *self, PyObject *args, PyObject *kwargs)
         CHANNEL_SPEC(.batch = 64),
         CHANNEL_SPEC(.batch = 3),
         CHANNEL_SPEC(.poll_without_gil = true),
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_SHIELD, .batch = 64),
 #undef CHANNEL_SPEC
     };
     static const char *const policies[] = {"default", "wait", "detach", "shield"};
@@ -205,7 +206,7 @@ channel_generator(PyObject *self, PyObject *args, PyObject *kwargs)
     for (int i = 0; i < 4; i++) {
         which = strcmp(policies[i], policy) == 0 ? i : which;
     }
-    which = without_gil ? 6 : batch == 64 ? 4 : batch ? 5 : which;
+    which = without_gil ? 6 : batch == 64 ? (which == 3 ? 7 : 4) : batch ? 5 : which;
     caw_stream *stream = ((channel_object *)self)->stream;
     ((channel_object *)self)->stream = NULL;
     if (!stream) {
