@@ -198,12 +198,11 @@ advance_drain(caw__advance *a, caw_context *cx)
         return advance_breathe(g, cx);
     }
     a->ended = true;
-    if (a->kind == ADVANCE_THROW) {
-        PyErr_Clear();
+    int status = g->stream->status;
+    if (a->kind == ADVANCE_THROW && status != CAW_EPYTHON) { /* else another one was raised on the way */
         caw__raise(Py_NewRef(a->arg));
         return advance_finish(a, CAW_EPYTHON);
     }
-    int status = g->stream->status;
     return advance_finish(a, a->kind == ADVANCE_CLOSE && status == CAW_ECANCELED ? 0 : status);
 }
 

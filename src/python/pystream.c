@@ -24,6 +24,7 @@ typedef struct pystream {
     bool posts;     /* it was given its locals, for any place */
     bool cancelled; /* it was asked to stop */
     bool closing;   /* IN_PLACE: the child is that of aclose() */
+    bool pumped;    /* IN_PLACE: for a pump, whose task nobody but the loop's end cancels */
 } pystream;
 
 /* --- in place --- */
@@ -74,6 +75,16 @@ pystream_end_raised(pystream *s, caw_item **out)
     return pystream_end(s, status, out);
 }
 
+/* Who waits for aclose() was cancelled: that is not the end that was asked for, so it has not the status of that. */
+static int
+pystream_interrupted(caw__coroutine *c, PyObject *exception)
+{
+    if (c->extras && c->extras->raised == exception) {
+        c->extras->raised_status = CAW_EPYTHON;
+    }
+    return CAW_EPYTHON;
+}
+
 /* The child ended without a value. */
 static caw_poll
 pystream_end_of_child(pystream *s, caw__coroutine *c, int status, PyObject *exception, caw_item **out)
@@ -81,6 +92,9 @@ pystream_end_of_child(pystream *s, caw__coroutine *c, int status, PyObject *exce
     if (exception && PyErr_GivenExceptionMatches(exception, PyExc_StopAsyncIteration)) {
         pystream_forget_stop(c, exception);
         status = s->cancelled ? CAW_ECANCELED : 0;
+    }
+    else if (exception && status == CAW_ECANCELED && s->closing && !s->pumped) {
+        status = pystream_interrupted(c, exception);
     }
     Py_XDECREF(exception);
     return pystream_end(s, status, out);
@@ -387,6 +401,7 @@ caw__pystream_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterab
     }
     s->locals = caw_py_locals_retain(locals);
     s->state = PYSTREAM_IN_PLACE;
+    s->pumped = true;
     return &s->stream;
 }
 
