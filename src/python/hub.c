@@ -4,6 +4,7 @@
 #include "python/asyncio.h"
 #include "python/job.h"
 #include "python/park.h"
+#include "python/pyitem.h"
 #include "python/remote.h"
 #include "python/trio.h"
 
@@ -90,6 +91,8 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     hub->state = state;
     hub->thread = PyThread_get_thread_ident();
     hub->remotes = NULL;
+    hub->free_items = NULL;
+    hub->n_free_items = 0;
     hub->framework = framework;
     hub->loop = Py_NewRef(loop);
     hub->inbox = inbox;
@@ -230,6 +233,7 @@ caw__hub_close(caw__hub *hub)
         caw__helper_stop(helper);
     }
     caw__remote_close_all(hub);
+    caw__pyitem_free_list_clear(hub);
     caw_reactor_close(hub->inbox->reactor);
     caw__wake_node *batch = hub->batch;
     hub->batch = NULL;

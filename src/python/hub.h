@@ -29,6 +29,8 @@ struct caw__hub {
     caw__wake_node *batch; /* woken nodes that the drain has not come to */
     caw__coroutine **held; /* suspended coroutines with a callback: references where the framework holds */
     uint32_t n_held, n_room;
+    caw_item *free_items; /* memory for Python's values as items: see pyitem.c */
+    uint32_t n_free_items;
     caw__remote *remotes;   /* awaitables that run here for somebody else, linked by remote->next */
     unsigned long thread;   /* the loop's: where it was attached, or drained last */
     PyThreadState *drainer; /* true while a drain runs: whose */

@@ -106,7 +106,7 @@ struct runner {
     caw__pump *pump;   /* a reference */
     caw_stream *inner; /* owned */
     bool cancelled;    /* the inner was asked to stop */
-    bool asks;         /* it waits for the iterator's next item */
+    bool asks;         /* it waits for the iterator: for its next item, or for its end */
 };
 
 /* As caw__remote's `spares`. */
@@ -114,7 +114,7 @@ static bool
 runner_is_spared(const void *pump)
 {
     const runner *r = ((const caw__pump *)pump)->runner;
-    return r && (!r->asks || r->cancelled);
+    return r && (!r->asks || caw__pystream_is_closing(r->inner));
 }
 
 static void

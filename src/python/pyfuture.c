@@ -25,6 +25,19 @@ caw__pyfuture_leave(caw__coroutine *c)
     }
 }
 
+int
+caw__pyfuture_keep(caw__coroutine *c, PyObject *raised)
+{
+    caw__state *state = caw__coroutine_state_of(c);
+    int status = state && caw__is_cancellation_of_any(state, raised) ? CAW_ECANCELED : CAW_EPYTHON;
+    if (caw__coroutine_extras_get(c)) {
+        c->extras->raised_status = status;
+        Py_XSETREF(c->extras->raised, Py_NewRef(raised));
+    }
+    PyErr_Clear();
+    return status;
+}
+
 void
 caw__pyfuture_end(caw__pyfuture *f, PyObject *value)
 {
@@ -39,13 +52,7 @@ caw__pyfuture_end(caw__pyfuture *f, PyObject *value)
     f->awaiter = NULL;
     f->future.status = 0;
     if (f->raised) {
-        caw__state *state = caw__coroutine_state_of(c);
-        f->future.status = state && caw__is_cancellation_of_any(state, f->object) ? CAW_ECANCELED : CAW_EPYTHON;
-        if (caw__coroutine_extras_get(c)) {
-            c->extras->raised_status = f->future.status;
-            Py_XSETREF(c->extras->raised, Py_NewRef(f->object));
-        }
-        PyErr_Clear();
+        f->future.status = caw__pyfuture_keep(c, f->object);
     }
     Py_DECREF(iterator); /* last: may run any Python code */
 }
@@ -97,6 +104,40 @@ pyfuture_throw(PyObject *iterator, PyObject *exception, PyObject **result)
     return *result ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
+/* What the iterator has yielded is for the coroutine to yield. False without memory, with an exception. Takes the object. */
+static bool
+pyfuture_wait(caw__pyfuture *f, caw__coroutine *c, PyObject *yielded)
+{
+    if (!caw__coroutine_extras_get(c)) {
+        Py_DECREF(yielded);
+        return false;
+    }
+    c->extras->inner = f;
+    f->yielded = yielded;
+    f->waits = true;
+    return true;
+}
+
+caw_future *
+caw__pyfuture_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded)
+{
+    caw__pyfuture *f = calloc(1, sizeof *f);
+    if (!f || !pyfuture_wait(f, c, yielded)) {
+        if (!f) {
+            Py_DECREF(yielded);
+            PyErr_NoMemory();
+        }
+        free(f);
+        Py_DECREF(iterator);
+        return NULL;
+    }
+    caw_future_init(&f->future, &caw__pyfuture_ops);
+    f->state = PYFUTURE_INNER;
+    f->object = iterator;
+    f->awaiter = c;
+    return &f->future;
+}
+
 /* Go on with what was sent or thrown. */
 static caw_poll
 pyfuture_drive(caw__pyfuture *f)
@@ -118,14 +159,10 @@ pyfuture_drive(caw__pyfuture *f)
         caw__pyfuture_end(f, outcome == PYGEN_RETURN ? result : NULL);
         return CAW_READY;
     }
-    if (!caw__coroutine_extras_get(c)) {
-        Py_DECREF(result);
+    if (!pyfuture_wait(f, c, result)) {
         caw__pyfuture_end(f, NULL);
         return CAW_READY;
     }
-    c->extras->inner = f;
-    f->yielded = result;
-    f->waits = true;
     return CAW_PENDING;
 }
 

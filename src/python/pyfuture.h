@@ -60,6 +60,12 @@ void caw__pyfuture_leave(caw__coroutine *c);
 /* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
 bool caw__pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx);
 
+/* A future whose iterator the coroutine that polls has begun, and that has yielded this. Takes both; NULL with an exception. */
+caw_future *caw__pyfuture_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded);
+
+/* Keep the exception for the coroutine to raise, if its future ends with the status that this returns. Clears what is set. */
+int caw__pyfuture_keep(caw__coroutine *c, PyObject *raised);
+
 /* The iterator ended: with a value, or (NULL) with the exception that is set. Takes the value. */
 void caw__pyfuture_end(caw__pyfuture *f, PyObject *value);
 

@@ -1,6 +1,7 @@
 /* pyitem.c: see pyitem.h. */
 #include "python/pyitem.h"
 
+#include "python/hub.h"
 #include "python/job.h"
 
 #include <stdlib.h>
@@ -11,18 +12,44 @@ typedef struct pyitem {
     PyObject *value;
 } pyitem;
 
+static void
+item_free(pyitem *item)
+{
+    caw__inbox_release(item->job.node.inbox);
+    free(item);
+}
+
 static int
 item_drop(caw__job *job, caw__job_place place, caw__hub *hub)
 {
     pyitem *item = CAW_CONTAINER_OF(job, pyitem, job);
     (void)hub;
     PyObject *value = item->value;
-    caw__inbox_release(item->job.node.inbox);
-    free(item);
+    item_free(item);
     if (place != JOB_WITHOUT_PYTHON) {
         Py_DECREF(value); /* last: may run any Python code */
     }
     return 0;
+}
+
+/* In the loop's thread, with the GIL: the memory is kept for the next item there, with its reference to the inbox. */
+static void
+item_end_at_home(pyitem *item)
+{
+    caw__hub *hub = item->job.node.inbox->hub;
+    PyObject *raised = caw__take_raised(), *value = item->value;
+    if (hub->n_free_items < CAW__FREELIST_MAX) {
+        item->item.next = hub->free_items;
+        hub->free_items = &item->item;
+        hub->n_free_items++;
+    }
+    else {
+        item_free(item);
+    }
+    Py_DECREF(value); /* may run any Python code */
+    if (raised) {
+        caw__raise(raised);
+    }
 }
 
 static void
@@ -30,11 +57,7 @@ item_destroy(caw_item *i)
 {
     pyitem *item = CAW_CONTAINER_OF(i, pyitem, item);
     if (caw__job_is_at_home(&item->job)) {
-        PyObject *raised = caw__take_raised();
-        (void)item_drop(&item->job, JOB_ON_LOOP, NULL);
-        if (raised) {
-            caw__raise(raised);
-        }
+        item_end_at_home(item);
     }
     else {
         caw__job_push_or_late(&item->job);
@@ -44,15 +67,34 @@ item_destroy(caw_item *i)
 caw_item *
 caw__pyitem_new(caw__inbox *inbox, PyObject *value)
 {
-    pyitem *item = malloc(sizeof *item);
-    if (!item) {
+    caw__hub *hub = inbox->hub;
+    pyitem *item;
+    if (hub && hub->free_items) {
+        item = CAW_CONTAINER_OF(hub->free_items, pyitem, item);
+        hub->free_items = item->item.next;
+        hub->n_free_items--;
+    }
+    else if ((item = malloc(sizeof *item))) {
+        item->item.destroy = item_destroy;
+        caw__job_init(&item->job, caw__inbox_retain(inbox), item_drop);
+    }
+    else {
         Py_DECREF(value);
         return NULL;
     }
-    item->item.destroy = item_destroy;
     item->value = value;
-    caw__job_init(&item->job, caw__inbox_retain(inbox), item_drop);
     return &item->item;
+}
+
+void
+caw__pyitem_free_list_clear(caw__hub *hub)
+{
+    hub->n_free_items = CAW__FREELIST_MAX; /* full from now on */
+    while (hub->free_items) {
+        pyitem *item = CAW_CONTAINER_OF(hub->free_items, pyitem, item);
+        hub->free_items = item->item.next;
+        item_free(item);
+    }
 }
 
 PyObject *

@@ -1,6 +1,7 @@
 /* pystream.c: see pystream.h. */
 #include "python/pystream.h"
 
+#include "python/awaitable.h"
 #include "python/hub.h"
 #include "python/pyfuture.h"
 #include "python/pyitem.h"
@@ -63,15 +64,14 @@ pystream_forget_stop(caw__coroutine *c, PyObject *stop)
 
 /* What is set, or nothing, ends it. */
 static caw_poll
-pystream_end_raised(pystream *s, caw_item **out)
+pystream_end_raised(pystream *s, caw__coroutine *c, caw_item **out)
 {
+    PyObject *raised = caw__take_raised();
     int status = s->cancelled ? CAW_ECANCELED : 0;
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
-        status = CAW_EPYTHON;
+    if (raised && !PyErr_GivenExceptionMatches(raised, PyExc_StopAsyncIteration)) {
+        status = caw__pyfuture_keep(c, raised);
     }
-    else {
-        PyErr_Clear();
-    }
+    Py_XDECREF(raised);
     return pystream_end(s, status, out);
 }
 
@@ -141,16 +141,51 @@ pystream_take_child(pystream *s, caw__coroutine *c, caw_item **out)
     return pystream_take_value(s, value, out);
 }
 
+/* The next item's awaitable is begun here, and becomes a child only if it suspends: most do not, and a future for each would
+ * cost as much as all the rest. CAW_PENDING: there is a child, or else nothing came and the next one is wanted. */
+static caw_poll
+pystream_begin_next(pystream *s, caw__coroutine *c, PyObject *awaitable, caw_item **out)
+{
+    PyObject *iterator = caw__await_iterator(caw__coroutine_state_of(c), awaitable), *result = NULL;
+    Py_DECREF(awaitable);
+    if (!iterator) {
+        return pystream_end_raised(s, c, out);
+    }
+    PySendResult outcome = PyIter_Send(iterator, Py_None, &result);
+    if (outcome == PYGEN_NEXT) {
+        s->child = caw__pyfuture_suspended(c, iterator, result);
+        return s->child ? CAW_PENDING : pystream_end_raised(s, c, out);
+    }
+    Py_DECREF(iterator);
+    return outcome == PYGEN_RETURN ? pystream_take_value(s, result, out) : pystream_end_raised(s, c, out);
+}
+
+/* There is no child: ask for the next item, or for the end. As above. */
+static caw_poll
+pystream_ask(pystream *s, caw_context *cx, caw__coroutine *c, caw_item **out)
+{
+    PyObject *awaitable = pystream_next_awaitable(s);
+    if (!awaitable) {
+        return pystream_end_raised(s, c, out);
+    }
+    const PyAsyncMethods *methods = Py_TYPE(awaitable)->tp_as_async;
+    bool is_ours = Py_TYPE(awaitable) == caw__coroutine_state_of(c)->coroutine_type;
+    if (!s->closing && !is_ours && methods && methods->am_await && caw__pyfuture_may_go_in_place(c, cx)) {
+        return pystream_begin_next(s, c, awaitable, out);
+    }
+    s->child = caw_py_await(awaitable);
+    return s->child ? CAW_PENDING : pystream_end_raised(s, c, out);
+}
+
 static caw_poll
 pystream_poll_in_place(pystream *s, caw_context *cx, caw__coroutine *c, caw_item **out)
 {
     for (int n = 0; n < PYSTREAM_RUN_LENGTH; n++) {
+        if (!s->child && pystream_ask(s, cx, c, out) == CAW_READY) {
+            return CAW_READY;
+        }
         if (!s->child) {
-            PyObject *awaitable = pystream_next_awaitable(s);
-            s->child = awaitable ? caw_py_await(awaitable) : NULL;
-            if (!s->child) {
-                return pystream_end_raised(s, out);
-            }
+            continue;
         }
         if (caw_future_poll(s->child, cx) == CAW_PENDING) {
             return CAW_PENDING;
@@ -249,10 +284,13 @@ pystream_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
         return pystream_end(s, CAW_EINVAL, out); /* it has moved while it was iterated in place */
     }
     else if (s->state != PYSTREAM_POSTED) {
-        PyThreadState *released = ((caw__poll_place *)cx->place)->released;
+        caw__poll_place *place = cx->place;
+        PyThreadState *released = place->released;
+        place->released = NULL; /* for those that it polls */
         caw__gil_take(released);
         poll = pystream_poll_with_gil(s, cx, out);
         caw__gil_give(released);
+        place->released = released;
     }
     return s->state == PYSTREAM_POSTED && poll == CAW_PENDING ? pystream_poll_pump(s, cx, out) : poll;
 }
@@ -360,6 +398,12 @@ pystream_destroy(caw_stream *stream)
 }
 
 static const caw_stream_ops pystream_ops = {"python.stream", pystream_poll_next, pystream_cancel, pystream_destroy};
+
+bool
+caw__pystream_is_closing(const caw_stream *stream)
+{
+    return CAW_CONTAINER_OF(stream, const pystream, stream)->closing;
+}
 
 bool
 caw__pystream_is_in_place(const caw_stream *stream)

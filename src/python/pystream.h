@@ -30,6 +30,9 @@ caw_stream *caw__pystream_new(caw_py_locals *locals, PyObject *iterator, const c
 /* Have the collector see what a stream of this kind holds; nothing where it is another one. */
 int caw__pystream_traverse(const caw_stream *s, visitproc visit, void *arg);
 
+/* Whether it waits for the iterator's aclose(). */
+bool caw__pystream_is_closing(const caw_stream *s);
+
 /* Whether it is one, and iterated in place. */
 bool caw__pystream_is_in_place(const caw_stream *s);
 
