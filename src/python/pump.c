@@ -25,6 +25,7 @@
 #include "python/ref.h"
 #include "python/remote.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -105,6 +106,7 @@ struct runner {
     caw_future future;
     caw__pump *pump;   /* a reference */
     caw_stream *inner; /* owned */
+    caw_item *kept;    /* what found the channel full, or NULL: owned */
     bool cancelled;    /* the inner was asked to stop */
     bool asks;         /* it waits for the iterator: for its next item, or for its end */
 };
@@ -173,6 +175,20 @@ runner_finish(runner *r, const caw_context *cx)
     return caw_future_finish(&r->future, 0);
 }
 
+/* Send what the iterator gave. False where the channel is full although nobody said so: its `pause` is about to be called, by the
+ * consumer's thread. */
+static bool
+runner_send(runner *r, caw_item *item)
+{
+    int sent = caw_channel_try_send(r->pump->channel, item);
+    r->kept = sent == -EAGAIN ? item : NULL;
+    if (sent < 0 && !r->kept) { /* the consumer wants no more */
+        caw_item_destroy(item);
+        runner_cancel(&r->future);
+    }
+    return !r->kept;
+}
+
 static caw_poll
 runner_poll(caw_future *f, caw_context *cx)
 {
@@ -182,17 +198,16 @@ runner_poll(caw_future *f, caw_context *cx)
         if (runner_waits(r, cx->waker)) {
             return CAW_PENDING;
         }
-        caw_item *item;
-        if (caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
+        caw_item *item = r->kept;
+        if (!item && caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
             r->asks = true;
             return CAW_PENDING;
         }
         if (!item) {
             return runner_finish(r, cx);
         }
-        if (caw_channel_try_send(r->pump->channel, item) < 0) { /* the consumer wants no more */
-            caw_item_destroy(item);
-            runner_cancel(f);
+        if (!runner_send(r, item)) {
+            break; /* until the next turn */
         }
     }
     caw_waker_wake_by_ref(cx->waker);
@@ -204,6 +219,7 @@ runner_destroy(caw_future *f)
 {
     runner *r = CAW_CONTAINER_OF(f, runner, future);
     r->pump->runner = NULL;
+    caw_item_destroy(r->kept);
     caw_stream_destroy(r->inner);
     (void)caw_channel_close(r->pump->channel, CAW_EBROKEN); /* unless it has come to its end */
     pump_release(r->pump);

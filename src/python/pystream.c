@@ -25,6 +25,7 @@ typedef struct pystream {
     bool posts;     /* it was given its locals, for any place */
     bool cancelled; /* it was asked to stop */
     bool closing;   /* IN_PLACE: the child is that of aclose() */
+    bool left;      /* ENDED, but the iterator is not at its end: a value of it could not be taken */
     bool pumped;    /* IN_PLACE: for a pump, whose task nobody but the loop's end cancels */
 } pystream;
 
@@ -111,12 +112,14 @@ pystream_take_value(pystream *s, PyObject *value, caw_item **out)
     }
     if (!s->spec.convert) {
         *out = caw__pyitem_new(s->locals->inbox, value);
+        s->left = !*out;
         return *out ? CAW_READY : pystream_end(s, CAW_ENOMEM, out);
     }
     int status = s->spec.convert(s->spec.user, value, out);
     Py_DECREF(value);
     if (status < 0 || PyErr_Occurred()) {
         caw_item_destroy(*out);
+        s->left = true;
         return pystream_end(s, PyErr_Occurred() ? CAW_EPYTHON : status, out);
     }
     return *out ? CAW_READY : CAW_PENDING;
@@ -356,7 +359,7 @@ pystream_drop(pystream *s)
         caw_future_destroy(s->child);
         Py_DECREF(iterator);
     }
-    else if (s->state == PYSTREAM_IN_PLACE) {
+    else if (s->state == PYSTREAM_IN_PLACE || s->left) {
         caw__close_later(s->locals, iterator);
     }
     else {
