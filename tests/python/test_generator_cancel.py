@@ -8,12 +8,27 @@ from typing import Any
 
 import _cawait_test as t
 import pytest
-from common import by_level, cancellation, current_task, ended, on_trio, plain_task, settle, since_311, sleep, spawn, started, until
+from common import (
+    by_level,
+    cancellation,
+    current_task,
+    ended,
+    on_trio,
+    plain_task,
+    settle,
+    since_311,
+    sleep,
+    spawn,
+    started,
+    until,
+)
 from frameworks import current
 
 Run = Callable[..., Any]
 
-ENDING = pytest.mark.parametrize("options", [{}, {"cancel": "wait"}, {"cancel": "detach"}, {"batch": 64}, {"without_gil": True}], ids=str)
+ENDING = pytest.mark.parametrize(
+    "options", [{}, {"cancel": "wait"}, {"cancel": "detach"}, {"batch": 64}, {"without_gil": True}], ids=str
+)
 
 
 async def items(generator: Any) -> list[Any]:
@@ -22,7 +37,9 @@ async def items(generator: Any) -> list[Any]:
 
 
 @ENDING
-def test_cancel_of_a_pending_step_tells_the_native_side_and_ends_the_generator(run: Run, options: dict[str, Any]) -> None:
+def test_cancel_of_a_pending_step_tells_the_native_side_and_ends_the_generator(
+    run: Run, options: dict[str, Any]
+) -> None:
     async def main() -> None:
         channel = t.Channel(2)
         generator = channel.generator(**options)
@@ -130,8 +147,8 @@ def test_item_that_comes_with_the_cancel_is_not_given_to_a_cancelled_awaiter(run
 
 
 def test_task_that_is_cancelled_before_its_step_begins_ends_the_generator(run: Run) -> None:
-    """As with one of Python: the cancellation comes at the `yield`. Where a task runs its first part at once, and on trio, it
-    comes while the step waits."""
+    """As with one of Python: the cancellation comes at the `yield`; or while the step waits, where a task runs its
+    first part at once, and on trio."""
 
     async def main() -> None:
         channel = t.Channel(2)

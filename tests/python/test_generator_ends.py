@@ -192,7 +192,9 @@ def test_hook_that_fails_is_raised_by_the_method(loop_errors: list[Any]) -> None
     run_kind("asyncio", loop_errors, main)
 
 
-def test_closed_loop_in_the_middle_leaves_a_generator_that_says_so(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def test_closed_loop_in_the_middle_leaves_a_generator_that_says_so(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
     channel = t.Channel(2)
     generator = channel.generator()
     loop = new_loop()

@@ -1,5 +1,5 @@
-"""Async generators made in C in the language: `async for`, comprehensions, anext, aclosing, and generators of Python around
-them, on every framework."""
+"""Async generators made in C in the language: `async for`, comprehensions, anext, aclosing, and generators of Python
+around them, on every framework."""
 
 from __future__ import annotations
 

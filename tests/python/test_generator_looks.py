@@ -123,7 +123,9 @@ def use_it_as_something_else(g: Any) -> list[Any]:
     async def awaits() -> None:
         await g
 
-    return [attempt(use)[0] for use in (lambda: iter(g), lambda: next(g), g, lambda: awaits().send(None), lambda: len(g))]
+    return [
+        attempt(use)[0] for use in (lambda: iter(g), lambda: next(g), g, lambda: awaits().send(None), lambda: len(g))
+    ]
 
 
 def ask_what_it_is(g: Any) -> list[Any]:

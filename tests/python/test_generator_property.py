@@ -1,5 +1,5 @@
-"""Random sequences of everything that can be done to an async generator, its steps and its native side, against a model:
-the same outcomes, the native side told at most once, nothing left."""
+"""Random sequences of everything that can be done to an async generator, its steps and its native side, against a
+model: the same outcomes, the native side told at most once, nothing left."""
 
 from __future__ import annotations
 
@@ -171,8 +171,8 @@ TASK_ACTIONS = st.lists(
 
 
 async def play_tasks(options: dict[str, Any], actions: list[tuple[Any, ...]]) -> None:
-    """Tasks that ask for items, close, throw and are cancelled, in any order: all end once the native side has ended, no item
-    comes twice, and those that come are in order."""
+    """Tasks that ask for items, close, throw and are cancelled, in any order: all end once the native side has ended, no
+    item comes twice, and those that come are in order."""
     before = t.live_futures()
     channel = t.Channel(50)
     generator: Any = channel.generator(**options)

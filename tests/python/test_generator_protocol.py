@@ -1,14 +1,14 @@
 """Every method of an async generator in every state answers as Python's own does.
 
-Each case brings two generators into a state, the one made in C and its twin in Python (twin.py), does the same to both, and
-compares what came of it: what was returned or raised; then ag_running, whether the native side was told, and what the next
-item gives.
+Each case brings two generators into a state, the one made in C and its twin in Python (twin.py), does the same to both,
+and compares what came of it: what was returned or raised; then ag_running, whether the native side was told, and what
+the next item gives.
 
 Python's answers have changed over the versions. Ours are those of the newest that was looked at, 3.13:
 
     close() of an awaitable that has not begun                 ends the generator (before 3.13: leaves it)
     close() of one that is pending                             ends the generator (before: it is `running` for ever)
-    throw(), close() of one while another one is pending       RuntimeError (before: thrown into the generator, or nothing)
+    throw(), close() of one while another one is pending       RuntimeError (before: thrown in, or nothing)
     a step that was refused because another one is pending     is used up (before: may be tried again)
     StopIteration, StopAsyncIteration thrown in                RuntimeError, PEP 479 (before 3.12: in part)
 
@@ -359,7 +359,11 @@ ON_PURPOSE: list[tuple[str, set[str], set[State]]] = [
     ("what waits is resumed when it was woken, not before", {"send value, None"}, TO_WAIT - {made}),
     ("what waits is resumed when it was woken, not before", AWAITS, PENDING),
     ("what waits is resumed when it was woken, not before", {"await twice"}, TO_WAIT),
-    ("a value sent to aclose() or athrow() is a TypeError, and nothing else", VALUES, TO_CLOSE | TO_THROW | SECOND - {second_made}),
+    (
+        "a value sent to aclose() or athrow() is a TypeError, and nothing else",
+        VALUES,
+        TO_CLOSE | TO_THROW | SECOND - {second_made},
+    ),
     ("StopIteration never comes out: as a value it would be lost", {"throw StopIteration"}, (NOT_BEGUN | OVER) - {new}),
     ("StopIteration never comes out: as a value it would be lost", {"athrow StopIteration"}, NOT_BEGUN),
     ("what is thrown into aclose() comes out", {"throw GeneratorExit"}, TO_CLOSE),
@@ -428,7 +432,12 @@ def by_hand(test: Callable[[Side], Awaitable[None]]) -> Callable[[list[Any]], No
 @by_hand
 async def test_step_that_waits_is_not_resumed_before_its_item(side: Side) -> None:
     await pending(side)
-    for way in (side.held.__next__, lambda: side.held.send(None), lambda: side.held.send(1), lambda: next(side.held.__await__())):
+    for way in (
+        side.held.__next__,
+        lambda: side.held.send(None),
+        lambda: side.held.send(1),
+        lambda: next(side.held.__await__()),
+    ):
         assert attempt(way) == (RuntimeError, "coroutine is being awaited already")
     await side.put(5)
     assert step(side.held) == ("value", 5)
@@ -463,7 +472,9 @@ async def test_step_that_is_dropped_while_it_waits_ends_the_generator(side: Side
 
 
 @pytest.mark.parametrize("name, value", [("aclose", ("value", None)), ("athrow", (KeyError, "'k'"))])
-def test_value_sent_to_what_ends_the_generator_is_refused_and_no_more(name: str, value: Any, loop_errors: list[Any]) -> None:
+def test_value_sent_to_what_ends_the_generator_is_refused_and_no_more(
+    name: str, value: Any, loop_errors: list[Any]
+) -> None:
     async def main() -> None:
         side = ours()
         await suspended(side)
@@ -481,3 +492,18 @@ async def test_exception_that_replaces_a_stop_has_it_as_its_cause(side: Side) ->
     with pytest.raises(RuntimeError, match="async generator raised StopAsyncIteration") as raised:
         side.generator.athrow(stop).send(None)
     assert raised.value.__cause__ is stop
+
+
+@by_hand
+async def test_close_of_a_step_that_has_not_begun_ends_the_generator(side: Side) -> None:
+    await made_while_suspended(side)
+    assert attempt(side.held.close) == ("returned", None)
+    assert side.cancelled == 1 and make_and_step(side, "__anext__")[0] is StopAsyncIteration
+
+
+@by_hand
+async def test_close_of_a_second_step_is_refused_and_leaves_the_first(side: Side) -> None:
+    await second_made(side)
+    assert attempt(side.held.close) == (RuntimeError, "anext(): asynchronous generator is already running")
+    await side.put(5)
+    assert step(side.stepped[0]) == ("value", 5)

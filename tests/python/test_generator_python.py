@@ -210,7 +210,9 @@ def test_next_that_is_no_awaitable_is_a_type_error(run: Run, where: str) -> None
     run(main)
 
 
-@pytest.mark.parametrize("make", [t.total, t.relay, lambda one: t.relay_posted(one, 1)], ids=["total", "relay", "posted"])
+@pytest.mark.parametrize(
+    "make", [t.total, t.relay, lambda one: t.relay_posted(one, 1)], ids=["total", "relay", "posted"]
+)
 def test_what_is_no_async_iterable_is_a_type_error_at_once(loop_errors: list[Any], make: Any) -> None:
     class Wrong:
         def __aiter__(self) -> Any:

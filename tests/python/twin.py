@@ -133,5 +133,3 @@ def attempt(function: Callable[..., Any], *args: Any) -> Any:
 def step(awaitable: Coroutine[Any, Any, Any], value: Any = None) -> Any:
     """The outcome of one step."""
     return attempt(awaitable.send, value)
-
-
