@@ -11,9 +11,11 @@ import pytest
 from children import run_child
 from children.asan import ASAN
 from common import by_level, ended, settle, spawn, spawn_all, started, turn, until
-from frameworks import current, run_kind
+from frameworks import MAIN_KINDS, current, kind_fixture, run_kind
 
 Run = Callable[..., Any]
+
+kind = kind_fixture(MAIN_KINDS)  # what is on top of awaiting runs on one of each kind
 PRODUCER = 10_000_000  # the numbers of a producer of feed() begin at a multiple of this
 
 

@@ -10,9 +10,11 @@ from typing import Any
 import _cawait_test as t
 import pytest
 from common import cancellation, ended, settle, sleep, spawn, started, turn, until
-from frameworks import run_kind
+from frameworks import MAIN_KINDS, kind_fixture, run_kind
 
 Run = Callable[..., Any]
+
+kind = kind_fixture(MAIN_KINDS)  # what is on top of awaiting runs on one of each kind
 
 PLACES = ["place", "task", "pool", "scope"]
 each_place = pytest.mark.parametrize("where", PLACES)
@@ -485,7 +487,7 @@ def test_consumer_on_another_thread_that_keeps_pace_loses_nothing(loop_errors: l
             yield n
 
     async def main() -> None:
-        for _ in range(1500):
+        for _ in range(1000):
             await t.total(source(), where="pool", capacity=3)
 
     run_kind("asyncio", loop_errors, main)
