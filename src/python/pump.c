@@ -40,6 +40,7 @@ struct caw__pump {
     bool full, stopped;
     caw_waker room;
     caw_channel *channel; /* a producer's reference */
+    size_t capacity;      /* of it */
     caw_py_locals *locals;
     caw_py_ref *iterator;
     caw_py_iterable_spec spec;
@@ -199,6 +200,9 @@ runner_poll(caw_future *f, caw_context *cx)
             return CAW_PENDING;
         }
         caw_item *item = r->kept;
+        if (!item && caw_channel_length(r->pump->channel) >= r->pump->capacity) {
+            break; /* nobody has said so yet: see runner_send */
+        }
         if (!item && caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
             r->asks = true;
             return CAW_PENDING;
@@ -285,6 +289,7 @@ caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_s
         free(p);
         return NULL;
     }
+    p->capacity = capacity;
     p->items = caw_channel_stream(p->channel);
     p->locals = caw_py_locals_retain(locals);
     p->spec = *spec;

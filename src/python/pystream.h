@@ -20,6 +20,29 @@
 CAW__INTERNAL_BEGIN
 
 typedef struct caw__pump caw__pump;
+typedef struct caw__pystream caw__pystream;
+
+typedef enum caw__pystream_state {
+    PYSTREAM_NEW = 0,
+    PYSTREAM_IN_PLACE,
+    PYSTREAM_POSTED,
+    PYSTREAM_ENDED
+} caw__pystream_state;
+
+struct caw__pystream {
+    caw_stream stream;
+    PyObject *iterator; /* a reference; NULL in POSTED */
+    caw_py_iterable_spec spec;
+    caw_py_locals *locals; /* a reference; NULL before the first poll, where it was not given any */
+    caw_future *child;     /* IN_PLACE: what is awaited, or NULL: owned */
+    caw__pump *pump;       /* POSTED: owned */
+    caw__pystream_state state;
+    bool posts;     /* it was given its locals, for any place */
+    bool cancelled; /* it was asked to stop */
+    bool closing;   /* IN_PLACE: the child is that of aclose() */
+    bool left;      /* ENDED, but the iterator is not at its end: a value of it could not be taken */
+    bool pumped;    /* IN_PLACE: for a pump, whose task nobody but the loop's end cancels */
+};
 
 /* pystream.c */
 
@@ -35,6 +58,12 @@ bool caw__pystream_is_closing(const caw_stream *s);
 
 /* Whether it is one, and iterated in place. */
 bool caw__pystream_is_in_place(const caw_stream *s);
+
+/* Its end: of the stream, not of the struct. */
+caw_poll caw__pystream_end(caw__pystream *s, int status, caw_item **out);
+
+/* pystream_inplace.c: poll one that is IN_PLACE, in a poll of the coroutine, which has the GIL. */
+caw_poll caw__pystream_poll_in_place(caw__pystream *s, caw_context *cx, caw__coroutine *c, caw_item **out);
 
 /* pump.c */
 
