@@ -235,6 +235,18 @@ channel_take(caw_channel *c, caw_waker waker, int *status)
     return poll;
 }
 
+/* The consumer has so many more: tell those who wait for room. */
+static inline void
+channel_receive(caw_channel *c, size_t n)
+{
+    size_t received = atomic_load_explicit(&c->received, memory_order_relaxed) + n; /* relaxed: only we write it */
+    /* seq_cst, both: see the race in channel_internal.h. */
+    atomic_store_explicit(&c->received, received, memory_order_seq_cst);
+    if (atomic_load_explicit(&c->watched, memory_order_seq_cst)) {
+        caw__channel_serve(c);
+    }
+}
+
 static caw_poll
 channel_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 {
@@ -250,12 +262,7 @@ channel_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     }
     *out = c->taken;
     c->taken = c->taken->next;
-    size_t received = atomic_load_explicit(&c->received, memory_order_relaxed) + 1; /* relaxed: only we write it */
-    /* seq_cst, both: see the race above. */
-    atomic_store_explicit(&c->received, received, memory_order_seq_cst);
-    if (atomic_load_explicit(&c->watched, memory_order_seq_cst)) {
-        caw__channel_serve(c);
-    }
+    channel_receive(c, 1);
     return CAW_READY;
 }
 
@@ -287,6 +294,25 @@ channel_destroy(caw_stream *s)
 }
 
 static const caw_stream_ops channel_ops = {"channel", channel_poll_next, channel_cancel, channel_destroy};
+
+caw_item *
+caw__channel_take_ready(caw_stream *s, size_t most, size_t *n)
+{
+    caw_channel *c = channel_of(s);
+    if (s->ops != &channel_ops || !c->taken) {
+        return NULL;
+    }
+    caw_item *first = c->taken, *last = first;
+    size_t taken = 1;
+    for (; taken < most && last->next; taken++) {
+        last = last->next;
+    }
+    c->taken = last->next;
+    last->next = NULL;
+    *n = taken;
+    channel_receive(c, taken);
+    return first;
+}
 
 caw_stream *
 caw_channel_stream(caw_channel *c)

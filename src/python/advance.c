@@ -3,9 +3,10 @@
 #include "python/generator.h"
 #include "python/hub.h"
 #include "python/pyfuture.h"
-#include "python/pyitem.h"
 #include "python/pystream.h"
 #include "python/raise.h"
+
+#include "core/channel_internal.h"
 
 #include <stdlib.h>
 
@@ -13,8 +14,8 @@
 #define ADVANCE_RUN_LENGTH 64
 #define ADVANCE_RUN_NS     1000000
 
-static void
-advance_destroy_items(caw_item *item)
+void
+caw__advance_destroy_items(caw_item *item)
 {
     while (item) {
         caw_item *next = item->next;
@@ -319,7 +320,7 @@ advance_destroy(caw_future *f)
     else {
         free(a);
     }
-    advance_destroy_items(items);
+    caw__advance_destroy_items(items);
     Py_XDECREF(arg);
     Py_DECREF(g);
 }
@@ -385,87 +386,43 @@ caw__advance_new(caw__generator *g, caw__advance_kind kind, PyObject *arg)
     g->own_used |= a == &g->own;
     Py_INCREF(g);
     Py_XINCREF(arg);
-    return caw__coroutine_new(g->function, &a->future, NULL, PyThreadState_Get());
+    return caw__coroutine_new_step(g->function, &a->future);
 }
 
-/* --- values --- */
+/* --- at once --- */
 
-static PyObject *
-advance_value(const caw__generator *g, caw_item *item)
+/* Whether a channel's item that is there may be the value, without more ado. Every 64th goes the usual way, and looks at the
+ * clock. */
+static bool
+advance_is_simple(const caw__advance *a)
 {
-    const caw_py_stream_spec *spec = g->function->stream;
-    PyObject *value = spec->item ? spec->item(g->stream, item) : caw__pyitem_value(item);
-    if (!value != caw__has_raised(PyThreadState_Get())) {
-        PyErr_Format(PyExc_SystemError, "the item function of '%U' returned %s", g->function->qualname,
-                     value ? "a value with an exception set" : "NULL without an exception");
-        Py_CLEAR(value);
+    const caw__generator *g = a->generator;
+    return a->kind == ADVANCE_NEXT && !a->arg && !g->running && g->stream && !g->over && !g->kept &&
+           g->run_began != 0 && g->run_length < ADVANCE_RUN_LENGTH && !g->function->stream->poll_without_gil;
+}
+
+PySendResult
+caw__advance_at_once(caw__coroutine *c, PyObject **result)
+{
+    caw__advance *a = CAW_CONTAINER_OF(c->future, caw__advance, future);
+    caw__generator *g = a->generator;
+    size_t n = 0;
+    *result = NULL;
+    if (!advance_is_simple(a) || !(a->items = caw__channel_take_ready(g->stream, advance_wanted(g), &n))) {
+        return PYGEN_NEXT;
     }
-    return value;
-}
-
-/* The next of the items as a value; an error ends the generator. */
-static PyObject *
-advance_take_value(caw__advance *a)
-{
-    caw_item *item = a->items;
-    a->items = item->next;
-    PyObject *value = advance_value(a->generator, item);
-    caw_item_destroy(item);
-    return value;
-}
-
-static PyObject *
-advance_list(caw__advance *a)
-{
-    PyObject *list = PyList_New(0);
-    while (list && a->items) {
-        PyObject *value = advance_take_value(a);
-        bool appended = value && PyList_Append(list, value) == 0;
-        Py_XDECREF(value);
-        if (!appended && PyList_GET_SIZE(list) > 0) { /* the values before it come first */
-            Py_XSETREF(a->generator->raised, caw__take_raised());
-            a->generator->over = true;
-            caw_stream_cancel(a->generator->stream);
-            advance_destroy_items(a->items);
-            a->items = NULL;
-        }
-        else if (!appended) {
-            Py_CLEAR(list);
-        }
+    g->run_length += (uint32_t)n;
+    a->begun = a->ready = true;
+    g->running = c->running = true;
+    *result = caw__advance_result(&a->future);
+    if (!*result) {
+        PySendResult failed = caw__coroutine_fail(c, result);
+        c->running = false;
+        return failed;
     }
-    return list;
-}
-
-static PyObject *
-advance_result(caw_future *f)
-{
-    caw__advance *a = CAW_CONTAINER_OF(f, caw__advance, future);
-    if (a->kind != ADVANCE_NEXT) {
-        Py_RETURN_NONE;
-    }
-    PyObject *value = a->generator->function->stream->batch ? advance_list(a) : advance_take_value(a);
-    a->ended |= !value;
-    return value;
-}
-
-static void
-advance_error(caw_future *f, int status)
-{
-    const caw__generator *g = CAW_CONTAINER_OF(f, caw__advance, future)->generator;
-    g->function->stream->error(g->stream, status);
-}
-
-caw_py_spec
-caw__generator_steps(const caw_py_stream_spec *stream)
-{
-    return (caw_py_spec){
-        .name = stream->name,
-        .result = advance_result,
-        .file = stream->file,
-        .line = stream->line,
-        .doc = stream->doc,
-        .qualname = stream->qualname,
-        .error = stream->error ? advance_error : NULL,
-        .cancel = stream->cancel,
-    };
+    c->future = NULL;
+    c->state = CORO_CLOSED;
+    advance_destroy(&a->future);
+    c->running = false;
+    return PYGEN_RETURN;
 }

@@ -14,8 +14,9 @@
 /* From here on a new coroutine is all zeros. */
 #define COROUTINE_BLANK offsetof(caw__coroutine, park)
 
-PyObject *
-caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
+/* All but what most have not. */
+static inline caw__coroutine *
+coroutine_new(caw__function *function, caw_future *future)
 {
     caw__state *state = function->state;
     caw__coroutine *c = state->free_coroutines;
@@ -34,14 +35,35 @@ caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, 
     }
     c->future = future;
     c->function = (caw__function *)Py_NewRef(function);
-    c->self = Py_XNewRef(self);
+    c->self = NULL;
     memset((char *)c + COROUTINE_BLANK, 0, sizeof *c - COROUTINE_BLANK); /* which makes it CORO_CREATED */
+    return c;
+}
+
+PyObject *
+caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
+{
+    caw__coroutine *c = coroutine_new(function, future);
+    if (!c) {
+        return NULL;
+    }
+    c->self = Py_XNewRef(self);
     if (self || future->ops == &caw__pyfuture_ops) {
         caw__coroutine_track(c);
     }
     int depth = caw__origin_depth(tstate);
     if (depth > 0) {
         caw__coroutine_remember_origin(c, depth);
+    }
+    return (PyObject *)c;
+}
+
+PyObject *
+caw__coroutine_new_step(caw__function *function, caw_future *future)
+{
+    caw__coroutine *c = coroutine_new(function, future);
+    if (c) {
+        c->steps = true;
     }
     return (PyObject *)c;
 }

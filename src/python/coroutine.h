@@ -77,6 +77,7 @@ struct caw__coroutine {
     bool silent : 1;     /* nobody minds when it is never awaited */
     bool ended : 1;      /* the future is ready, and has not been taken yet */
     bool tracked : 1;    /* by the collector; see caw__coroutine_track */
+    bool steps : 1;      /* its future is a step of an async generator */
     bool queued : 1;     /* a wake was in the queue already when the poll began: one that came late, or twice */
     bool finalized : 1;  /* the finalizer has run, which Python remembers of the memory: it is not used again */
 };
@@ -85,6 +86,9 @@ extern PyType_Spec caw__coroutine_spec;
 
 /* A coroutine that owns the future, which is destroyed if this fails. `self` is borrowed, may be NULL. */
 PyObject *caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate);
+
+/* One that makes a step of an async generator: the future is an advance (generator.h). As Python's, it has no origin. */
+PyObject *caw__coroutine_new_step(caw__function *function, caw_future *future);
 
 /* A coroutine of a spec, which is not NULL; the future is destroyed if this fails. */
 PyObject *caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, const caw_py_spec *spec);

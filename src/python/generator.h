@@ -79,6 +79,15 @@ caw_py_spec caw__generator_steps(const caw_py_stream_spec *stream);
 /* A coroutine that makes one step. `arg` is borrowed, may be NULL. */
 PyObject *caw__advance_new(caw__generator *g, caw__advance_kind kind, PyObject *arg);
 
+/* The first step of a coroutine that makes one, where there is nothing to wait for: the shortest way. PYGEN_NEXT, and nothing was
+ * done: it is to be polled as any other. */
+PySendResult caw__advance_at_once(caw__coroutine *c, PyObject **result);
+
+void caw__advance_destroy_items(caw_item *items);
+
+/* advance_value.c: the `result` of its coroutine. */
+PyObject *caw__advance_result(caw_future *f);
+
 /* The advance that the future is, or NULL. */
 caw__advance *caw__advance_of(const caw_future *future);
 

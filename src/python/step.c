@@ -292,7 +292,7 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->state == CORO_CREATED) {
-        if (c->future->ops == &caw__pyfuture_ops || caw__advance_of(c->future)) {
+        if (c->future->ops == &caw__pyfuture_ops || c->steps) {
             return PYGEN_RETURN; /* as with Python's `await`, what is awaited sees to checkpoints */
         }
         PyObject *task;
@@ -426,6 +426,9 @@ caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
     caw__state *state = caw__coroutine_state_of(c);
     bool begins = c->state == CORO_CREATED && !c->running && state && (!value || value == Py_None);
     PySendResult outcome;
+    if (begins && c->steps && (outcome = caw__advance_at_once(c, result)) != PYGEN_NEXT) {
+        return outcome;
+    }
     if (begins && caw__trio_is_absent(state)) {
         outcome = step(state, c, result); /* the shortest way */
     }
