@@ -114,16 +114,12 @@ pystream_take_child(caw__pystream *s, caw__coroutine *c, caw_item **out)
     return pystream_take_value(s, value, out);
 }
 
-/* The next item's awaitable is begun here, and becomes a child only if it suspends: most do not, and a future for each would
- * cost as much as all the rest. CAW_PENDING: there is a child, or else nothing came and the next one is wanted. */
+/* The next item's iterator is begun here, and becomes a child only if it suspends: most do not, and a future for each would cost
+ * as much as all the rest. Takes the iterator. CAW_PENDING: there is a child, or else nothing came and the next one is wanted. */
 static caw_poll
-pystream_begin_next(caw__pystream *s, caw__coroutine *c, PyObject *awaitable, caw_item **out)
+pystream_begin_next(caw__pystream *s, caw__coroutine *c, PyObject *iterator, caw_item **out)
 {
-    PyObject *iterator = caw__await_iterator(caw__coroutine_state_of(c), awaitable), *result = NULL;
-    Py_DECREF(awaitable);
-    if (!iterator) {
-        return pystream_end_raised(s, c, out);
-    }
+    PyObject *result = NULL;
     PySendResult outcome = PyIter_Send(iterator, Py_None, &result);
     if (outcome == PYGEN_NEXT) {
         s->child = caw__pyfuture_suspended(c, iterator, result);
@@ -131,6 +127,14 @@ pystream_begin_next(caw__pystream *s, caw__coroutine *c, PyObject *awaitable, ca
     }
     Py_DECREF(iterator);
     return outcome == PYGEN_RETURN ? pystream_take_value(s, result, out) : pystream_end_raised(s, c, out);
+}
+
+/* What can be begun here: not a coroutine of ours, which the chain drives, and not what has no __await__. */
+static bool
+pystream_may_begin(const caw__coroutine *c, PyObject *awaitable)
+{
+    const PyAsyncMethods *methods = Py_TYPE(awaitable)->tp_as_async;
+    return methods && methods->am_await && Py_TYPE(awaitable) != caw__coroutine_state_of(c)->coroutine_type;
 }
 
 /* There is no child: ask for the next item, or for the end. As above. */
@@ -141,10 +145,14 @@ pystream_ask(caw__pystream *s, caw_context *cx, caw__coroutine *c, caw_item **ou
     if (!awaitable) {
         return pystream_end_raised(s, c, out);
     }
-    const PyAsyncMethods *methods = Py_TYPE(awaitable)->tp_as_async;
-    bool is_ours = Py_TYPE(awaitable) == caw__coroutine_state_of(c)->coroutine_type;
-    if (!s->closing && !is_ours && methods && methods->am_await && caw__pyfuture_may_go_in_place(c, cx)) {
-        return pystream_begin_next(s, c, awaitable, out);
+    bool begins = !s->closing && caw__pyfuture_may_go_in_place(c, cx);
+    if (begins && PyAsyncGen_CheckExact(s->iterator)) {
+        return pystream_begin_next(s, c, awaitable, out); /* its awaitables are their own iterators */
+    }
+    if (begins && pystream_may_begin(c, awaitable)) {
+        PyObject *iterator = caw__await_iterator(caw__coroutine_state_of(c), awaitable);
+        Py_DECREF(awaitable);
+        return iterator ? pystream_begin_next(s, c, iterator, out) : pystream_end_raised(s, c, out);
     }
     s->child = caw_py_await(awaitable);
     return s->child ? CAW_PENDING : pystream_end_raised(s, c, out);
