@@ -296,7 +296,7 @@ channel_destroy(caw_stream *s)
 static const caw_stream_ops channel_ops = {"channel", channel_poll_next, channel_cancel, channel_destroy};
 
 caw_item *
-caw__channel_take_ready(caw_stream *s, size_t most, size_t *n)
+caw__channel_take_ready(caw_stream *s, size_t most, size_t *n, caw_item **end)
 {
     caw_channel *c = channel_of(s);
     if (s->ops != &channel_ops || !c->taken) {
@@ -310,6 +310,7 @@ caw__channel_take_ready(caw_stream *s, size_t most, size_t *n)
     c->taken = last->next;
     last->next = NULL;
     *n = taken;
+    *end = last;
     channel_receive(c, taken);
     return first;
 }

@@ -101,10 +101,10 @@ caw_waker caw__channel_take_waker(caw_channel *c);
 /* Call pause or resume. */
 void caw__channel_tell(caw_channel *c);
 
-/* Up to `most` of the items that the consumer's stream has taken already, as a list, and how many in *n: what poll_next would
- * give without looking any further. NULL where there are none, or where the stream is not a channel's.
+/* Up to `most` of the items that the consumer's stream has taken already, as a list, how many in *n, the last one in *end: what
+ * poll_next would give without looking any further. NULL where there are none, or where the stream is not a channel's.
  *   poller · no-gil */
-caw_item *caw__channel_take_ready(caw_stream *s, size_t most, size_t *n);
+caw_item *caw__channel_take_ready(caw_stream *s, size_t most, size_t *n, caw_item **end);
 
 /* send.c: there is room, or the channel is closed: serve the sends that wait, and resume. */
 void caw__channel_serve(caw_channel *c);

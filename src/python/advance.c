@@ -139,15 +139,29 @@ advance_end(caw__advance *a, const caw_context *cx)
     return advance_finish(a, 0);
 }
 
+/* Put an item at the end of those that there are; and behind it, up to `most` in all, those that a channel has at hand. */
+static void
+advance_add(caw__advance *a, caw_item ***last, caw_item *item, size_t most)
+{
+    caw__generator *g = a->generator;
+    size_t more = 0;
+    caw_item *end = item;
+    a->length++;
+    item->next = most > a->length ? caw__channel_take_ready(g->stream, most - a->length, &more, &end) : NULL;
+    **last = item;
+    *last = &end->next;
+    a->length += (uint32_t)more;
+    g->run_length += 1 + (uint32_t)more;
+}
+
 /* Take one item, or as many as are there for a list. */
 static caw_poll
 advance_take(caw__advance *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
     caw_item **last = &a->items, *item;
-    size_t n = 0;
-    for (; *last; last = &(*last)->next) {
-        n++;
+    while (*last) { /* it had to wait for more */
+        last = &(*last)->next;
     }
     do {
         if (advance_poll_stream(g, cx, &item) == CAW_PENDING) {
@@ -157,11 +171,8 @@ advance_take(caw__advance *a, caw_context *cx)
         if (!item) {
             return advance_end(a, cx);
         }
-        item->next = NULL;
-        *last = item;
-        last = &item->next;
-        g->run_length++;
-    } while (++n < advance_wanted(g));
+        advance_add(a, &last, item, advance_wanted(g));
+    } while (a->length < advance_wanted(g));
     return advance_finish(a, 0);
 }
 
@@ -172,6 +183,9 @@ advance_collect(caw__advance *a, caw_context *cx)
     if (g->kept) {
         a->items = g->kept;
         g->kept = NULL;
+        for (const caw_item *item = a->items; item; item = item->next) {
+            a->length++;
+        }
         return advance_finish(a, 0);
     }
     if (g->over) {
@@ -407,10 +421,12 @@ caw__advance_at_once(caw__coroutine *c, PyObject **result)
     caw__advance *a = CAW_CONTAINER_OF(c->future, caw__advance, future);
     caw__generator *g = a->generator;
     size_t n = 0;
+    caw_item *end;
     *result = NULL;
-    if (!advance_is_simple(a) || !(a->items = caw__channel_take_ready(g->stream, advance_wanted(g), &n))) {
+    if (!advance_is_simple(a) || !(a->items = caw__channel_take_ready(g->stream, advance_wanted(g), &n, &end))) {
         return PYGEN_NEXT;
     }
+    a->length = (uint32_t)n;
     g->run_length += (uint32_t)n;
     a->begun = a->ready = true;
     g->running = c->running = true;

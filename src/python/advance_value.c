@@ -60,10 +60,7 @@ advance_cut(caw__advance *a, PyObject *list, Py_ssize_t length)
 static PyObject *
 advance_list(caw__advance *a)
 {
-    Py_ssize_t length = 0;
-    for (const caw_item *item = a->items; item; item = item->next) {
-        length++;
-    }
+    Py_ssize_t length = a->length;
     PyObject *list = PyList_New(length);
     for (Py_ssize_t i = 0; list && i < length; i++) {
         PyObject *value = advance_take_value(a);

@@ -36,6 +36,7 @@ typedef struct caw__advance {
     caw__generator *generator; /* a reference */
     PyObject *arg;             /* what was sent, or is to be thrown: a reference, or NULL */
     caw_item *items;           /* while ready: owned; a list */
+    uint32_t length;           /* of them, at first */
     unsigned char kind;        /* caw__advance_kind */
     bool begun, ready, ended;
     bool stops;     /* it has raised the StopAsyncIteration that is the generator's end */
