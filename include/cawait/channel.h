@@ -26,6 +26,11 @@ typedef struct caw_channel caw_channel;
 typedef struct caw_channel_spec {
     size_t capacity; /* in items, 1 or more */
 
+    /* Optional: begin to produce, at the consumer's first poll and called by it, for nothing is to happen before. With 0 it has
+     * taken the reference that caw_channel_new gave, which is not its caller's then. An error ends the stream. A stream that
+     * goes before its first poll releases the reference, and `cancel` is not called. */
+    int (*start)(caw_channel *channel, void *user);
+
     /* Optional, for producers that cannot wait: `pause` is called when there are `high` items, `resume` when there are
      * no more than `low` again. In turns, pause first, never two at a time; `pause` by a thread that sends or receives,
      * and so `resume`. They may send, and must not wait. When the consumer is gone they are not called any more, but

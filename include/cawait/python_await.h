@@ -69,6 +69,11 @@ CAW_API caw_py_locals *caw_py_locals_current(void);
  *   memory · quiet */
 CAW_API caw_future *caw_py_scope(caw_py_locals *locals, caw_future *child);
 
+/* The child of a future that caw_py_scope made, to read its result; NULL of another future. On a pool that is
+ * caw_py_scope_child(caw_spawn_child(join)).
+ *   poller · no-gil · borrows(scope), returns-borrowed · never fails · quiet */
+CAW_API caw_future *caw_py_scope_child(const caw_future *scope);
+
 /* A reference to an object, counted by itself, for native code on any thread. The object is dropped by the thread of the
  * locals' loop; where that is closed, by the interpreter as soon as it can.
  *   any-thread · gil · borrows(locals, object) · returns-new, raises MemoryError · quiet */

@@ -247,11 +247,27 @@ channel_receive(caw_channel *c, size_t n)
     }
 }
 
+/* The first poll. */
+static int
+channel_start(caw_channel *c)
+{
+    c->starts = false;
+    int status = c->spec.start(c, c->spec.user);
+    if (status < 0) {
+        (void)caw_channel_close(c, status);
+        caw_channel_release(c);
+    }
+    return status < 0 ? status : 0;
+}
+
 static caw_poll
 channel_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 {
     caw_channel *c = channel_of(s);
     int status;
+    if (c->starts && (status = channel_start(c)) < 0) {
+        return caw_stream_finish(s, status, out);
+    }
     if (!c->taken) {
         if (channel_take(c, cx->waker, &status) == CAW_PENDING) {
             return CAW_PENDING;
@@ -275,7 +291,11 @@ channel_shut(caw_channel *c)
     bool ends = channel_end(c, CAW_ECANCELED, true, &rest);
     channel_destroy_items(taken);
     channel_destroy_items(rest);
-    if (ends && c->spec.cancel && !caw__channel_forked(c)) {
+    if (c->starts) {
+        c->starts = false;
+        caw_channel_release(c);
+    }
+    else if (ends && c->spec.cancel && !caw__channel_forked(c)) {
         c->spec.cancel(c->spec.user);
     }
 }
@@ -348,6 +368,7 @@ caw_channel_new(const caw_channel_spec *spec, caw_channel **out)
     }
     c->forks = caw__fork_count();
     c->last = &c->first;
+    c->starts = spec->start != NULL;
     caw_stream_init(&c->stream, &channel_ops);
     atomic_init(&c->refs, 1);
     atomic_init(&c->senders, 1);

@@ -7,6 +7,7 @@
  * Words and who may touch them:
  *
  *   first, last, sent, seen, waiting, waker, closed, status, shut, paused, told, telling    under `lock`
+ *   starts            the consumer's: the producers' reference is still to be given to `start`
  *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so
  *                     that it locks once for many items
  *   received          written by the consumer, read by anybody. `sent - received` items are between the two sides;
@@ -57,6 +58,7 @@ struct caw_channel {
     _Atomic size_t received;
     atomic_bool watched;
     caw_item *taken;
+    bool starts;
 };
 
 /* Made before a fork() that this process is the child of. */

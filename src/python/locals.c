@@ -162,6 +162,20 @@ caw_py_scope(caw_py_locals *locals, caw_future *child)
     return &s->future;
 }
 
+static caw__scope *
+scope_of(const caw_future *future)
+{
+    bool is = future && (future->ops == &scope_ops || future->ops == &scope_ops_without_cancel);
+    return is ? (caw__scope *)CAW_CONTAINER_OF(future, caw__scope, future) : NULL;
+}
+
+caw_future *
+caw_py_scope_child(const caw_future *scope)
+{
+    const caw__scope *s = scope_of(scope);
+    return s ? s->child : NULL;
+}
+
 caw_py_locals *
 caw_py_locals_current(void)
 {
@@ -202,9 +216,6 @@ caw__scope_raised(const caw_future *future, int status)
     if (caw__is_spawned(future)) {
         future = caw_spawn_child(future);
     }
-    if (!future || (future->ops != &scope_ops && future->ops != &scope_ops_without_cancel)) {
-        return NULL;
-    }
-    const caw__scope *s = CAW_CONTAINER_OF(future, const caw__scope, future);
-    return s->raised && s->raised_status == status ? caw_py_ref_get(s->raised) : NULL;
+    const caw__scope *s = scope_of(future);
+    return s && s->raised && s->raised_status == status ? caw_py_ref_get(s->raised) : NULL;
 }

@@ -247,7 +247,75 @@ nobody_is_told_to_resume_after_the_consumer_is_gone(void)
     nothing_is_left(&c);
 }
 
-TESTS(TEST(capacity_and_marks_that_make_no_sense_are_refused), TEST(pause_and_resume_take_turns_at_their_marks),
+static int
+on_start(caw_channel *channel, void *user)
+{
+    calls *seen = user;
+    calls_add(user, 's');
+    if (seen->sent < 0) {
+        return seen->sent;
+    }
+    CHECK_INT(send_number(channel, 7), 0);
+    caw_channel_release(channel);
+    return 0;
+}
+
+static caw_stream *
+started_stream(calls *seen)
+{
+    caw_channel_spec spec = {.capacity = 2, .start = on_start, .cancel = on_cancel, .free = on_free, .user = seen};
+    caw_stream *s;
+    (void)channel_new(&spec, &s);
+    return s;
+}
+
+static void
+producer_starts_at_the_first_poll_and_has_the_reference(void)
+{
+    counter c = {0, 0};
+    calls seen = {.sent = 0};
+    caw_stream *s = started_stream(&seen);
+    CHECK(strcmp(seen.text, "") == 0);
+    CHECK_INT(next_number(s, &c), 7);
+    CHECK_INT(end_of(s, &c), 0);
+    caw_stream_destroy(s);
+    CHECK(strcmp(seen.text, "sf") == 0);
+    nothing_is_left(&c);
+}
+
+static void
+producer_that_cannot_start_ends_the_stream_with_its_error(void)
+{
+    counter c = {0, 0};
+    calls seen = {.sent = -EBUSY};
+    caw_stream *s = started_stream(&seen);
+    CHECK_INT(end_of(s, &c), -EBUSY);
+    caw_stream_destroy(s);
+    CHECK(strcmp(seen.text, "sf") == 0);
+    nothing_is_left(&c);
+}
+
+static void
+producer_of_a_stream_that_goes_before_its_first_poll_never_starts(void)
+{
+    for (int cancels = 0; cancels < 2; cancels++) {
+        counter c = {0, 0};
+        calls seen = {.sent = 0};
+        caw_stream *s = started_stream(&seen);
+        if (cancels) {
+            caw_stream_cancel(s);
+            CHECK_INT(end_of(s, &c), CAW_ECANCELED);
+        }
+        caw_stream_destroy(s);
+        CHECK(strcmp(seen.text, "f") == 0);
+        nothing_is_left(&c);
+    }
+}
+
+TESTS(TEST(producer_starts_at_the_first_poll_and_has_the_reference),
+      TEST(producer_that_cannot_start_ends_the_stream_with_its_error),
+      TEST(producer_of_a_stream_that_goes_before_its_first_poll_never_starts),
+      TEST(capacity_and_marks_that_make_no_sense_are_refused), TEST(pause_and_resume_take_turns_at_their_marks),
       TEST(marks_that_are_not_given_are_the_capacity_and_half_of_it), TEST(callbacks_may_send),
       TEST(callbacks_may_close_and_release), TEST(cancel_is_told_once_and_free_last),
       TEST(cancel_is_not_told_to_who_has_closed), TEST(nobody_is_told_to_resume_after_the_consumer_is_gone))
