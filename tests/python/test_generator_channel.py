@@ -9,7 +9,6 @@ from typing import Any
 import _cawait_test as t
 import pytest
 from children import run_child
-from children.asan import ASAN
 from common import by_level, ended, settle, spawn, spawn_all, started, turn, until
 from frameworks import MAIN_KINDS, current, kind_fixture, run_kind
 
@@ -50,7 +49,7 @@ def test_all_items_of_four_threads_come_in_order(run: Run, waits: bool, options:
 
 def test_a_million_items_of_four_threads_go_through_ten_slots(loop_errors: list[Any]) -> None:
     """On one kind of loop. The producers try again rather than wait: 0.7 against 2.6 s here."""
-    each = 25_000 if ASAN else 250_000
+    each = 250_000
 
     async def main() -> None:
         channel = t.Channel(10)

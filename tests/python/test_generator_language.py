@@ -192,7 +192,7 @@ def test_traceback_names_the_place_of_the_function(run: Run) -> None:
     async def main() -> None:
         with pytest.raises(FileNotFoundError) as raised:
             await items(t.numbers(0, -2))
-        assert raised.traceback[-1].path.name == "streams.c"
+        assert str(raised.traceback[-1].path).endswith("streams.c")  # a Path only where there is such a file
 
     run(main)
 
