@@ -29,7 +29,7 @@ fd_stream_of(caw_stream *s)
 }
 
 static void
-bytes_destroy(caw_item *item)
+bytes_item_destroy(caw_item *item)
 {
     free(CAW_CONTAINER_OF(item, caw_bytes, item));
 }
@@ -40,7 +40,7 @@ bytes_finish(caw_bytes *bytes, size_t length, size_t size)
 {
     caw_bytes *smaller = length < size ? realloc(bytes, sizeof *bytes + length) : NULL;
     bytes = smaller ? smaller : bytes; /* a realloc that fails leaves it as it is */
-    bytes->item = (caw_item){.destroy = bytes_destroy};
+    bytes->item = (caw_item){.destroy = bytes_item_destroy};
     bytes->length = length;
     return &bytes->item;
 }
