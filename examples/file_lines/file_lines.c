@@ -27,7 +27,7 @@ line_destroy(caw_item *item) /* on any thread */
  * iterates any more its send fails, and it ends. */
 typedef struct reader {
     caw_future future;
-    caw_channel *channel; /* owned */
+    caw_channel *channel; /* a reference, while it runs; the memory is freed with the channel */
     FILE *file;           /* NULL before it begins */
     char *text;           /* getline's */
     size_t size;
@@ -84,62 +84,22 @@ reader_destroy(caw_future *f)
     if (r->file) {
         (void)fclose(r->file); /* it was only read: there is nothing to lose */
     }
+    free(r->text);
     (void)caw_channel_close(r->channel, CAW_EBROKEN); /* it never ran, for want of a thread, say */
     caw_channel_release(r->channel);
-    free(r->text);
-    free(r);
 }
 
 static const caw_future_ops reader_ops = {"reader", reader_poll, NULL, reader_destroy};
 
-/* The stream: the channel's, and with its first poll the reader begins. */
-typedef struct lines {
-    caw_stream stream;
-    caw_stream *items; /* owned */
-    reader *reader;    /* owned; NULL once it has begun */
-} lines;
-
-static caw_poll
-lines_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
+static int
+reader_start(caw_channel *channel, void *user) /* by the first step of the iteration */
 {
-    lines *l = CAW_CONTAINER_OF(s, lines, stream);
-    if (l->reader) {
-        caw_future *join = caw_spawn(NULL, &l->reader->future); /* NULL: the default pool */
-        l->reader = NULL;
-        caw_future_destroy(join); /* nobody waits for it: the channel tells its end, also where this failed */
-    }
-    caw_poll poll = caw_stream_poll_next(l->items, cx, out);
-    return poll == CAW_READY && !*out ? caw_stream_finish(s, l->items->status, out) : poll;
-}
-
-static void
-lines_destroy(caw_stream *s)
-{
-    lines *l = CAW_CONTAINER_OF(s, lines, stream);
-    caw_stream_destroy(l->items);
-    if (l->reader) {
-        caw_future_destroy(&l->reader->future);
-    }
-    free(l);
-}
-
-static const caw_stream_ops lines_ops = {"lines", lines_poll_next, NULL, lines_destroy};
-
-static caw_stream *
-lines_new(const char *path, size_t size)
-{
-    lines *l = malloc(sizeof *l);
-    reader *r = calloc(1, sizeof *r + size);
-    if (!l || !r || caw_channel_new(&(caw_channel_spec){.capacity = AHEAD}, &r->channel) < 0) {
-        free(r);
-        free(l);
-        return (caw_stream *)PyErr_NoMemory();
-    }
+    reader *r = user;
+    r->channel = channel;
     caw_future_init(&r->future, &reader_ops);
-    memcpy(r->path, path, size);
-    *l = (lines){.items = caw_channel_stream(r->channel), .reader = r};
-    caw_stream_init(&l->stream, &lines_ops);
-    return &l->stream;
+    caw_future *join = caw_spawn(NULL, &r->future); /* NULL: the default pool */
+    caw_future_destroy(join); /* nobody waits for it: the channel tells its end, also where this failed */
+    return 0;
 }
 
 static caw_stream *
@@ -149,9 +109,19 @@ lines_start(PyObject *Py_UNUSED(module), PyObject *path)
     if (!PyUnicode_FSConverter(path, &encoded)) {
         return NULL;
     }
-    caw_stream *s = lines_new(PyBytes_AS_STRING(encoded), (size_t)PyBytes_GET_SIZE(encoded) + 1);
+    size_t size = (size_t)PyBytes_GET_SIZE(encoded) + 1;
+    reader *r = calloc(1, sizeof *r + size);
+    if (r) {
+        memcpy(r->path, PyBytes_AS_STRING(encoded), size);
+    }
     Py_DECREF(encoded);
-    return s;
+    caw_channel_spec spec = {.capacity = AHEAD, .start = reader_start, .free = free, .user = r};
+    caw_channel *channel;
+    if (!r || caw_channel_new(&spec, &channel) < 0) {
+        free(r);
+        return (caw_stream *)PyErr_NoMemory();
+    }
+    return caw_channel_stream(channel); /* its end is what starts the reader, which then has the other one */
 }
 
 static PyObject *
