@@ -52,98 +52,78 @@ event_send(caw_channel *channel, const char *path, long long size) /* by the nat
 }
 /* [/event] */
 
-/* What a thread has. */
+/* What a thread has: freed with the channel, when all of them and Python are through. */
 typedef struct walker walker;
 struct walker {
-    walker *next;         /* true before the thread begins */
-    caw_channel *channel; /* a reference: when the last walker has ended, so has the stream */
+    walker *next;
+    caw_channel *channel; /* a reference, while the thread runs */
     char root[];
 };
 
-static void
-walker_end(walker *w, int status)
-{
-    if (status < 0) {
-        (void)caw_channel_close(w->channel, status); /* what Python raises; the other threads' sends fail from now on */
-    }
-    caw_channel_release(w->channel);
-    free(w);
-}
-
 static int
-walk(caw_channel *channel, FTS *tree)
+walk(const walker *w)
 {
+    FTS *tree = fts_open((char *[]){(char *)w->root, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    if (!tree) {
+        return -errno;
+    }
     FTSENT *entry;
     int status = 0;
     while (status == 0 && (errno = 0, entry = fts_read(tree))) {
         if (entry->fts_info == FTS_F) {
-            status = event_send(channel, entry->fts_path, entry->fts_statp->st_size);
+            status = event_send(w->channel, entry->fts_path, entry->fts_statp->st_size);
         }
         else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS) {
             status = -entry->fts_errno;
         }
     }
-    return status < 0 ? status : -errno;
+    status = status < 0 ? status : -errno;
+    (void)fts_close(tree);
+    return status;
 }
 
 static void *
 walker_main(void *arg)
 {
     walker *w = arg;
-    FTS *tree = fts_open((char *[]){w->root, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    int status = tree ? walk(w->channel, tree) : -errno;
-    if (tree) {
-        (void)fts_close(tree);
+    int status = walk(w);
+    if (status < 0) {
+        (void)caw_channel_close(w->channel, status); /* what Python raises; the others' sends fail from now on */
     }
-    walker_end(w, status);
+    caw_channel_release(w->channel);
     return NULL;
 }
 
-/* The stream: the channel's; with its first poll the threads begin. */
-typedef struct events {
-    caw_stream stream;
-    caw_stream *items; /* owned */
-    walker *walkers;   /* owned: those that have not begun */
-} events;
-
-static caw_poll
-events_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
+/* [start] */
+static int
+walkers_start(caw_channel *channel, void *user) /* by the first step of the iteration */
 {
-    events *e = CAW_CONTAINER_OF(s, events, stream);
-    while (e->walkers) {
-        walker *w = e->walkers;
+    for (walker *w = user; w; w = w->next) {
         pthread_t thread;
-        e->walkers = w->next;
+        w->channel = caw_channel_retain(channel);
         int error = pthread_create(&thread, NULL, walker_main, w);
         if (error) {
-            walker_end(w, -error);
+            caw_channel_release(channel);
+            return -error; /* ends the iteration, and the threads that run */
         }
-        else {
-            (void)pthread_detach(thread);
-        }
+        (void)pthread_detach(thread);
     }
-    caw_poll poll = caw_stream_poll_next(e->items, cx, out);
-    return poll == CAW_READY && !*out ? caw_stream_finish(s, e->items->status, out) : poll;
+    caw_channel_release(channel); /* each thread has a reference: the last one ends the iteration */
+    return 0;
 }
+/* [/start] */
 
-/* Nobody iterates any more. To destroy the channel's end is all it takes: the threads' next sends fail. */
 static void
-events_destroy(caw_stream *s)
+walkers_free(void *user)
 {
-    events *e = CAW_CONTAINER_OF(s, events, stream);
-    caw_stream_destroy(e->items);
-    while (e->walkers) {
-        walker *w = e->walkers;
-        e->walkers = w->next;
-        walker_end(w, 0);
+    for (walker *w = user, *next; w; w = next) {
+        next = w->next;
+        free(w);
     }
-    free(e);
 }
-
-static const caw_stream_ops events_ops = {"events", events_poll_next, NULL, events_destroy};
 
 static bool
-events_add(events *e, caw_channel *channel, PyObject *folder)
+walkers_add(walker **first, PyObject *folder)
 {
     PyObject *path = NULL;
     if (!PyUnicode_FSConverter(folder, &path)) {
@@ -152,9 +132,9 @@ events_add(events *e, caw_channel *channel, PyObject *folder)
     size_t size = (size_t)PyBytes_GET_SIZE(path) + 1;
     walker *w = malloc(sizeof *w + size);
     if (w) {
-        *w = (walker){.next = e->walkers, .channel = caw_channel_retain(channel)};
+        w->next = *first;
         memcpy(w->root, PyBytes_AS_STRING(path), size);
-        e->walkers = w;
+        *first = w;
     }
     Py_DECREF(path);
     return w || PyErr_NoMemory();
@@ -163,24 +143,20 @@ events_add(events *e, caw_channel *channel, PyObject *folder)
 static caw_stream *
 walk_start(PyObject *Py_UNUSED(module), PyObject *const *folders, Py_ssize_t n, PyObject *keywords)
 {
-    caw_channel *channel = NULL;
-    events *e = keywords ? NULL : malloc(sizeof *e);
-    if (!e || caw_channel_new(&(caw_channel_spec){.capacity = CAPACITY}, &channel) < 0) {
-        free(e);
-        return keywords ? (PyErr_SetString(PyExc_TypeError, "walk() takes no keyword arguments"), NULL)
-                        : (caw_stream *)PyErr_NoMemory();
-    }
-    *e = (events){.items = caw_channel_stream(channel)};
-    caw_stream_init(&e->stream, &events_ops);
-    bool added = true;
+    walker *walkers = NULL;
+    bool added = !keywords || (PyErr_SetString(PyExc_TypeError, "walk() takes no keyword arguments"), false);
     for (Py_ssize_t i = 0; i < n && added; i++) {
-        added = events_add(e, channel, folders[i]);
+        added = walkers_add(&walkers, folders[i]);
     }
-    caw_channel_release(channel); /* each walker has a reference of its own */
-    if (!added) {
-        caw_stream_destroy(&e->stream);
+    caw_channel *channel = NULL;
+    caw_channel_spec spec = {.capacity = CAPACITY, .start = walkers_start, .free = walkers_free, .user = walkers};
+    if (added && caw_channel_new(&spec, &channel) < 0) {
+        (void)PyErr_NoMemory();
     }
-    return added ? &e->stream : NULL;
+    if (!channel) {
+        walkers_free(walkers);
+    }
+    return channel ? caw_channel_stream(channel) : NULL;
 }
 
 static const caw_py_stream_def streams[] = {
