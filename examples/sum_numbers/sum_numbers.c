@@ -127,15 +127,16 @@ sum_on_pool_start(PyObject *module, PyObject *args, PyObject *kwargs)
     }
     caw_py_locals *locals = caw_py_locals_new(module); /* the loop that runs here */
     caw_future *sum = locals ? total_new(caw_py_stream_on(locals, Py_NewRef(iterable), &numbers), limit) : NULL;
+    caw_future *scope = sum ? caw_py_scope(locals, sum) : NULL; /* keeps the exception that ends the generator */
+    caw_future *join = scope ? caw_spawn(NULL, scope) : NULL;   /* NULL: the default pool */
     caw_py_locals_release(locals);
-    caw_future *join = sum ? caw_spawn(NULL, sum) : NULL; /* NULL: the default pool */
     return join || !sum ? join : (caw_future *)PyErr_NoMemory();
 }
 
 static PyObject *
 sum_on_pool_result(caw_future *f)
 {
-    return sum_result(caw_spawn_child(f));
+    return sum_result(caw_py_scope_child(caw_spawn_child(f)));
 }
 
 static const caw_py_async_def functions[] = {

@@ -134,9 +134,10 @@ def test_sum_numbers_adds_up_and_closes_the_generator(tree: Path) -> None:
     assert run("sum_numbers/demo.py", tree / "folder").stdout.splitlines() == [
         "sum: the sum of all sizes",
         "sum: at least half of it: True, generators closed: 2",
+        "sum: TypeError: 'str' object cannot be interpreted as an integer",
         "sum_on_pool: the sum of all sizes",
         "sum_on_pool: at least half of it: True, generators closed: 4",
-        "TypeError: 'str' object cannot be interpreted as an integer",
+        "sum_on_pool: TypeError: 'str' object cannot be interpreted as an integer",
     ]
 
 
