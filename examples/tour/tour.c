@@ -155,23 +155,21 @@ static const caw_py_async_def async_functions[] = {
 
 /* --- the same as a stream: native threads share a list of files, and send each hash as it is there --- */
 
-typedef struct hash_item {
-    caw_item item;
-    size_t number; /* of the file in the list */
-    unsigned char digest[DIGEST_SIZE];
-} hash_item;
-
-/* The stream, and what its threads share; freed with the channel, when all are through. */
+/* What the threads share; freed with the channel, when all are through. */
 typedef struct hash_all {
-    caw_stream stream;
-    caw_channel *channel; /* a producer's reference until the threads have begun, who have one each */
-    caw_stream *items;    /* the channel's end: owned by the stream */
-    bool begun;
-    size_t taken;        /* the consumer's: how many it got */
-    _Atomic size_t next; /* the threads': which file is the next; relaxed: nothing else is published by it */
+    caw_channel *channel; /* true once the threads have begun, who have a reference each */
+    size_t taken;         /* the consumer's: how many it got */
+    _Atomic size_t next;  /* the threads': which file is the next; relaxed: nothing else is published by it */
     size_t length;
     char *paths[];
 } hash_all;
+
+typedef struct hash_item {
+    caw_item item;
+    hash_all *all; /* borrowed: who has the stream keeps the channel */
+    size_t number; /* of the file in the list */
+    unsigned char digest[DIGEST_SIZE];
+} hash_item;
 
 static void
 hash_item_destroy(caw_item *item)
@@ -187,7 +185,7 @@ hash_all_one(hash_all *h, size_t number)
     if (!i) {
         return CAW_ENOMEM;
     }
-    *i = (hash_item){.item = {.destroy = hash_item_destroy}, .number = number};
+    *i = (hash_item){.item = {.destroy = hash_item_destroy}, .all = h, .number = number};
     int status = hash_path(NULL, h->paths[number], i->digest);
     if (status < 0) {
         free(i);
@@ -221,37 +219,25 @@ hash_all_main(void *arg) /* a thread */
     return NULL;
 }
 
-static void
-hash_all_begin(hash_all *h)
+static int
+hash_all_begin(caw_channel *channel, void *user) /* by the first step of the iteration */
 {
-    caw_channel *channel = h->channel;
-    h->begun = true;
+    hash_all *h = user;
+    h->channel = channel;
     for (int i = 0; i < THREADS; i++) {
         pthread_t thread;
         atomic_fetch_add(&hashes_alive, 1);
         (void)caw_channel_retain(channel);
         int error = pthread_create(&thread, NULL, hash_all_main, h);
         if (error) {
-            (void)caw_channel_close(channel, -error);
             caw_channel_release(channel);
             atomic_fetch_sub(&hashes_alive, 1);
+            return -error; /* ends the iteration, and the threads that run */
         }
-        else {
-            (void)pthread_detach(thread);
-        }
+        (void)pthread_detach(thread);
     }
     caw_channel_release(channel);
-}
-
-static caw_poll
-hash_all_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
-{
-    hash_all *h = CAW_CONTAINER_OF(s, hash_all, stream);
-    if (!h->begun) {
-        hash_all_begin(h);
-    }
-    caw_poll poll = caw_stream_poll_next(h->items, cx, out);
-    return poll == CAW_READY && !*out ? caw_stream_finish(s, h->items->status, out) : poll;
+    return 0;
 }
 
 static void
@@ -263,17 +249,6 @@ hash_all_free(void *user) /* by whoever is last */
     }
     free(h);
 }
-
-static void
-hash_all_destroy(caw_stream *s)
-{
-    hash_all *h = CAW_CONTAINER_OF(s, hash_all, stream);
-    caw_channel *unbegun = h->begun ? NULL : h->channel;
-    caw_stream_destroy(h->items); /* the threads' sends fail from now on */
-    caw_channel_release(unbegun);
-}
-
-static const caw_stream_ops hash_all_ops = {"hash_all", hash_all_poll_next, NULL, hash_all_destroy};
 
 static bool
 hash_all_add(hash_all *h, PyObject *path)
@@ -291,31 +266,32 @@ static caw_stream *
 hash_all_start(PyObject *Py_UNUSED(module), PyObject *paths)
 {
     Py_ssize_t length = PySequence_Size(paths);
-    hash_all *h = length < 0 ? NULL : calloc(1, sizeof *h + (size_t)length * sizeof h->paths[0]);
-    caw_channel_spec spec = {.capacity = SLOTS, .free = hash_all_free, .user = h};
-    if (!h || caw_channel_new(&spec, &h->channel) < 0) {
-        free(h);
-        return length < 0 ? NULL : (caw_stream *)PyErr_NoMemory();
+    if (length < 0) {
+        return NULL;
     }
-    caw_stream_init(&h->stream, &hash_all_ops);
-    h->items = caw_channel_stream(h->channel);
-    bool added = true;
+    hash_all *h = calloc(1, sizeof *h + (size_t)length * sizeof h->paths[0]);
+    bool added = h || PyErr_NoMemory();
     for (Py_ssize_t i = 0; i < length && added; i++) {
         PyObject *path = PySequence_GetItem(paths, i);
         added = hash_all_add(h, path);
         Py_XDECREF(path);
     }
-    if (!added) {
-        caw_stream_destroy(&h->stream);
+    caw_channel *channel = NULL;
+    caw_channel_spec spec = {.capacity = SLOTS, .start = hash_all_begin, .free = hash_all_free, .user = h};
+    if (added && caw_channel_new(&spec, &channel) < 0) {
+        (void)PyErr_NoMemory();
     }
-    return added ? &h->stream : NULL;
+    if (h && !channel) {
+        hash_all_free(h);
+    }
+    return channel ? caw_channel_stream(channel) : NULL;
 }
 
 static PyObject *
-hash_all_item(caw_stream *s, caw_item *item)
+hash_all_item(caw_stream *Py_UNUSED(s), caw_item *item)
 {
-    hash_all *h = CAW_CONTAINER_OF(s, hash_all, stream);
     const hash_item *i = CAW_CONTAINER_OF(item, const hash_item, item);
+    hash_all *h = i->all;
     size_t begun = atomic_load_explicit(&h->next, memory_order_relaxed);
     size_t ahead = (begun < h->length ? begun : h->length) - ++h->taken;
     return Py_BuildValue("(ny#n)", (Py_ssize_t)i->number, (const char *)i->digest, (Py_ssize_t)DIGEST_SIZE,
