@@ -125,7 +125,9 @@ CAW_API PyObject *caw_py_async_generator(PyObject *module, caw_stream *stream, c
  *
  * An exception ends it, as with caw_py_await: CAW_EPYTHON or CAW_ECANCELED, and the exception is raised by the coroutine or
  * generator that ends with that status. To cancel it has the iterable's aclose() awaited, where it has one; the stream then ends with
- * CAW_ECANCELED. To destroy it before its end leaves aclose() to a task of the loop, whose failure is reported as unraisable.
+ * CAW_ECANCELED. An item that is awaited just then gets a cancellation first, where the iterable runs elsewhere; in place it is for
+ * who polls to throw that in. To destroy it before its end leaves aclose() to a task of the loop, whose failure is reported as
+ * unraisable.
  *   loop · gil · takes(iterable, spec->user), also on failure; borrows(spec), which is copied · returns-new, raises ·
  *   runs-python */
 CAW_API caw_stream *caw_py_stream(PyObject *iterable, const caw_py_iterable_spec *spec);
