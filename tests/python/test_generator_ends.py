@@ -19,6 +19,15 @@ from frameworks import run_kind
 Run = Callable[..., Any]
 
 
+async def in_thread(function: Callable[[], Any]) -> None:
+    """Call it in another thread, while the loop turns."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    while thread.is_alive():
+        await turn()
+    thread.join()
+
+
 def test_break_cancels_the_native_side_as_soon_as_nobody_has_the_generator(run: Run) -> None:
     async def main() -> None:
         channel = t.Channel(4)
@@ -54,11 +63,7 @@ def test_generator_that_another_thread_collects_ends_there(run: Run) -> None:
         cycle.append(cycle)
         assert await anext(cycle[0]) == 1
         del cycle
-        thread = threading.Thread(target=gc.collect)
-        thread.start()
-        while thread.is_alive():
-            await turn()
-        thread.join()
+        await in_thread(gc.collect)
         assert channel.cancelled == 1
 
     run(main)
@@ -70,11 +75,7 @@ def test_last_reference_in_another_thread_ends_it_there(run: Run) -> None:
         channel.try_send(1)
         kept = [channel.generator()]
         assert await anext(kept[0]) == 1
-        thread = threading.Thread(target=kept.clear)
-        thread.start()
-        while thread.is_alive():
-            await turn()
-        thread.join()
+        await in_thread(kept.clear)
         assert channel.cancelled == 1
 
     run(main)
