@@ -265,7 +265,7 @@ channel_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 {
     caw_channel *c = channel_of(s);
     int status;
-    if (c->starts && (status = channel_start(c)) < 0) {
+    if (c->starts && !caw__channel_forked(c) && (status = channel_start(c)) < 0) {
         return caw_stream_finish(s, status, out);
     }
     if (!c->taken) {

@@ -50,8 +50,11 @@ advance_cut(caw__advance *a, PyObject *list, Py_ssize_t length)
         return NULL;
     }
     Py_XSETREF(g->raised, raised);
+    if (!g->over && !g->told) {
+        g->told = true;
+        caw_stream_cancel(g->stream);
+    }
     g->over = true;
-    caw_stream_cancel(g->stream);
     caw__advance_destroy_items(a->items);
     a->items = NULL;
     return list;
@@ -62,14 +65,16 @@ advance_list(caw__advance *a)
 {
     Py_ssize_t length = a->length;
     PyObject *list = PyList_New(length);
-    for (Py_ssize_t i = 0; list && i < length; i++) {
-        PyObject *value = advance_take_value(a);
-        if (!value) {
-            return advance_cut(a, list, i);
-        }
+    if (!list) {
+        return NULL;
+    }
+    PyObject_GC_UnTrack(list); /* while it is filled the item functions may run Python code, which must not find it */
+    Py_ssize_t i = 0;
+    for (PyObject *value; i < length && (value = advance_take_value(a)); i++) {
         PyList_SET_ITEM(list, i, value);
     }
-    return list;
+    PyObject_GC_Track(list);
+    return i < length ? advance_cut(a, list, i) : list;
 }
 
 PyObject *

@@ -207,14 +207,14 @@ static PyObject *
 generator_get_name(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__generator *g = (caw__generator *)self;
-    return Py_NewRef(g->name ? g->name : g->function->name);
+    return Py_NewRef(g->name ? g->name : g->function ? g->function->name : Py_None);
 }
 
 static PyObject *
 generator_get_qualname(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__generator *g = (caw__generator *)self;
-    return Py_NewRef(g->qualname ? g->qualname : g->function->qualname);
+    return Py_NewRef(g->qualname ? g->qualname : g->function ? g->function->qualname : Py_None);
 }
 
 static int
@@ -264,7 +264,8 @@ generator_get_frame(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *
 generator_get_code(PyObject *self, void *Py_UNUSED(closure))
 {
-    return Py_XNewRef(caw__function_code(((caw__generator *)self)->function));
+    caw__function *function = ((caw__generator *)self)->function;
+    return function ? Py_XNewRef(caw__function_code(function)) : Py_NewRef(Py_None);
 }
 
 static PyGetSetDef generator_getset[] = {

@@ -127,6 +127,10 @@ runner_cancel(caw_future *f)
     if (!r->cancelled) {
         r->cancelled = true;
         caw_stream_cancel(r->inner);
+        pthread_mutex_lock(&r->pump->lock);
+        caw_waker room = pump_take_room(r->pump);
+        pthread_mutex_unlock(&r->pump->lock);
+        caw_waker_wake(room); /* by the loop's end: nobody may ever make room */
     }
 }
 
@@ -160,6 +164,11 @@ runner_finish(runner *r, const caw_context *cx)
     PyObject *raised = caw__take_raised();
     if (!raised && status != 0 && c->extras && c->extras->raised && c->extras->raised_status == status) {
         raised = Py_NewRef(c->extras->raised);
+    }
+    if (raised &&
+        PyErr_GivenExceptionMatches(raised, PyExc_GeneratorExit)) { /* it was dropped: the runner, not the iterator */
+        Py_CLEAR(raised);
+        status = CAW_EBROKEN;
     }
     pthread_mutex_lock(&p->lock);
     bool stopped = p->stopped;
@@ -200,7 +209,12 @@ runner_poll(caw_future *f, caw_context *cx)
             return CAW_PENDING;
         }
         caw_item *item = r->kept;
-        if (!item && caw_channel_length(r->pump->channel) >= r->pump->capacity) {
+        if (item && r->cancelled) { /* the loop ends: nobody may ever make room */
+            r->kept = NULL;
+            caw_item_destroy(item);
+            item = NULL;
+        }
+        if (!item && !r->cancelled && caw_channel_length(r->pump->channel) >= r->pump->capacity) {
             break; /* nobody has said so yet: see runner_send */
         }
         if (!item && caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
@@ -279,12 +293,8 @@ caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_s
     channel.pause = pump_pause;
     channel.resume = pump_resume;
     channel.user = p;
-    p->iterator = caw__ref_new(locals->inbox, iterator);
-    if (!p->iterator || caw_channel_new(&channel, &p->channel) < 0) {
-        if (p->iterator) {
-            Py_INCREF(iterator); /* for the caller, who keeps it */
-            caw_py_ref_release(p->iterator);
-        }
+    if (caw_channel_new(&channel, &p->channel) < 0 || !(p->iterator = caw__ref_new(locals->inbox, iterator))) {
+        caw_channel_release(p->channel);
         pthread_mutex_destroy(&p->lock);
         free(p);
         return NULL;

@@ -128,7 +128,7 @@ pystream_cancel(caw_stream *stream)
 /* Given up while an item is awaited. As CPython 3.13 closes an `asend` object: the iterator gets a GeneratorExit, and has no chance
  * to await; before that it would be left as it is, for ever running. */
 static void
-pystream_throw_exit(const caw__pystream *s)
+pystream_throw_exit(const caw__pystream *s, PyObject *iterator)
 {
     if (s->child->ops != &caw__pyfuture_ops || s->closing) {
         return;
@@ -147,7 +147,7 @@ pystream_throw_exit(const caw__pystream *s)
         PyErr_Clear();
     }
     if (PyErr_Occurred()) {
-        PyErr_WriteUnraisable(s->iterator);
+        PyErr_WriteUnraisable(iterator);
     }
     Py_XDECREF(yielded);
     Py_XDECREF(exit);
@@ -170,7 +170,7 @@ pystream_drop(caw__pystream *s)
     PyObject *raised = caw__take_raised(), *iterator = s->iterator;
     s->iterator = NULL;
     if (s->child) {
-        pystream_throw_exit(s);
+        pystream_throw_exit(s, iterator);
         caw_future_destroy(s->child);
         Py_DECREF(iterator);
     }
@@ -206,7 +206,8 @@ pystream_destroy(caw_stream *stream)
     }
     PyThreadState *released = caw__gil_released;
     const caw_py_locals *locals = s->locals ? s->locals : caw_py_locals_current();
-    if (!released && s->state == PYSTREAM_NEW && locals && !caw__has_gil()) {
+    bool plain = s->state != PYSTREAM_IN_PLACE && !s->left; /* nothing but references */
+    if (!released && plain && locals && !caw__has_gil()) {
         pystream_drop_without_gil(s, locals);
         return;
     }
@@ -233,10 +234,10 @@ caw__pystream_is_in_place(const caw_stream *stream)
 int
 caw__pystream_traverse(const caw_stream *stream, visitproc visit, void *arg)
 {
-    if (stream->ops == &pystream_ops) {
+    if (stream->ops == &pystream_ops && !CAW_CONTAINER_OF(stream, const caw__pystream, stream)->posts) {
         Py_VISIT(CAW_CONTAINER_OF(stream, const caw__pystream, stream)->iterator);
     }
-    return 0;
+    return 0; /* of one that posts a poll without the GIL may just be giving the iterator away */
 }
 
 /* --- birth --- */

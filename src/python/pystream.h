@@ -69,7 +69,7 @@ caw_poll caw__pystream_poll_in_place(caw__pystream *s, caw_context *cx, caw__cor
 
 /* The consumer's end of an iterator that runs on the loop of the locals. Takes the iterator and spec->user; NULL when out of
  * memory: then it does not.
- *   any-thread · gil · borrows(locals), which are retained · returns-new · quiet */
+ *   any-thread · no-gil · borrows(locals), which are retained · returns-new · quiet */
 caw__pump *caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec);
 
 /* As of a stream; *status at the end.

@@ -441,11 +441,39 @@ merge_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
     nothing_is_left(&c);
 }
 
+static int
+start_in_a_child(caw_channel *channel, void *user)
+{
+    (void)channel;
+    *(bool *)user = true;
+    return 0;
+}
+
+static void
+producer_is_not_started_in_the_child(void)
+{
+    counter c = {0, 0};
+    bool started = false;
+    caw_channel_spec spec = {.capacity = 1, .start = start_in_a_child, .user = &started};
+    caw_channel *channel;
+    CHECK_INT(caw_channel_new(&spec, &channel), 0);
+    caw_stream *s = caw_channel_stream(channel);
+    if (in_child()) {
+        CHECK_INT(end_of(s, &c), CAW_EFORKED);
+        CHECK(!started);
+        caw_stream_destroy(s);
+        _exit(0);
+    }
+    caw_stream_destroy(s);
+    CHECK(!started);
+    nothing_is_left(&c);
+}
+
 TESTS(TEST_BOTH(reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent),
       TEST_BOTH(child_never_waits_for_a_lock_that_another_thread_held),
       TEST(work_of_the_parents_pool_ends_with_EFORKED_in_the_child),
       TEST(default_pool_is_new_in_the_child_and_in_its_child), TEST_BOTH(new_reactors_work_in_the_child),
       TEST_BOTH(callback_that_forks_ends_the_turn_in_the_child),
-      TEST(channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there),
+      TEST(channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there), TEST(producer_is_not_started_in_the_child),
       TEST(fork_while_another_thread_sends_does_not_hang),
       TEST(merge_of_the_parent_ends_in_the_child_and_wakes_nobody_there))

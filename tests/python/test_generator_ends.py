@@ -7,10 +7,12 @@ import gc
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import _cawait_test as t
+import anyio
 import pytest
 import trio
 from common import current_task, ended, spawn, started, turn, until
@@ -247,3 +249,79 @@ def test_generator_is_closed_by_another_task_than_iterated_it(run: Run) -> None:
         await until(lambda: True)
 
     run(main)
+
+
+async def endless(log: list[str]) -> Any:
+    try:
+        while True:
+            yield 1
+            await turn_of_any()
+    finally:
+        log.append("closed")
+
+
+async def turn_of_any() -> None:
+    """A turn of whatever runs."""
+    await anyio.sleep(0)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_run_ends_while_a_posted_iterable_waits_for_room(backend: str) -> None:
+    log: list[str] = []
+    kept: list[Any] = []
+
+    async def main() -> None:
+        kept.append(t.relay_posted(endless(log), 1))
+        assert await anext(kept[0]) == 1
+        for _ in range(20):
+            await turn_of_any()
+
+    anyio.run(main, backend=backend)
+    assert log == ["closed"]
+    kept.clear()
+
+
+@pytest.mark.parametrize("where", ["pool", "scope"])
+def test_stream_that_is_cancelled_as_it_begins_elsewhere_is_given_up_there(run: Run, where: str) -> None:
+    async def main() -> None:
+        for turns in range(40):
+            task = spawn(t.total(endless([]), where=where))
+            for _ in range(turns % 4):
+                await turn()
+            task.cancel()
+            await ended(task)
+
+    run(main)
+
+
+def test_generator_that_the_collector_has_cleared_has_no_name() -> None:
+    seen: list[Any] = []
+
+    class Victim:
+        pass
+
+    class Last:
+        """Makes references that the collector does not clear any more."""
+
+        def __init__(self, generator: Any, victim: Any) -> None:
+            self.generator, self.victim = generator, victim
+
+        def __del__(self) -> None:
+            references.append(weakref.ref(self.generator))
+            references.append(weakref.ref(self.victim, look))
+
+    def look(_: Any) -> None:
+        if (generator := references[0]()) is not None:
+            seen.extend([generator.__name__, generator.__qualname__, generator.ag_code])
+
+    def make() -> None:
+        generator, victim = t.numbers(3), Victim()
+        first: list[Any] = [generator]
+        second: list[Any] = [victim, first]
+        first += [second, first, Last(generator, victim)]
+
+    references: list[Any] = []
+    make()
+    gc.collect()
+    assert len(references) == 2
+    assert seen in ([], [None] * 3)
