@@ -4,7 +4,7 @@
 
 /* What the author's function makes of an item. A value with an exception set is a mistake that is looked for in debug builds only:
  * it costs as much as the function. */
-static PyObject *
+static inline PyObject *
 advance_value(const caw__generator *g, caw_item *item)
 {
     const caw_py_stream_spec *spec = g->function->stream;
@@ -24,7 +24,7 @@ advance_value(const caw__generator *g, caw_item *item)
 }
 
 /* The next of the items as a value. */
-static PyObject *
+static inline PyObject *
 advance_take_value(caw__advance *a)
 {
     caw_item *item = a->items;
