@@ -6,9 +6,10 @@
  *
  * Words and who may touch them; the struct is counted, one reference for the consumer, one for the call's arg:
  *
- *   lock       guards `full`, `stopped`, `room`
+ *   lock       guards `full`, `stopped`, `dropped`, `room`
  *   full       set and cleared by the channel's pause and resume: there is no room
  *   stopped    set by the consumer: no more items
+ *   dropped    set by the consumer: it does not even want to know the end
  *   room       the runner's waker: filled while it waits for room, and for nothing else
  *   raised, raised_status    written by the runner before it closes the channel, or ends; read by the consumer after that
  *   the others never change
@@ -37,7 +38,7 @@ typedef struct runner runner;
 struct caw__pump {
     _Atomic uint32_t refs;
     pthread_mutex_t lock;
-    bool full, stopped;
+    bool full, stopped, dropped;
     caw_waker room;
     caw_channel *channel; /* a producer's reference */
     size_t capacity;      /* of it */
@@ -171,9 +172,9 @@ runner_finish(runner *r, const caw_context *cx)
         status = CAW_EBROKEN;
     }
     pthread_mutex_lock(&p->lock);
-    bool stopped = p->stopped;
+    bool dropped = p->dropped;
     pthread_mutex_unlock(&p->lock);
-    if (raised && stopped && status == CAW_EPYTHON) {
+    if (raised && dropped && status == CAW_EPYTHON) {
         caw__raise(Py_NewRef(raised));
         PyErr_WriteUnraisable(NULL);
     }
@@ -364,10 +365,11 @@ caw__pump_poll_next(caw__pump *p, caw_context *cx, caw_item **out, int *status)
 
 /* Have the runner close the iterator, if it waits for room. */
 static void
-pump_stop(caw__pump *p)
+pump_stop(caw__pump *p, bool drops)
 {
     pthread_mutex_lock(&p->lock);
     p->stopped = true;
+    p->dropped = drops;
     caw_waker room = pump_take_room(p);
     pthread_mutex_unlock(&p->lock);
     caw_waker_wake(room);
@@ -377,7 +379,7 @@ void
 caw__pump_cancel(caw__pump *p)
 {
     p->cancelled = true;
-    pump_stop(p);
+    pump_stop(p, false);
     if (p->call) {
         caw_future_cancel(p->call);
     }
@@ -388,7 +390,7 @@ void
 caw__pump_destroy(caw__pump *p)
 {
     caw_future *call = p->call;
-    pump_stop(p);
+    pump_stop(p, true);
     p->call = NULL;
     caw_stream_destroy(p->items);
     caw_future_destroy(call); /* which cancels it */

@@ -334,7 +334,10 @@ def test_generator_that_yields_after_its_exit_is_an_error_of_who_awaits_its_end(
     run(main)
 
 
-def test_failure_of_a_cleanup_that_nobody_awaits_is_reported(run: Run, unraisable: list[str]) -> None:
+@posted_too
+def test_failure_of_a_cleanup_is_raised_or_where_nobody_awaits_it_reported(
+    run: Run, unraisable: list[str], where: str
+) -> None:
     async def main() -> None:
         async def fails() -> Any:
             try:
@@ -343,11 +346,11 @@ def test_failure_of_a_cleanup_that_nobody_awaits_is_reported(run: Run, unraisabl
                 await turn()
                 raise KeyError("in cleanup")
 
-        assert await t.total(fails(), limit=1, stop="destroy") == (1, 1)
+        assert await t.total(fails(), limit=1, stop="destroy", where=where) == (1, 1)
         await until(lambda: unraisable)
         assert "KeyError: 'in cleanup'" in unraisable.pop()
         with pytest.raises(KeyError, match="in cleanup"):
-            await t.total(fails(), limit=1)
+            await t.total(fails(), limit=1, where=where)
 
     run(main)
 
