@@ -127,7 +127,7 @@ CAW_API PyObject *caw_py_async_generator(PyObject *module, caw_stream *stream, c
  * generator that ends with that status. To cancel it has the iterable's aclose() awaited, where it has one; the stream then ends with
  * CAW_ECANCELED. An item that is awaited just then gets a cancellation first, where the iterable runs elsewhere; in place it is for
  * who polls to throw that in. To destroy it before its end leaves aclose() to a task of the loop, whose failure is reported as
- * unraisable.
+ * unraisable; where an item is awaited in place just then, that gets a GeneratorExit instead.
  *   loop · gil · takes(iterable, spec->user), also on failure; borrows(spec), which is copied · returns-new, raises ·
  *   runs-python */
 CAW_API caw_stream *caw_py_stream(PyObject *iterable, const caw_py_iterable_spec *spec);
