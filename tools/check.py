@@ -18,7 +18,7 @@ from pathlib import Path
 import layers
 import snippets
 from build import meson_build, run_c_tests
-from common import BIN, BUILD, RESULTS, ROOT, Failure, Row, run, run_quietly, step, summary
+from common import BIN, BUILD, RESULTS, ROOT, WITHOUT_SAME_C_CODE, Failure, Row, run, run_quietly, step, summary
 from interpreters import discover
 
 C_FOLDERS = ("include", "src", "tests", "examples", "bench")
@@ -27,7 +27,8 @@ PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux"}
 # What runs under ASan: of the kinds of frameworks that are the same C code again, once is enough.
-ASAN_PYTHONS = {"3.12": [], "3.10": ["-k", "not (anyio or uvloop or python-task)"]}
+ASAN_PYTHONS = {"3.12": (), "3.10": WITHOUT_SAME_C_CODE}
+QUICK = ["--no-suite=long"]  # the C tests that are run once more for another compiler
 
 
 def c_files() -> list[Path]:
@@ -94,7 +95,7 @@ def warnings_as_errors(compiler: str, buildtype: str) -> Row:
         "bench": "true",
         "buildtype": buildtype,
     }
-    return run_c_tests(meson_build(BUILD / f"werror-{compiler}-{buildtype}", options, {"CC": compiler}))
+    return run_c_tests(meson_build(BUILD / f"werror-{compiler}-{buildtype}", options, {"CC": compiler}), QUICK)
 
 
 def without_python() -> Row:
@@ -103,7 +104,7 @@ def without_python() -> Row:
     poison.mkdir(parents=True, exist_ok=True)
     (poison / "Python.h").write_text("#error the core knows no Python\n")
     options = {"python": "disabled", "werror": "true", "c_args": f"-I{poison}"}
-    return run_c_tests(meson_build(BUILD / "no-python", options))
+    return run_c_tests(meson_build(BUILD / "no-python", options), QUICK)
 
 
 def summed(rows: list[Row]) -> Row:
@@ -124,7 +125,7 @@ def sanitized(name: str, *options: str) -> Row:
 def address_sanitizer() -> Row:
     """The C tests and the Python suite under ASan, UBSan and the leak check."""
     names = [one.name for one in discover() if not one.problem]
-    chosen: dict[str, list[str]] = {}
+    chosen: dict[str, tuple[str, ...]] = {}
     for want, pytest_args in ASAN_PYTHONS.items():  # where one is not here, the newest; once, and then all of it
         chosen.setdefault(next((name for name in names if name.startswith(want)), names[-1]), pytest_args)
     rows = [sanitized("asan-c", "--sanitize", "address", "--only", "c")]

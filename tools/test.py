@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sanitizers
 from build import joined_build, meson_build, python_path, run_c_tests
-from common import BUILD, JOBS, RESULTS, Row, heading, junit_row, run, step, summary
+from common import BUILD, JOBS, RESULTS, WITHOUT_SAME_C_CODE, Row, heading, junit_row, run, step, summary
 from interpreters import Interpreter, discover, make_environment, make_environments
 
 KINDS = ("c", "python", "portable", "joined")
@@ -58,17 +58,20 @@ class Runs:
         note = make_environment(interpreter)
         folder = joined_build(interpreter.folder / "joined", interpreter.python)
         examples = self.modules(interpreter, "default")
-        return self.pytest(interpreter, f"{folder}:{python_path(examples)}", f"{interpreter.name}-joined", note)
+        modules = f"{folder}:{python_path(examples)}"
+        return self.pytest(interpreter, modules, f"{interpreter.name}-joined", note, WITHOUT_SAME_C_CODE)
 
-    def pytest(self, interpreter: Interpreter, modules: str, name: str, note: str) -> Row:
-        """Run the Python tests with these modules."""
+    def pytest(
+        self, interpreter: Interpreter, modules: str, name: str, note: str, chosen: Sequence[str] = ()
+    ) -> Row:
+        """Run the Python tests, or those that are chosen, with these modules."""
         report = RESULTS / f"pytest-{name}.xml"
         report.parent.mkdir(parents=True, exist_ok=True)
         report.unlink(missing_ok=True)
         found_in = RESULTS / f"sanitizer-{name}"
         sanitizers.take_reports(found_in)  # of an earlier run
         env = {"PYTHONPATH": modules, **sanitizers.python_environment(self.sanitize, found_in)}
-        options = [*PYTEST, f"--junitxml={report}", *self.pytest_args]
+        options = [*PYTEST, f"--junitxml={report}", *chosen, *self.pytest_args]
         row = junit_row(report, run([str(interpreter.python), *options, "tests/python"], env))
         if found := sanitizers.take_reports(found_in):
             print(found)

@@ -115,12 +115,17 @@ channel_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     spec.free = channel_freed;
     caw_channel *channel;
     int error = caw_channel_new(&spec, &channel);
-    channel_object *self = error ? NULL : (channel_object *)type->tp_alloc(type, 0);
-    if (!self) {
+    if (error) {
         free(counts);
-        return error ? caw_py_set_error(error) : NULL;
+        return caw_py_set_error(error);
     }
     ext_live_futures++;
+    channel_object *self = (channel_object *)type->tp_alloc(type, 0);
+    if (!self) {
+        caw_channel_release(channel);
+        counts_release(counts);
+        return NULL;
+    }
     self->channel = channel;
     self->stream = caw_channel_stream(channel);
     self->counts = counts;
