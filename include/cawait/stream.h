@@ -134,6 +134,18 @@ caw_item_destroy(caw_item *item)
     }
 }
 
+/* End a list of items, linked by `next`. NULL is the empty one.
+ *   any-thread · no-gil · takes(first, and all that follow) · never fails · calls-user */
+static inline void
+caw_item_destroy_all(caw_item *first)
+{
+    while (first) {
+        caw_item *next = first->next;
+        caw_item_destroy(first);
+        first = next;
+    }
+}
+
 /* Make the future of the next item. It may be made again for the one after that, once it was destroyed. Its cancel is
  * the stream's; to give it up while it is pending leaves the stream as it is.
  *   init · no-gil · borrows(next, stream) · never fails · quiet */

@@ -36,16 +36,6 @@ caw__channel_unlock(caw_channel *c)
 }
 
 static void
-channel_destroy_items(caw_item *item)
-{
-    while (item) {
-        caw_item *next = item->next;
-        caw_item_destroy(item);
-        item = next;
-    }
-}
-
-static void
 channel_unref(caw_channel *c)
 {
     /* acq_rel: all uses by others, before their release, come before the free. */
@@ -53,7 +43,7 @@ channel_unref(caw_channel *c)
         return;
     }
     if (caw__channel_lock_to_end(c)) {
-        channel_destroy_items(c->first);
+        caw_item_destroy_all(c->first);
         caw__channel_unlock(c);
         pthread_mutex_destroy(&c->lock);
     }
@@ -289,8 +279,8 @@ channel_shut(caw_channel *c)
     caw_item *rest = NULL, *taken = c->taken;
     c->taken = NULL;
     bool ends = channel_end(c, CAW_ECANCELED, true, &rest);
-    channel_destroy_items(taken);
-    channel_destroy_items(rest);
+    caw_item_destroy_all(taken);
+    caw_item_destroy_all(rest);
     if (c->starts) {
         c->starts = false;
         caw_channel_release(c);

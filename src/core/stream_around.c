@@ -211,11 +211,7 @@ static void
 items_destroy(caw_item *item)
 {
     caw_items *items = CAW_CONTAINER_OF(item, caw_items, item);
-    for (caw_item *each = items->first; each;) {
-        caw_item *next = each->next;
-        caw_item_destroy(each);
-        each = next;
-    }
+    caw_item_destroy_all(items->first);
     free(items);
 }
 

@@ -14,16 +14,6 @@
 #define ADVANCE_RUN_LENGTH 64
 #define ADVANCE_RUN_NS     1000000
 
-void
-caw__advance_destroy_items(caw_item *item)
-{
-    while (item) {
-        caw_item *next = item->next;
-        caw_item_destroy(item);
-        item = next;
-    }
-}
-
 /* --- the stream --- */
 
 static caw_poll
@@ -334,7 +324,7 @@ advance_destroy(caw_future *f)
     else {
         free(a);
     }
-    caw__advance_destroy_items(items);
+    caw_item_destroy_all(items);
     Py_XDECREF(arg);
     Py_DECREF(g);
 }

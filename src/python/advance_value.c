@@ -55,7 +55,7 @@ advance_cut(caw__advance *a, PyObject *list, Py_ssize_t length)
         caw_stream_cancel(g->stream);
     }
     g->over = true;
-    caw__advance_destroy_items(a->items);
+    caw_item_destroy_all(a->items);
     a->items = NULL;
     return list;
 }

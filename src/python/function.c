@@ -378,36 +378,32 @@ function_add(caw__state *state, PyObject *module, PyTypeObject *type, const caw_
     return failed;
 }
 
-/* The state of the module that the table is for. */
-static caw__state *
-function_table_state(PyObject *module, const void *defs, const char *what)
-{
-    if (!module || !PyModule_Check(module) || !defs) {
-        PyErr_Format(PyExc_SystemError, "%s", what);
-        return NULL;
-    }
-    return caw__state_of_module(module);
-}
-
+/* All rows of one of the two tables; the other one is NULL. */
 static int
-function_add_all(caw__state *state, PyObject *module, PyTypeObject *type, const caw_py_async_def *row)
+function_add_all(PyObject *module, PyTypeObject *type, const caw_py_async_def *functions,
+                 const caw_py_stream_def *streams, const char *caller)
 {
-    int failed = state ? 0 : -1;
-    for (; !failed && row->spec.name; row++) {
-        caw__function_def def = {.spec = &row->spec, .name = row->spec.name, .convention = row->convention};
-        def.start.future = row->start;
-        failed = function_add(state, module, type, &def);
+    if (!module || !PyModule_Check(module) || (!functions && !streams)) {
+        PyErr_Format(PyExc_SystemError, "%s was given no module, no type or no table", caller);
+        return -1;
     }
-    return failed;
-}
-
-static int
-function_add_all_streams(caw__state *state, PyObject *module, PyTypeObject *type, const caw_py_stream_def *row)
-{
+    caw__state *state = caw__state_of_module(module);
     int failed = state ? 0 : -1;
-    for (; !failed && row->spec.name; row++) {
-        caw__function_def def = {.stream = &row->spec, .name = row->spec.name, .convention = row->convention};
-        def.start.stream = row->start;
+    for (size_t i = 0; !failed; i++) {
+        caw__function_def def = {.name = functions ? functions[i].spec.name : streams[i].spec.name};
+        if (!def.name) {
+            break;
+        }
+        if (functions) {
+            def.spec = &functions[i].spec;
+            def.convention = functions[i].convention;
+            def.start.future = functions[i].start;
+        }
+        else {
+            def.stream = &streams[i].spec;
+            def.convention = streams[i].convention;
+            def.start.stream = streams[i].start;
+        }
         failed = function_add(state, module, type, &def);
     }
     return failed;
@@ -416,29 +412,23 @@ function_add_all_streams(caw__state *state, PyObject *module, PyTypeObject *type
 int
 caw_py_add_functions(PyObject *module, const caw_py_async_def *defs)
 {
-    caw__state *state = function_table_state(module, defs, "caw_py_add_functions needs a module and a table");
-    return function_add_all(state, module, NULL, defs);
+    return function_add_all(module, NULL, defs, NULL, "caw_py_add_functions");
 }
 
 int
 caw_py_add_methods(PyObject *module, PyTypeObject *type, const caw_py_async_def *defs)
 {
-    const char *what = "caw_py_add_methods needs a module, a type and a table";
-    caw__state *state = function_table_state(type ? module : NULL, defs, what);
-    return function_add_all(state, module, type, defs);
+    return function_add_all(type ? module : NULL, type, defs, NULL, "caw_py_add_methods");
 }
 
 int
 caw_py_add_streams(PyObject *module, const caw_py_stream_def *defs)
 {
-    caw__state *state = function_table_state(module, defs, "caw_py_add_streams needs a module and a table");
-    return function_add_all_streams(state, module, NULL, defs);
+    return function_add_all(module, NULL, NULL, defs, "caw_py_add_streams");
 }
 
 int
 caw_py_add_stream_methods(PyObject *module, PyTypeObject *type, const caw_py_stream_def *defs)
 {
-    const char *what = "caw_py_add_stream_methods needs a module, a type and a table";
-    caw__state *state = function_table_state(type ? module : NULL, defs, what);
-    return function_add_all_streams(state, module, type, defs);
+    return function_add_all(type ? module : NULL, type, NULL, defs, "caw_py_add_stream_methods");
 }

@@ -65,11 +65,7 @@ caw__generator_end(caw__generator *g)
         caw_stream_cancel(stream);
     }
     caw_stream_destroy(stream);
-    while (kept) {
-        caw_item *next = kept->next;
-        caw_item_destroy(kept);
-        kept = next;
-    }
+    caw_item_destroy_all(kept);
     Py_XDECREF(raised);
 }
 

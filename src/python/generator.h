@@ -84,8 +84,6 @@ PyObject *caw__advance_new(caw__generator *g, caw__advance_kind kind, PyObject *
  * done: it is to be polled as any other. */
 PySendResult caw__advance_at_once(caw__coroutine *c, PyObject **result);
 
-void caw__advance_destroy_items(caw_item *items);
-
 /* advance_value.c: the `result` of its coroutine. */
 PyObject *caw__advance_result(caw_future *f);
 

@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 from children.asan import ASAN
 from common import all_ended, spawn, turn
+from frameworks import kind_fixture
 from generator_model import GONE, GeneratorModel
 from hypothesis import strategies as st
 from twin import turns
@@ -140,21 +141,18 @@ async def play(policy: str, actions: list[tuple[Any, ...]]) -> None:
     assert t.live_futures() == before
 
 
-@pytest.fixture
-def prompt_run(run_asyncio: Callable[..., Any], loop_kind: str) -> Callable[..., Any]:
-    """Like run_asyncio, on a loop where a few turns are enough for a wake to arrive."""
-    if loop_kind in ("no_reader", "asyncio-debug", "python-task", "eager"):
-        pytest.skip("by hand these are the same; or nobody knows in which turn a wake arrives")
-    return run_asyncio
+# A few turns are enough for a wake to arrive, which nobody can know on a loop without add_reader; the other kinds are the same
+# by hand.
+loop_kind = kind_fixture(["asyncio", "uvloop"])
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @settings
 @hypothesis.given(st.sampled_from(POLICIES), st.lists(ACTIONS, max_size=30))
 def test_generator_does_what_the_model_does(
-    prompt_run: Callable[..., Any], policy: str, actions: list[tuple[Any, ...]]
+    run_asyncio: Callable[..., Any], policy: str, actions: list[tuple[Any, ...]]
 ) -> None:
-    prompt_run(play, policy, actions)
+    run_asyncio(play, policy, actions)
 
 
 # --- tasks ---
