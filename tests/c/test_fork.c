@@ -2,7 +2,7 @@
  * killed by SIGALRM when it hangs. */
 #include "items.h"
 
-#include "core/wake_queue.h"
+#include "core/reactor/wake_queue.h"
 
 #include <dirent.h>
 #include <poll.h>

@@ -12,10 +12,10 @@
 #define realloc caw_testing_realloc
 
 /* NOLINTBEGIN: that is how they get the allocator */
-#include "core/channel.c"
-#include "core/fd_stream.c"
-#include "core/merge.c"
-#include "core/stream_around.c"
+#include "core/stream/around.c"
+#include "core/stream/channel.c"
+#include "core/stream/from_fd.c"
+#include "core/stream/merge.c"
 /* NOLINTEND */
 
 #undef malloc

@@ -1,5 +1,5 @@
 /* test_timer_heap.c: the heap of timers by itself. */
-#include "core/timer_heap.h"
+#include "core/reactor/timer_heap.h"
 
 #include "test.h"
 

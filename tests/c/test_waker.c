@@ -1,7 +1,7 @@
 /* test_waker.c: wakers, and the wake queue of a reactor. */
 #include "place.h"
 
-#include "core/wake_queue.h"
+#include "core/reactor/wake_queue.h"
 
 #include <poll.h>
 #include <pthread.h>

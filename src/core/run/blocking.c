@@ -1,0 +1,138 @@
+/* blocking.c: a call on a worker. A caw_work is a promise whose producer is the pool. */
+#include "core/run/pool.h"
+
+#include <stdlib.h>
+
+static caw_work *
+work_of(caw_promise *p)
+{
+    return CAW_CONTAINER_OF(p, caw_work, promise);
+}
+
+static int
+work_start(caw_promise *p)
+{
+    caw_work *w = work_of(p);
+    return w->pool ? caw__pool_submit(w->pool, w) : CAW_ENOMEM; /* NULL: there was no memory for the default pool */
+}
+
+/* Still queued: nobody else will resolve it. Running: `run` sees the request by itself. */
+static void
+work_on_cancel(caw_promise *p)
+{
+    caw_work *w = work_of(p);
+    if (caw__pool_withdraw(w->pool, w)) {
+        caw_promise_resolve(p, CAW_ECANCELED);
+    }
+}
+
+static void
+work_free(caw_promise *p)
+{
+    caw_work *w = work_of(p);
+    caw_pool *pool = w->pool;
+    if (w->free) {
+        w->free(w);
+    }
+    else {
+        free(w);
+    }
+    if (pool) {
+        caw__pool_drop(pool);
+    }
+}
+
+/* In a forked child nobody will resolve what is pending. */
+static caw_poll
+work_poll(caw_future *f, caw_context *cx)
+{
+    caw_work *w = work_of(CAW_CONTAINER_OF(f, caw_promise, future));
+    caw_poll result = caw_promise_poll(f, cx);
+    if (result == CAW_PENDING && caw__pool_forked(w->pool)) {
+        return caw_future_finish(f, CAW_EFORKED);
+    }
+    return result;
+}
+
+static const caw_promise_ops work_ops = {
+    .future = {"blocking", work_poll, caw_promise_cancel, caw_promise_destroy},
+    .start = work_start,
+    .on_cancel = work_on_cancel,
+    .free = work_free,
+};
+
+void
+caw_work_init(caw_work *w, caw_pool *pool, int (*run)(caw_work *w), void (*free_)(caw_work *w))
+{
+    caw_promise_init(&w->promise, &work_ops);
+    w->run = run;
+    w->free = free_;
+    w->next = w->previous = NULL;
+    w->pool = pool ? pool : caw_pool_default();
+    if (w->pool) {
+        caw__pool_hold(w->pool);
+    }
+}
+
+bool
+caw_work_cancelled(const caw_work *w)
+{
+    return caw_promise_abandoned(&w->promise) || caw__pool_closing(w->pool);
+}
+
+void
+caw__work_run(caw_work *w)
+{
+    int status = w->run(w);
+    caw_promise_resolve(&w->promise, status);
+}
+
+/* The short form. */
+
+typedef struct blocking_call {
+    caw_work work;
+    int (*fn)(void *arg);
+    void *arg;
+    void (*free_arg)(void *arg);
+} blocking_call;
+
+static int
+blocking_run(caw_work *w)
+{
+    blocking_call *call = CAW_CONTAINER_OF(w, blocking_call, work);
+    return call->fn(call->arg);
+}
+
+static void
+blocking_free(caw_work *w)
+{
+    blocking_call *call = CAW_CONTAINER_OF(w, blocking_call, work);
+    if (call->free_arg) {
+        call->free_arg(call->arg);
+    }
+    free(call);
+}
+
+caw_future *
+caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg, void (*free_arg)(void *arg))
+{
+    blocking_call *call = malloc(sizeof *call);
+    if (!call) {
+        if (free_arg) {
+            free_arg(arg);
+        }
+        return NULL;
+    }
+    caw_work_init(&call->work, pool, blocking_run, blocking_free);
+    call->fn = fn;
+    call->arg = arg;
+    call->free_arg = free_arg;
+    return &call->work.promise.future;
+}
+
+void *
+caw_blocking_arg(const caw_future *f)
+{
+    const caw_promise *p = CAW_CONTAINER_OF(f, const caw_promise, future);
+    return CAW_CONTAINER_OF(p, const blocking_call, work.promise)->arg;
+}

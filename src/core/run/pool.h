@@ -1,0 +1,87 @@
+/* pool.h: what a pool offers to the things that run on it.
+ *
+ *   pool.c       threads, the queue, close; the essay on what guards what
+ *   blocking.c   caw_work and caw_blocking: one call
+ *   spawn.c      caw_spawn: a future, a "task", polled whenever it is woken; and the reactor that tasks use
+ *
+ * Both are queued as a caw_work. A task's has no `run`.
+ */
+#ifndef CAWAIT_CORE_RUN_POOL_H
+#define CAWAIT_CORE_RUN_POOL_H
+
+#include "cawait/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+CAW__INTERNAL_BEGIN
+
+/* A task's place in the list of its pool; guarded by the pool's lock. */
+typedef struct caw__task {
+    caw_work work; /* its promise is the join future */
+    struct caw__task *next, *previous;
+} caw__task;
+
+struct caw_pool {
+    unsigned generation; /* unchanged; caw__fork_count() when made */
+    unsigned max;        /* unchanged */
+    atomic_uint handles, references;
+    atomic_bool closing;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* the queue, closing, or the last task has gone */
+    pthread_cond_t ended;   /* joined */
+    caw_work *first, *last; /* the queue; linked by next and previous */
+    unsigned queued, idle;
+    unsigned started, running; /* threads: ever; now */
+    caw__task *tasks;
+    bool joining, joined, detached;
+    bool reactor_running; /* its thread was started */
+    bool reactor_stop;
+    caw_reactor *reactor; /* retained; kept until the memory goes */
+    pthread_t reactor_thread;
+    pthread_t threads[]; /* `started` of them */
+};
+
+/* References to a pool's memory. They keep nothing running: that is what caw_pool_retain is for.
+ *   any-thread · no-gil · - · never fails · quiet */
+caw_pool *caw__pool_hold(caw_pool *pool);
+void caw__pool_drop(caw_pool *pool);
+
+/* Whether the pool belongs to an ancestor of this process.
+ *   any-thread · no-gil · borrows(pool) · never fails · quiet */
+bool caw__pool_forked(const caw_pool *pool);
+
+/* Whether the pool has begun to close.
+ *   any-thread · no-gil · borrows(pool) · never fails · quiet */
+bool caw__pool_closing(const caw_pool *pool);
+
+/* Queue a job of somebody who can be told that it failed; start a thread if needed. And queue a task again: closing or
+ * not, and without a new thread, because the pool has one as long as it has tasks.
+ *   pool's lock · no-gil · borrows(w) · offer fails(CAW_ECLOSED, -errno), append never · quiet */
+int caw__pool_offer(caw_pool *pool, caw_work *w);
+void caw__pool_append(caw_pool *pool, caw_work *w);
+
+/* Queue a call.
+ *   any-thread · no-gil · - · fails(CAW_ECLOSED, CAW_EFORKED, -errno) · quiet */
+int caw__pool_submit(caw_pool *pool, caw_work *w);
+
+/* Take a call out of the queue. False when it is not there: it runs, or did.
+ *   any-thread · no-gil · - · never fails · quiet */
+bool caw__pool_withdraw(caw_pool *pool, caw_work *w);
+
+/* A call and a task, on a worker: run it, and let it go.
+ *   worker · no-gil · takes · never fails · calls-user, wakes */
+void caw__work_run(caw_work *w);
+void caw__task_run(caw__task *task);
+
+/* The pool closes. True: the task was asleep, and the caller queues it, with the reference that this took.
+ *   pool's lock · no-gil · - · never fails · quiet */
+bool caw__task_stop(caw__task *task);
+
+/* Whether caw_spawn made this future. */
+bool caw__is_spawned(const caw_future *f);
+
+CAW__INTERNAL_END
+
+#endif

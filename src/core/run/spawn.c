@@ -1,0 +1,391 @@
+/* spawn.c: a future that runs on a pool by itself, and the join future of it.
+ *
+ * A task is polled by one worker at a time, whenever it was woken. One word, `state`:
+ *
+ *   NOTIFIED   it was woken and is queued, or will be as soon as the poll that runs returns. Set by any thread; cleared
+ *              by the worker before it polls
+ *   RUNNING    a worker has it. Set and cleared by that worker
+ *   DONE       its child is ready, or given up. Set once, by the worker
+ *
+ * Access. Who turns the word from 0 into NOTIFIED queues the task; so it is never queued twice. `child` belongs to
+ * the worker that RUNNING names, and after DONE to the join future. `stop` is written by any thread before it notifies.
+ *
+ * Every change is a read-modify-write with release, and the one with which a worker begins acquires: so a poll sees
+ * what was written before any of the wakes that led to it, also of those that found NOTIFIED set already.
+ *
+ * The race that looks bad: a wake comes between the child's CAW_PENDING and the end of RUNNING. It sets NOTIFIED and,
+ * because the word was not 0, does not queue. The worker's compare-and-swap from RUNNING to 0 then fails, and the
+ * worker queues the task itself.
+ *
+ * References: the join future (that is: the promise, until both its sides are through), the queue or the worker, each
+ * waker. The promise's end destroys the child; the last reference frees the struct.
+ *
+ * When the pool closes, a child that can be asked is asked, and polled until it is ready; one that nobody can ask is
+ * polled once more and then given up: the join future ends with CAW_ECANCELED, the child is destroyed with it.
+ */
+#include "core/run/pool.h"
+
+#include "cawait/reactor.h"
+
+#include "core/os/thread.h"
+
+#include <stdlib.h>
+
+#define SPAWN_NOTIFIED 1u
+#define SPAWN_RUNNING  2u
+#define SPAWN_DONE     4u
+
+typedef struct spawn_task {
+    caw__task task;
+    caw_future *child;
+    atomic_uint references;
+    atomic_uint state;
+    atomic_bool stop; /* somebody asked the child to stop, or nobody waits for it */
+    bool asked;       /* the worker's: the child was told */
+    bool early;       /* the join future's: it was ready before caw_spawn returned */
+} spawn_task;
+
+static spawn_task *
+spawn_of_promise(caw_promise *p)
+{
+    return CAW_CONTAINER_OF(p, spawn_task, task.work.promise);
+}
+
+static spawn_task *
+spawn_of_future(caw_future *f)
+{
+    return spawn_of_promise(CAW_CONTAINER_OF(f, caw_promise, future));
+}
+
+static void
+spawn_release(spawn_task *s)
+{
+    /* Release and acquire: who frees sees all that the others did. */
+    if (atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) == 1) {
+        caw_pool *pool = s->task.work.pool;
+        free(s);
+        caw__pool_drop(pool);
+    }
+}
+
+/* The pool's list of tasks, which ends a pool only when it is empty; and its queue. */
+
+static int
+spawn_enter(caw_pool *pool, caw__task *task)
+{
+    if (caw__pool_forked(pool)) {
+        return CAW_EFORKED;
+    }
+    pthread_mutex_lock(&pool->lock);
+    int error = caw__pool_offer(pool, &task->work);
+    if (!error) {
+        task->previous = NULL;
+        task->next = pool->tasks;
+        if (task->next) {
+            task->next->previous = task;
+        }
+        pool->tasks = task;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return error;
+}
+
+static void
+spawn_leave(caw_pool *pool, caw__task *task)
+{
+    pthread_mutex_lock(&pool->lock);
+    *(task->previous ? &task->previous->next : &pool->tasks) = task->next;
+    if (task->next) {
+        task->next->previous = task->previous;
+    }
+    if (!pool->tasks && caw__pool_closing(pool)) {
+        pthread_cond_broadcast(&pool->changed);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void
+spawn_requeue(caw_pool *pool, caw__task *task)
+{
+    pthread_mutex_lock(&pool->lock);
+    caw__pool_append(pool, &task->work);
+    pthread_cond_signal(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* The pool's reactor, which turns on a thread of its own from when it is first asked for until the last worker ends. */
+
+static bool
+spawn_reactor_stopped(caw_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool stop = pool->reactor_stop;
+    pthread_mutex_unlock(&pool->lock);
+    return stop;
+}
+
+static void *
+spawn_reactor_main(void *user)
+{
+    caw_pool *pool = user;
+    caw_reactor *r = pool->reactor; /* set before this thread was started */
+    while (!spawn_reactor_stopped(pool) && caw_reactor_turn(r, -1) >= 0) {
+    }
+    caw_reactor_close(r);
+    caw__pool_drop(pool);
+    return NULL;
+}
+
+static int
+spawn_reactor_start(caw_pool *pool)
+{
+    int error = caw_reactor_new(CAW_REACTOR_DEFAULT, &pool->reactor);
+    if (error) {
+        return error;
+    }
+    caw__pool_hold(pool);
+    error = caw__thread_start(spawn_reactor_main, pool, &pool->reactor_thread);
+    if (error) {
+        caw_reactor_release(pool->reactor);
+        pool->reactor = NULL;
+        atomic_fetch_sub_explicit(&pool->references, 1, memory_order_relaxed); /* not the last: the caller has one */
+        return error;
+    }
+    pool->reactor_running = true;
+    if (pool->detached) {
+        pthread_detach(pool->reactor_thread);
+    }
+    return 0;
+}
+
+static caw_reactor *
+spawn_reactor(const caw_context *cx, int *error)
+{
+    caw_pool *pool = ((spawn_task *)cx->place)->task.work.pool;
+    if (caw__pool_forked(pool)) {
+        *error = CAW_EFORKED;
+        return NULL;
+    }
+    pthread_mutex_lock(&pool->lock);
+    int result = pool->reactor ? 0 : spawn_reactor_start(pool);
+    caw_reactor *r = pool->reactor;
+    pthread_mutex_unlock(&pool->lock);
+    if (result) {
+        *error = result;
+    }
+    return r;
+}
+
+/* Set NOTIFIED. True: the caller must queue the task, and a reference goes with it. */
+static bool
+spawn_notify(spawn_task *s)
+{
+    return atomic_fetch_or_explicit(&s->state, SPAWN_NOTIFIED, memory_order_acq_rel) == 0; /* see above */
+}
+
+/* The waker. Its data is the task. */
+
+static void
+spawn_clone(void *data)
+{
+    atomic_fetch_add_explicit(&((spawn_task *)data)->references, 1, memory_order_relaxed); /* we have one already */
+}
+
+static void
+spawn_drop(void *data)
+{
+    spawn_release(data);
+}
+
+static void
+spawn_wake(void *data)
+{
+    spawn_task *s = data;
+    if (!caw__pool_forked(s->task.work.pool) && spawn_notify(s)) {
+        spawn_requeue(s->task.work.pool, &s->task); /* the waker's reference is now the queue's */
+    }
+    else {
+        spawn_release(s);
+    }
+}
+
+static const caw_waker_ops spawn_waker_ops = {spawn_clone, spawn_wake, spawn_drop};
+
+static const caw_host spawn_host = {"pool", spawn_reactor};
+
+/* The worker's side. */
+
+static void
+spawn_finish(spawn_task *s, int status)
+{
+    atomic_fetch_or_explicit(&s->state, SPAWN_DONE, memory_order_acq_rel); /* later wakes find the word not 0 */
+    spawn_leave(s->task.work.pool, &s->task);
+    caw_promise_resolve(&s->task.work.promise, status);
+    spawn_release(s);
+}
+
+/* Tell the child, once, if somebody asked. */
+static void
+spawn_pass_stop(spawn_task *s)
+{
+    /* Relaxed: the notification that came after it was acquired. */
+    if (!s->asked && atomic_load_explicit(&s->stop, memory_order_relaxed)) {
+        s->asked = true;
+        caw_future_cancel(s->child);
+    }
+}
+
+void
+caw__task_run(caw__task *task)
+{
+    spawn_task *s = CAW_CONTAINER_OF(task, spawn_task, task);
+    (void)atomic_exchange_explicit(&s->state, SPAWN_RUNNING, memory_order_acq_rel); /* it was NOTIFIED */
+    spawn_pass_stop(s);
+    caw_context cx = {{&spawn_waker_ops, s}, &spawn_host, s};
+    if (caw_future_poll(s->child, &cx) == CAW_READY) {
+        spawn_finish(s, s->child->status);
+        return;
+    }
+    if (caw__pool_closing(task->work.pool) && !s->child->ops->cancel) {
+        spawn_finish(s, CAW_ECANCELED);
+        return;
+    }
+    unsigned state = SPAWN_RUNNING;
+    if (atomic_compare_exchange_strong_explicit(&s->state, &state, 0, memory_order_acq_rel, memory_order_acquire)) {
+        spawn_release(s);
+    }
+    else {
+        atomic_fetch_and_explicit(&s->state, ~SPAWN_RUNNING, memory_order_acq_rel); /* NOTIFIED stays: queued */
+        spawn_requeue(task->work.pool, task);
+    }
+}
+
+bool
+caw__task_stop(caw__task *task)
+{
+    spawn_task *s = CAW_CONTAINER_OF(task, spawn_task, task);
+    atomic_store_explicit(&s->stop, true, memory_order_relaxed); /* published by the notification */
+    if (!spawn_notify(s)) {
+        return false;
+    }
+    spawn_clone(s);
+    return true;
+}
+
+/* The join future. */
+
+static int
+spawn_start(caw_promise *p)
+{
+    spawn_task *s = spawn_of_promise(p);
+    int error = spawn_enter(s->task.work.pool, &s->task);
+    if (error) {
+        spawn_release(s); /* the queue's; the promise has another */
+    }
+    return error;
+}
+
+static void
+spawn_stop(spawn_task *s)
+{
+    if (!caw__pool_forked(s->task.work.pool) && caw__task_stop(&s->task)) {
+        spawn_requeue(s->task.work.pool, &s->task);
+    }
+}
+
+static void
+spawn_on_cancel(caw_promise *p)
+{
+    spawn_stop(spawn_of_promise(p));
+}
+
+/* Both sides of the promise are through. */
+static void
+spawn_free(caw_promise *p)
+{
+    spawn_task *s = spawn_of_promise(p);
+    caw_future_destroy(s->child);
+    spawn_release(s);
+}
+
+static caw_poll
+spawn_poll(caw_future *f, caw_context *cx)
+{
+    spawn_task *s = spawn_of_future(f);
+    if (s->early) {
+        return CAW_READY;
+    }
+    caw_poll result = caw_promise_poll(f, cx);
+    if (result == CAW_PENDING && caw__pool_forked(s->task.work.pool)) {
+        return caw_future_finish(f, CAW_EFORKED);
+    }
+    return result;
+}
+
+static void
+spawn_cancel(caw_future *f)
+{
+    if (!spawn_of_future(f)->early) {
+        caw_promise_cancel(f);
+    }
+}
+
+static void
+spawn_destroy(caw_future *f)
+{
+    spawn_task *s = spawn_of_future(f);
+    if (!s->early) {
+        spawn_stop(s); /* before the struct may be freed; nothing happens when the child is ready */
+    }
+    caw_promise_destroy(f);
+}
+
+static const caw_promise_ops spawn_ops = {
+    .future = {"spawn", spawn_poll, spawn_cancel, spawn_destroy},
+    .start = spawn_start,
+    .on_cancel = spawn_on_cancel,
+    .free = spawn_free,
+};
+
+caw_future *
+caw_spawn(caw_pool *pool, caw_future *child)
+{
+    pool = pool ? pool : caw_pool_default();
+    spawn_task *s = pool ? malloc(sizeof *s) : NULL;
+    if (!s) {
+        caw_future_destroy(child);
+        return NULL;
+    }
+    caw_promise *p = &s->task.work.promise;
+    caw_promise_init(p, &spawn_ops);
+    s->task.work.run = NULL; /* this is how the pool tells a task from a call */
+    s->task.work.free = NULL;
+    s->task.work.pool = caw__pool_hold(pool);
+    s->task.work.next = s->task.work.previous = NULL;
+    s->child = child;
+    atomic_init(&s->references, 2); /* the promise's and the queue's */
+    atomic_init(&s->state, SPAWN_NOTIFIED);
+    atomic_init(&s->stop, false);
+    s->asked = s->early = false;
+    /* The first poll of a promise starts it; the child is to run from now on, so that poll happens here. */
+    caw_context cx = {CAW_WAKER_NONE, NULL, NULL};
+    s->early = caw_promise_poll(&p->future, &cx) == CAW_READY;
+    return &p->future;
+}
+
+caw_future *
+caw_spawn_child(const caw_future *join)
+{
+    const caw_promise *p = CAW_CONTAINER_OF(join, const caw_promise, future);
+    return CAW_CONTAINER_OF(p, const spawn_task, task.work.promise)->child;
+}
+
+bool
+caw__is_spawned(const caw_future *f)
+{
+    return f->ops == &spawn_ops.future;
+}
+
+#undef SPAWN_NOTIFIED
+#undef SPAWN_RUNNING
+#undef SPAWN_DONE

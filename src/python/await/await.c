@@ -1,0 +1,114 @@
+/* await.c: what C calls to await Python, and to have what came of it. */
+#include "python/await/in_place.h"
+#include "python/await/late_call.h"
+#include "python/await/posted.h"
+#include "python/base/awaitable.h"
+
+#include <stdlib.h>
+
+static bool
+await_check(PyObject *object)
+{
+    if (caw__is_awaitable(object)) {
+        return true;
+    }
+    PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression", Py_TYPE(object)->tp_name);
+    return false;
+}
+
+caw_future *
+caw_py_await(PyObject *awaitable)
+{
+    if (!awaitable) {
+        return NULL;
+    }
+    if (!await_check(awaitable)) {
+        Py_DECREF(awaitable);
+        return NULL;
+    }
+    caw__pyfuture *f = malloc(sizeof *f);
+    if (!f) {
+        Py_DECREF(awaitable);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    *f = (caw__pyfuture){.future = {.ops = &caw__pyfuture_ops}, .object = awaitable};
+    return &f->future;
+}
+
+caw_future *
+caw_py_await_on(caw_py_locals *locals, PyObject *awaitable)
+{
+    if (!awaitable) {
+        return NULL;
+    }
+    caw__remote *r = NULL;
+    if (!await_check(awaitable)) {
+    }
+    else if (!caw__late_is_of_this_interpreter(locals->inbox->late)) {
+        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
+    }
+    else if (!(r = caw__remote_new(locals, awaitable, NULL, NULL))) {
+        PyErr_NoMemory();
+    }
+    if (!r) {
+        Py_DECREF(awaitable);
+        return NULL;
+    }
+    return &r->promise.future;
+}
+
+caw_future *
+caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg)
+{
+    locals = locals ? locals : caw_py_locals_current();
+    caw__remote *r = locals ? caw__remote_new(locals, NULL, spec, arg) : NULL;
+    caw_future *f = r ? &r->promise.future : locals ? NULL : caw__call_new(spec, arg);
+    if (!f && spec->free) {
+        spec->free(arg);
+    }
+    return f;
+}
+
+/* The outcome of a future of ours that is ready: borrowed, or NULL; and whether it is an exception. */
+static PyObject *
+await_outcome(const caw_future *future, bool *raised)
+{
+    const caw__remote *r = caw__remote_of(future);
+    if (!r) {
+        r = caw__call_remote(future);
+    }
+    if (!r && future->ops == &caw__pyfuture_ops) {
+        const caw__pyfuture *f = CAW_CONTAINER_OF(future, const caw__pyfuture, future);
+        if (f->state == PYFUTURE_ENDED) {
+            *raised = f->raised;
+            return f->object;
+        }
+        r = f->remote;
+    }
+    *raised = r && r->raised;
+    if (!r || !caw__remote_has_ended(r)) {
+        return NULL;
+    }
+    return r->outcome ? caw_py_ref_get(r->outcome) : *raised ? NULL : Py_None;
+}
+
+PyObject *
+caw_py_value(caw_future *future)
+{
+    bool raised;
+    PyObject *value = await_outcome(future, &raised);
+    if (!value || raised) {
+        PyErr_SetString(PyExc_RuntimeError, "the future has no value of Python");
+        return NULL;
+    }
+    return Py_NewRef(value);
+}
+
+PyObject *
+caw_py_exception(caw_future *future)
+{
+    bool raised;
+    PyObject *exception = await_outcome(future, &raised);
+    return raised ? Py_XNewRef(exception) : NULL;
+}

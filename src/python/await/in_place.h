@@ -1,0 +1,74 @@
+/* in_place.h: a Python awaitable as a C future.
+ *
+ *     NEW ── first poll ──> INNER ── returns, raises ──> ENDED
+ *      └──── first poll ──> POSTED
+ *
+ * INNER: it is driven in place, by the polls of one coroutine of ours, its `awaiter`. That coroutine knows it as its
+ * `inner` while it waits for it, and yields what it yields. A resume of the coroutine leaves here what was sent; the
+ * poll that follows sends it on. What was thrown stays with the coroutine until the poll, for there it must not get lost:
+ * who polls no more raises it.
+ *
+ * POSTED: it is polled in another way, and is awaited by a remote (await/posted.h), which this one polls.
+ *
+ * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing yielded), and
+ * coroutine/trampoline.c drives it when the poll is over: so a chain of any length needs no more C stack than one.
+ *
+ * The awaiter may be closed, or the future given to another one to poll, while it is INNER: then it has no awaiter, and ends
+ * with an error when it is polled.
+ *
+ * Everything here is protected by the GIL, but in POSTED, where nothing of it is Python's.
+ */
+#ifndef CAWAIT_PYTHON_AWAIT_IN_PLACE_H
+#define CAWAIT_PYTHON_AWAIT_IN_PLACE_H
+
+#include "python/coroutine/coroutine.h"
+
+CAW__INTERNAL_BEGIN
+
+typedef enum caw__pyfuture_state {
+    PYFUTURE_NEW = 0,
+    PYFUTURE_INNER,
+    PYFUTURE_POSTED,
+    PYFUTURE_ENDED
+} caw__pyfuture_state;
+
+struct caw__pyfuture {
+    caw_future future;
+    PyObject *object;        /* NEW: the awaitable. INNER: its iterator. ENDED: the value or the exception, or NULL */
+    PyObject *sent;          /* INNER: for the next poll, or NULL for None */
+    PyObject *yielded;       /* INNER, while `waits`: for the coroutine to take; NULL when it is one of ours */
+    caw__coroutine *awaiter; /* INNER: borrowed */
+    caw__remote *remote;     /* POSTED: owned */
+    caw__pyfuture *next;     /* in the list of those that are given up later */
+    unsigned char state;     /* caw__pyfuture_state */
+    bool is_ours;            /* INNER: the iterator is a coroutine of ours */
+    bool waits;              /* INNER: it has yielded in this poll, or wants to be driven by the chain */
+    bool resumed;            /* INNER: it may go on at the next poll */
+    bool raised;             /* ENDED: by an exception */
+    bool cancelled;          /* NEW: it is not to begin */
+    bool without_gil; /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
+};
+
+extern const caw_future_ops caw__pyfuture_ops;
+
+/* The objects in the Python awaitables that are known to belong to the coroutine: the one that it waits for, or its future. */
+int caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg);
+
+/* The coroutine is closed, and waits for nothing in place any more. */
+void caw__pyfuture_leave(caw__coroutine *c);
+
+/* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
+bool caw__pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx);
+
+/* A future whose iterator the coroutine that polls has begun, and that has yielded this. Takes both; NULL with an exception. */
+caw_future *caw__pyfuture_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded);
+
+/* Keep the exception for the coroutine to raise, if its future ends with the status that this returns. Clears what is set. */
+int caw__pyfuture_keep(caw__coroutine *c, PyObject *raised);
+
+/* The iterator ended: with a value, or (NULL) with the exception that is set. Takes the value. */
+void caw__pyfuture_end(caw__pyfuture *f, PyObject *value);
+
+CAW__INTERNAL_END
+
+#endif

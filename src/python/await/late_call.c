@@ -1,0 +1,107 @@
+/* late_call.c: see await/late_call.h. */
+#include "python/await/late_call.h"
+
+#include "python/loop/hub.h"
+
+#include <stdlib.h>
+
+typedef struct caw__call {
+    caw_future future;
+    caw_py_call_spec spec;
+    void *arg;           /* owned, until there is a remote */
+    caw__remote *remote; /* owned; NULL before the first poll */
+    bool cancelled;      /* before that */
+} caw__call;
+
+/* The locals of who polls: a new reference, or NULL with the status that says why. */
+static caw_py_locals *
+call_locals(const caw_context *cx, int *status)
+{
+    caw_py_locals *locals = caw_py_locals_retain(caw_py_locals_current());
+    *status = CAW_ENOREACTOR;
+    if (locals || cx->host != &caw__poll_host) {
+        return locals;
+    }
+    caw__poll_place *place = cx->place;
+    caw__gil_take(place->released);
+    locals = caw__locals_capture(place->state, place->coroutine, status);
+    if (!locals) {
+        Py_XSETREF(place->raised, caw__take_raised()); /* for after the poll */
+    }
+    caw__gil_give(place->released);
+    return locals;
+}
+
+/* 0, or the status that the call ends with. */
+static int
+call_begin(caw__call *c, const caw_context *cx)
+{
+    if (c->cancelled) {
+        return CAW_ECANCELED;
+    }
+    int status;
+    caw_py_locals *locals = call_locals(cx, &status);
+    if (!locals) {
+        return status;
+    }
+    c->remote = caw__remote_new(locals, NULL, &c->spec, c->arg);
+    caw_py_locals_release(locals);
+    return c->remote ? 0 : CAW_ENOMEM;
+}
+
+static caw_poll
+call_poll(caw_future *f, caw_context *cx)
+{
+    caw__call *c = CAW_CONTAINER_OF(f, caw__call, future);
+    int status = c->remote ? 0 : call_begin(c, cx);
+    if (status < 0) {
+        return caw_future_finish(f, status);
+    }
+    caw_future *remote = &c->remote->promise.future;
+    return caw_future_poll(remote, cx) == CAW_READY ? caw_future_finish(f, remote->status) : CAW_PENDING;
+}
+
+static void
+call_cancel(caw_future *f)
+{
+    caw__call *c = CAW_CONTAINER_OF(f, caw__call, future);
+    if (c->remote) {
+        caw_future_cancel(&c->remote->promise.future);
+    }
+    else {
+        c->cancelled = true;
+    }
+}
+
+static void
+call_destroy(caw_future *f)
+{
+    caw__call *c = CAW_CONTAINER_OF(f, caw__call, future);
+    if (c->remote) {
+        caw_future_destroy(&c->remote->promise.future);
+    }
+    else if (c->spec.free) {
+        c->spec.free(c->arg);
+    }
+    free(c);
+}
+
+static const caw_future_ops call_ops = {"python.call", call_poll, call_cancel, call_destroy};
+
+caw_future *
+caw__call_new(const caw_py_call_spec *spec, void *arg)
+{
+    caw__call *c = malloc(sizeof *c);
+    if (!c) {
+        return NULL;
+    }
+    *c = (caw__call){.spec = *spec, .arg = arg};
+    caw_future_init(&c->future, &call_ops);
+    return &c->future;
+}
+
+caw__remote *
+caw__call_remote(const caw_future *f)
+{
+    return f->ops == &call_ops ? CAW_CONTAINER_OF(f, const caw__call, future)->remote : NULL;
+}

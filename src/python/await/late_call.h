@@ -1,0 +1,19 @@
+/* late_call.h: a call of Python for which nobody has said on which loop: that is known when it is polled. */
+#ifndef CAWAIT_PYTHON_AWAIT_LATE_CALL_H
+#define CAWAIT_PYTHON_AWAIT_LATE_CALL_H
+
+#include "python/await/posted.h"
+
+CAW__INTERNAL_BEGIN
+
+/* A future that makes, and is then, the remote of this call: on the loop of the coroutine of ours, or of the scope, that
+ * polls it first. NULL when out of memory: then it has taken nothing.
+ *   any-thread · no-gil · takes(arg) · returns-new · quiet */
+caw_future *caw__call_new(const caw_py_call_spec *spec, void *arg);
+
+/* Its remote, once there is one: borrowed; NULL also where the future is none of these. */
+caw__remote *caw__call_remote(const caw_future *f);
+
+CAW__INTERNAL_END
+
+#endif

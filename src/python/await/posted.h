@@ -1,0 +1,81 @@
+/* posted.h: Python that runs on a loop for somebody who is not there: an awaitable as a task, or a call.
+ *
+ * The consumer has the promise, and may be on any thread without the GIL. The producer is the loop: it is asked by a job to
+ * begin and to cancel, and resolves the promise, all in its own thread. Its side is held by the hub's list, from the
+ * beginning to the end; a hub that is closed ends what is in it. What Python calls when the task has ended knows the remote
+ * by a capsule, whose end, if nothing else has ended the remote before, says that the task is gone.
+ *
+ * Words and who may touch them:
+ *
+ *   promise        see promise.c
+ *   begin, drop    jobs, see job.h. `begin` is pushed to begin, and again to cancel; what is asked for is in `asked`
+ *   refs           any thread, atomic
+ *   asked          any thread, atomic: set before a push, taken by the loop
+ *   object         the consumer's until `begin` is pushed, then the loop's; NULL once the task has it
+ *   outcome        written by the loop before it resolves, read by the consumer afterwards
+ *   the others     the loop's, with the GIL
+ *
+ * The race that looks bad: the loop ends it, the consumer drops it, and a cancel is still queued. The promise is over
+ * with the later of the two sides, as any is; but `begin` may be in the queue, or be running. So each has a reference, the
+ * promise and what is queued, and the last one frees. Where there is an awaitable to drop, that is a job of its own, `drop`.
+ */
+#ifndef CAWAIT_PYTHON_AWAIT_POSTED_H
+#define CAWAIT_PYTHON_AWAIT_POSTED_H
+
+#include "python/loop/locals.h"
+#include "python/loop/ref.h"
+
+CAW__INTERNAL_BEGIN
+
+struct caw__remote {
+    caw_promise promise;
+    caw__job begin, drop;
+    caw_py_locals *locals; /* a reference */
+    _Atomic uint32_t refs, asked;
+    bool raised;           /* with outcome: it is an exception */
+    bool told;             /* the consumer has been told that it is ready: the consumer's */
+    bool running;          /* it is in the hub's list */
+    PyObject *object;      /* the awaitable: a reference, or NULL */
+    PyObject *task;        /* what can be cancelled: a task, a future, a scope of trio: a reference, or NULL */
+    PyObject *capsule;     /* borrowed: while running */
+    caw_py_ref *outcome;   /* the value or the exception: a reference; NULL for None */
+    caw_py_call_spec spec; /* of a call; all NULL of an awaitable */
+    void *arg;
+    bool (*spares)(const void *arg); /* whether a cancel is not for the task just now; NULL: it always is */
+    caw__hub *hub;                   /* borrowed: while running */
+    caw__remote *next, *previous;    /* in hub->remotes */
+};
+
+/* A remote with this awaitable, or for this call. NULL when out of memory: then it has taken nothing.
+ *   any-thread · no-gil · borrows(locals), which are retained; takes(object) · returns-new · quiet */
+caw__remote *caw__remote_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec *spec, void *arg);
+
+/* Whether it is one; then its remote. */
+caw__remote *caw__remote_of(const caw_future *f);
+
+/* Whether the consumer has seen it end with what Python gave: a value or an exception. */
+bool caw__remote_has_ended(const caw__remote *r);
+
+/* The loop is closed: end what runs there. */
+void caw__remote_close_all(caw__hub *hub);
+
+/* --- for the frameworks' `begin` --- */
+
+/* The awaitable as something that a coroutine of Python can await: a new reference, or NULL with an exception. */
+PyObject *caw__remote_awaitable(caw__hub *hub, PyObject *awaitable);
+
+/* A Python function of the remote's: a method of the capsule. */
+PyObject *caw__remote_method(caw__remote *r, PyMethodDef *def);
+
+/* The remote that the capsule of a method knows; NULL when it has ended. */
+caw__remote *caw__remote_of_capsule(PyObject *capsule);
+
+/* It has ended: with a value, or (NULL) with the exception that is set. Takes the value. */
+void caw__remote_end(caw__remote *r, PyObject *value);
+
+/* It has ended by the consumer's own cancel, of which there is no exception. */
+void caw__remote_end_cancelled(caw__remote *r);
+
+CAW__INTERNAL_END
+
+#endif

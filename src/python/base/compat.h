@@ -1,0 +1,186 @@
+/* compat.h: what differs between CPython versions, in one place. */
+#ifndef CAWAIT_PYTHON_BASE_COMPAT_H
+#define CAWAIT_PYTHON_BASE_COMPAT_H
+
+#include "cawait/python.h"
+
+#include <frameobject.h>
+
+CAW__INTERNAL_BEGIN
+
+/* Free lists and other shared words of the bridge are protected by the GIL; a free-threaded build goes without them. */
+#ifdef Py_GIL_DISABLED
+#  define CAW__FREELIST_MAX 0
+#else
+#  define CAW__FREELIST_MAX 256
+#endif
+
+/* Before functions that the shortest way, a future that is ready at once, does not call. They stay out of their callers, which
+ * then save fewer registers: APART where the function is on another usual way, SLOW where it is not. */
+#ifdef __GNUC__
+#  define CAW__APART __attribute__((noinline))
+#  define CAW__SLOW  __attribute__((cold, noinline))
+#else
+#  define CAW__APART
+#  define CAW__SLOW
+#endif
+
+/* A function in a slot, which is a void pointer: ISO C has no such conversion, POSIX and CPython rely on it. */
+#define CAW__SLOT(function) (__extension__(void *)(function))
+
+/* Raise an exception object; takes the reference. */
+static inline void
+caw__raise(PyObject *exception)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(exception);
+#else
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+#endif
+}
+
+/* The attribute: a new reference, or NULL. Never raises. */
+static inline PyObject *
+caw__attribute(PyObject *object, PyObject *name)
+{
+    PyObject *value = NULL;
+#if PY_VERSION_HEX >= 0x030D0000
+    int found = PyObject_GetOptionalAttr(object, name, &value);
+#else
+    int found = _PyObject_LookupAttr(object, name, &value);
+#endif
+    if (found < 0) {
+        PyErr_Clear();
+    }
+    return value;
+}
+
+/* Forget the exception that is set, if there is one, where nobody can take it. Not a Ctrl-C, which comes again at the next
+ * chance. */
+static inline void
+caw__forget_raised(void)
+{
+    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        PyErr_SetInterrupt();
+    }
+    PyErr_Clear();
+}
+
+/* The exception that is set, taken out: a new reference, or NULL. Its traceback is attached. */
+static inline PyObject *
+caw__take_raised(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!type) {
+        return NULL;
+    }
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback) {
+        PyException_SetTraceback(value, traceback);
+        Py_DECREF(traceback);
+    }
+    Py_DECREF(type);
+    return value;
+#endif
+}
+
+/* Make an object of a free list alive again; it kept its type. What _Py_NewReference does more is for debug builds. */
+static inline void
+caw__revive(PyObject *object)
+{
+#if defined(Py_DEBUG) || defined(Py_TRACE_REFS) || defined(Py_GIL_DISABLED)
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_Init(object, type);
+    Py_DECREF(type);
+#else
+    Py_SET_REFCNT(object, 1);
+#endif
+}
+
+/* PyErr_Occurred() without another look-up of the thread state, which is a call into the dynamic linker. */
+static inline bool
+caw__has_raised(const PyThreadState *tstate)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return tstate->current_exception != NULL;
+#else
+    return tstate->curexc_type != NULL;
+#endif
+}
+
+/* Whether a coroutine of Python's has not begun: FRAME_CREATED of `Include/internal/pycore_frame.h`. Where that is not known,
+ * no: then its attributes are asked, which takes longer. */
+static inline bool
+caw__coroutine_is_new(PyObject *coroutine)
+{
+#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
+    return ((PyCoroObject *)coroutine)->cr_frame_state == -3;
+#elif PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030D0000
+    return ((PyCoroObject *)coroutine)->cr_frame_state == -2;
+#else
+    (void)coroutine;
+    return false;
+#endif
+}
+
+/* Whether this thread has the GIL. No where it has it with another thread state than its first one: before 3.12 the
+ * interpreter can only be asked whose the GIL is. */
+static inline bool
+caw__has_gil(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked() != NULL;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return _PyThreadState_UncheckedGet() != NULL;
+#else
+    PyThreadState *tstate = _PyThreadState_UncheckedGet();
+    return tstate && tstate == PyGILState_GetThisThreadState();
+#endif
+}
+
+/* How many frames `sys.set_coroutine_origin_tracking_depth` wants remembered: 0 nearly always. */
+static inline int
+caw__origin_depth(const PyThreadState *tstate)
+{
+    return tstate->coroutine_origin_tracking_depth;
+}
+
+/* The hook that a loop has set for async generators which begin: borrowed, or NULL. */
+static inline PyObject *
+caw__asyncgen_firstiter(const PyThreadState *tstate)
+{
+    return tstate->async_gen_firstiter;
+}
+
+/* A frame of something that has begun: inspect.getcoroutinestate tells it by this on Python 3.10. */
+static inline void
+caw__frame_begin(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX < 0x030B0000
+    if (frame->f_lasti < 0) {
+        frame->f_lasti = 0;
+        frame->f_lineno = frame->f_code->co_firstlineno; /* that instruction has none */
+    }
+#else
+    (void)frame;
+#endif
+}
+
+/* A frame that was made by hand belongs to nobody's call stack. Python 3.10 links it to the frame that runs now. */
+static inline void
+caw__frame_unlink(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX < 0x030B0000
+    Py_CLEAR(frame->f_back);
+#else
+    (void)frame;
+#endif
+}
+
+CAW__INTERNAL_END
+
+#endif

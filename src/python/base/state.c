@@ -1,0 +1,190 @@
+/* state.c: the bridge's own module object, which holds its state (see state.h). */
+#include "python/base/state.h"
+
+#include "python/coroutine/coroutine.h"
+#include "python/coroutine/park.h"
+#include "python/framework/trio.h"
+#include "python/function/function.h"
+#include "python/generator/generator.h"
+#include "python/loop/hub.h"
+#include "python/loop/job.h"
+
+/* Under this name the user's module keeps the bridge alive. */
+#define STATE_ATTRIBUTE "__cawait__"
+
+static int
+state_make_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
+{
+    *out = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    return *out ? 0 : -1;
+}
+
+static int
+state_exec(PyObject *module)
+{
+    caw__state *state = PyModule_GetState(module);
+    if (state_make_type(module, &caw__coroutine_spec, &state->coroutine_type) < 0 ||
+        state_make_type(module, &caw__park_spec, &state->park_type) < 0 ||
+        state_make_type(module, &caw__hub_spec, &state->hub_type) < 0 ||
+        state_make_type(module, &caw__function_spec, &state->function_type) < 0 ||
+        state_make_type(module, &caw__method_spec, &state->method_type) < 0 ||
+        state_make_type(module, &caw__generator_spec, &state->generator_type) < 0) {
+        return -1;
+    }
+#define STATE_INTERN(name)                                                                                             \
+    if (!(state->names.name = PyUnicode_InternFromString(#name))) {                                                    \
+        return -1;                                                                                                     \
+    }
+    CAW__NAMES(STATE_INTERN)
+#undef STATE_INTERN
+    state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
+    state->functions = PyDict_New();
+    state->late = caw__late_new();
+    if (!state->late) {
+        return -1;
+    }
+    return state->call_soon_kwnames && state->functions ? 0 : -1;
+}
+
+/* What is in the free lists keeps the reference to its type. */
+static int
+state_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
+{
+    for (const caw__coroutine *c = state->free_coroutines; c; c = (caw__coroutine *)c->self) {
+        Py_VISIT(Py_TYPE(c));
+    }
+    for (const caw__park *park = state->free_parks; park; park = (caw__park *)park->coroutine) {
+        Py_VISIT(Py_TYPE(park));
+    }
+    for (const caw__park *park = state->trio.free_parks; park; park = (caw__park *)park->coroutine) {
+        Py_VISIT(Py_TYPE(park));
+    }
+    return 0;
+}
+
+static int
+state_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    caw__state *state = PyModule_GetState(module);
+    int visited = state_visit_free_lists(state, visit, arg);
+    if (visited) {
+        return visited;
+    }
+    Py_VISIT(state->coroutine_type);
+    Py_VISIT(state->park_type);
+    Py_VISIT(state->hub_type);
+    Py_VISIT(state->function_type);
+    Py_VISIT(state->method_type);
+    Py_VISIT(state->generator_type);
+    Py_VISIT(state->byte_stream_type);
+    Py_VISIT(state->get_running_loop);
+    Py_VISIT(state->current_task);
+    Py_VISIT(state->cancelled_error);
+    Py_VISIT(state->functions);
+    Py_VISIT(state->posted);
+    Py_VISIT(state->trio_posted);
+    return caw__trio_visit(&state->trio, visit, arg);
+}
+
+static int
+state_clear(PyObject *module)
+{
+    caw__state *state = PyModule_GetState(module);
+    /* The free lists first, while their types are there. */
+    caw__coroutine_free_list_clear(state);
+    caw__park_free_list_clear(state);
+    state->n_free_coroutines = state->n_free_parks = CAW__FREELIST_MAX; /* full from now on */
+    state->trio.n_free_parks = CAW__FREELIST_MAX;
+    Py_CLEAR(state->coroutine_type);
+    Py_CLEAR(state->park_type);
+    Py_CLEAR(state->hub_type);
+    Py_CLEAR(state->function_type);
+    Py_CLEAR(state->method_type);
+    Py_CLEAR(state->generator_type);
+    Py_CLEAR(state->byte_stream_type);
+#define STATE_CLEAR_NAME(name) Py_CLEAR(state->names.name);
+    CAW__NAMES(STATE_CLEAR_NAME)
+#undef STATE_CLEAR_NAME
+    Py_CLEAR(state->call_soon_kwnames);
+    Py_CLEAR(state->get_running_loop);
+    Py_CLEAR(state->current_task);
+    Py_CLEAR(state->cancelled_error);
+    caw__trio_forget(&state->trio);
+    Py_CLEAR(state->posted);
+    Py_CLEAR(state->trio_posted);
+    Py_CLEAR(state->functions);
+    Py_CLEAR(state->stop_iteration);
+    return 0;
+}
+
+static void
+state_free(void *module)
+{
+    caw__state *state = PyModule_GetState(module);
+    if (!state) {
+        return;
+    }
+    state_clear(module);
+    if (state->late) {
+        caw__late_close(state->late);
+        caw__late_release(state->late);
+        state->late = NULL;
+    }
+    /* Hubs that outlive the state: they find it gone. */
+    for (caw__hub *hub = state->hubs; hub; hub = hub->next) {
+        hub->state = NULL;
+    }
+    state->hubs = NULL;
+}
+
+static PyModuleDef_Slot state_slots[] = {
+    {Py_mod_exec, CAW__SLOT(state_exec)},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static PyModuleDef state_def = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "_cawait",
+    .m_size = sizeof(caw__state),
+    .m_slots = state_slots,
+    .m_traverse = state_traverse,
+    .m_clear = state_clear,
+    .m_free = state_free,
+};
+
+/* The bridge's module. It is never imported: the user's module and the types hold it. */
+static PyObject *
+state_module_new(void)
+{
+    PyObject *machinery = PyImport_ImportModule("importlib.machinery");
+    PyObject *spec = machinery ? PyObject_CallMethod(machinery, "ModuleSpec", "sO", "_cawait", Py_None) : NULL;
+    PyObject *module = spec ? PyModule_FromDefAndSpec(&state_def, spec) : NULL;
+    Py_XDECREF(spec);
+    Py_XDECREF(machinery);
+    if (module && PyModule_ExecDef(module, &state_def) < 0) {
+        Py_CLEAR(module);
+    }
+    return module;
+}
+
+caw__state *
+caw__state_of_module(PyObject *module)
+{
+    PyObject *dict = PyModule_GetDict(module); /* borrowed */
+    PyObject *name = dict ? PyUnicode_InternFromString(STATE_ATTRIBUTE) : NULL;
+    PyObject *bridge = name ? PyDict_GetItemWithError(dict, name) : NULL; /* borrowed */
+    Py_XDECREF(name);
+    if (bridge && PyModule_Check(bridge) && PyModule_GetDef(bridge) == &state_def) {
+        return PyModule_GetState(bridge);
+    }
+    bridge = PyErr_Occurred() ? NULL : state_module_new();
+    if (!bridge) {
+        return NULL;
+    }
+    int failed = PyDict_SetItemString(dict, STATE_ATTRIBUTE, bridge);
+    Py_DECREF(bridge);
+    return failed ? NULL : PyModule_GetState(bridge);
+}

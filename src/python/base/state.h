@@ -1,0 +1,135 @@
+/* state.h: what one module (in one interpreter) owns of the bridge.
+ *
+ * It is the state of a small module object of our own, which is kept alive by the types it made. Nothing is static and
+ * no two interpreters share a word.
+ *
+ * Lock table: every field is protected by the GIL of the interpreter that the module belongs to.
+ */
+#ifndef CAWAIT_PYTHON_BASE_STATE_H
+#define CAWAIT_PYTHON_BASE_STATE_H
+
+#include "python/base/compat.h"
+
+CAW__INTERNAL_BEGIN
+
+/* Attribute and method names, interned once: X(name). */
+#define CAW__NAMES(X)                                                                                                  \
+    X(__asyncio_running_event_loop__)                                                                                  \
+    X(__dict__)                                                                                                        \
+    X(_cancel_points)                                                                                                  \
+    X(_cancel_status)                                                                                                  \
+    X(_runner)                                                                                                         \
+    X(abort)                                                                                                           \
+    X(abort_func)                                                                                                      \
+    X(add_reader)                                                                                                      \
+    X(anyio)                                                                                                           \
+    X(asyncio)                                                                                                         \
+    X(call_soon)                                                                                                       \
+    X(context)                                                                                                         \
+    X(cr_await)                                                                                                        \
+    X(effectively_cancelled)                                                                                           \
+    X(get_debug)                                                                                                       \
+    X(ki_pending)                                                                                                      \
+    X(outcome)                                                                                                         \
+    X(reschedule)                                                                                                      \
+    X(task)                                                                                                            \
+    X(trio)
+
+typedef struct caw__names {
+#define NAMES_FIELD(name) PyObject *name;
+    CAW__NAMES(NAMES_FIELD)
+#undef NAMES_FIELD
+} caw__names;
+
+typedef struct caw__framework caw__framework;
+typedef struct caw__hub caw__hub;
+typedef struct caw__coroutine caw__coroutine;
+typedef struct caw__generator caw__generator;
+typedef struct caw__park caw__park;
+typedef struct caw__node caw__node;
+typedef struct caw__pyfuture caw__pyfuture;
+typedef struct caw__late caw__late;
+typedef struct caw__remote caw__remote;
+
+/* What trio.c knows of trio: X(object). All of it, or only `modules`, which is sys.modules; but `context`, where trio keeps
+ * the current task, is private to it and need not be there, and `locals` is what is in it for the thread that asked last,
+ * NULL while `thread` is 0. */
+#define CAW__TRIO_OBJECTS(X)                                                                                           \
+    X(trio)                                                                                                            \
+    X(in_trio_task)                                                                                                    \
+    X(current_task)                                                                                                    \
+    X(current_trio_token)                                                                                              \
+    X(reschedule)                                                                                                      \
+    X(spawn_system_task)                                                                                               \
+    X(wait_readable)                                                                                                   \
+    X(cancelled)                                                                                                       \
+    X(checkpoint_if_cancelled)                                                                                         \
+    X(watch)                                                                                                           \
+    X(wait_type)                                                                                                       \
+    X(schedule_point)                                                                                                  \
+    X(nothing)                                                                                                         \
+    X(error_type)                                                                                                      \
+    X(abort_succeeded)                                                                                                 \
+    X(abort_failed)                                                                                                    \
+    X(context)                                                                                                         \
+    X(locals)                                                                                                          \
+    X(modules)
+
+typedef struct caw__trio_api {
+#define TRIO_FIELD(name) PyObject *name;
+    CAW__TRIO_OBJECTS(TRIO_FIELD)
+#undef TRIO_FIELD
+    uint64_t thread;       /* whose `locals` they are; no two threads ever have the same */
+    Py_ssize_t n_modules;  /* the size of it when trio was last looked for, and not there */
+    caw__park *free_parks; /* with their messages */
+    int n_free_parks;
+} caw__trio_api;
+
+typedef struct caw__state {
+    PyTypeObject *coroutine_type;
+    PyTypeObject *park_type;
+    PyTypeObject *hub_type;
+    PyTypeObject *function_type;
+    PyTypeObject *method_type;
+    PyTypeObject *generator_type;
+    PyTypeObject *byte_stream_type; /* NULL until one is made */
+    caw__names names;
+    PyObject *call_soon_kwnames; /* ("context",) */
+
+    /* asyncio's functions: NULL until a coroutine first suspends (see asyncio.c) */
+    PyObject *get_running_loop;
+    PyObject *current_task;
+    PyObject *cancelled_error;
+    caw__trio_api trio;
+    PyObject *posted, *trio_posted; /* what runs an awaitable as a task: NULL until one is posted */
+
+    caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
+    caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
+
+    caw__late *late; /* what is to be done without a loop: a reference; NULL once the module is freed */
+
+    PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
+    PyStopIterationObject *stop_iteration; /* the one that is used again and again; see base/errors.c */
+
+    caw__coroutine *free_coroutines;
+    caw__park *free_parks;
+    int n_free_coroutines, n_free_parks;
+
+    bool helper_registered; /* framework/asyncio_thread.c's atexit callback */
+} caw__state;
+
+/* The state that belongs to a module of the user's; made at the first call. Borrowed from the module. */
+caw__state *caw__state_of_module(PyObject *module);
+
+/* The state of the bridge's own types. NULL, without an exception, once the collector has cleared the type: a
+ * deallocator has to expect that (CPython gh-115874). */
+static inline caw__state *
+caw__state_of_type(PyTypeObject *type)
+{
+    PyObject *module = ((PyHeapTypeObject *)type)->ht_module;
+    return module ? PyModule_GetState(module) : NULL;
+}
+
+CAW__INTERNAL_END
+
+#endif

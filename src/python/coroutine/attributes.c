@@ -1,0 +1,170 @@
+/* attributes.c: what can be seen of a coroutine: names, states, origin, repr. As `Objects/genobject.c` has them. */
+#include "python/await/in_place.h"
+#include "python/coroutine/coroutine.h"
+#include "python/coroutine/park.h"
+
+PyObject *
+caw__coroutine_qualname(const caw__coroutine *c)
+{
+    if (c->extras && c->extras->qualname) {
+        return c->extras->qualname;
+    }
+    return c->function ? c->function->qualname : NULL;
+}
+
+static PyObject *
+coroutine_get_name(PyObject *self, void *Py_UNUSED(closure))
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    return Py_NewRef(c->extras && c->extras->name ? c->extras->name : c->function->name);
+}
+
+static PyObject *
+coroutine_get_qualname(PyObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(caw__coroutine_qualname((caw__coroutine *)self));
+}
+
+/* Which of the two names a setter means. */
+static int
+coroutine_set_string(PyObject *self, PyObject *value, const char *attribute, size_t offset)
+{
+    if (!value || !PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be set to a string object", attribute);
+        return -1;
+    }
+    caw__coroutine_extras *extras = caw__coroutine_extras_get((caw__coroutine *)self);
+    if (!extras) {
+        return -1;
+    }
+    PyObject **field = (PyObject **)(void *)((char *)extras + offset);
+    Py_XSETREF(*field, Py_NewRef(value));
+    return 0;
+}
+
+static int
+coroutine_set_name(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return coroutine_set_string(self, value, "__name__", offsetof(caw__coroutine_extras, name));
+}
+
+static int
+coroutine_set_qualname(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return coroutine_set_string(self, value, "__qualname__", offsetof(caw__coroutine_extras, qualname));
+}
+
+static PyObject *
+coroutine_get_suspended(PyObject *self, void *Py_UNUSED(closure))
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    return PyBool_FromLong(c->state == CORO_SUSPENDED && !c->running);
+}
+
+PyObject *
+caw__coroutine_awaits(const caw__coroutine *c)
+{
+    if (c->delegates) {
+        return Py_NewRef(c->extras->inner->object);
+    }
+    return Py_NewRef(c->state == CORO_SUSPENDED && c->park ? (PyObject *)c->park : Py_None);
+}
+
+static PyObject *
+coroutine_get_await(PyObject *self, void *Py_UNUSED(closure))
+{
+    return caw__coroutine_awaits((caw__coroutine *)self);
+}
+
+static PyObject *
+coroutine_get_frame(PyObject *self, void *Py_UNUSED(closure))
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    return c->state == CORO_CLOSED ? Py_NewRef(Py_None) : caw__coroutine_frame(c);
+}
+
+static PyObject *
+coroutine_get_code(PyObject *self, void *Py_UNUSED(closure))
+{
+    return Py_XNewRef(caw__function_code(((caw__coroutine *)self)->function));
+}
+
+static PyObject *
+coroutine_get_origin(PyObject *self, void *Py_UNUSED(closure))
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    return Py_NewRef(c->extras && c->extras->origin ? c->extras->origin : Py_None);
+}
+
+PyGetSetDef caw__coroutine_getset[] = {
+    {"__name__", coroutine_get_name, coroutine_set_name, NULL, NULL},
+    {"__qualname__", coroutine_get_qualname, coroutine_set_qualname, NULL, NULL},
+    {"cr_suspended", coroutine_get_suspended, NULL, NULL, NULL},
+    {"cr_await", coroutine_get_await, NULL, "what it waits for, or None", NULL},
+    {"cr_frame", coroutine_get_frame, NULL, "a frame that names the C function", NULL},
+    {"cr_code", coroutine_get_code, NULL, "a code object that names the C function", NULL},
+    {"cr_origin", coroutine_get_origin, NULL, "where it was created, or None", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static const char *
+coroutine_state_text(const caw__coroutine *c)
+{
+    if (c->running) {
+        return "running";
+    }
+    switch (c->state) {
+    case CORO_CREATED:
+        return "created";
+    case CORO_SUSPENDED:
+        return c->cancelling || c->detached ? "being cancelled" : c->woken ? "resuming" : "suspended";
+    default:
+        return "closed";
+    }
+}
+
+PyObject *
+caw__coroutine_repr(PyObject *self)
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    PyObject *qualname = caw__coroutine_qualname(c);
+    if (c->future) {
+        return PyUnicode_FromFormat("<coroutine %V (%s, %s) at %p>", qualname, "?", c->future->ops->name,
+                                    coroutine_state_text(c), self);
+    }
+    return PyUnicode_FromFormat("<coroutine %V (%s) at %p>", qualname, "?", coroutine_state_text(c), self);
+}
+
+/* One entry of cr_origin: (filename, lineno, name). */
+static PyObject *
+origin_entry(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    PyObject *entry = Py_BuildValue("OiO", code->co_filename, PyFrame_GetLineNumber(frame), code->co_name);
+    Py_DECREF(code);
+    return entry;
+}
+
+void
+caw__coroutine_remember_origin(caw__coroutine *c, int depth)
+{
+    PyFrameObject *frame = (PyFrameObject *)Py_XNewRef((PyObject *)PyEval_GetFrame());
+    PyObject *entries = PyList_New(0);
+    for (int i = 0; entries && frame && i < depth; i++) {
+        PyObject *entry = origin_entry(frame);
+        if (!entry || PyList_Append(entries, entry) < 0) {
+            Py_CLEAR(entries);
+        }
+        Py_XDECREF(entry);
+        Py_SETREF(frame, PyFrame_GetBack(frame));
+    }
+    Py_XDECREF(frame);
+    PyObject *origin = entries ? PyList_AsTuple(entries) : NULL;
+    Py_XDECREF(entries);
+    if (origin && caw__coroutine_extras_get(c)) {
+        c->extras->origin = origin;
+        return;
+    }
+    Py_XDECREF(origin);
+    PyErr_Clear(); /* it only helps debugging */
+}

@@ -1,0 +1,91 @@
+/* checkpoint.c: see checkpoint.h. */
+#include "python/coroutine/checkpoint.h"
+
+#include "python/framework/trio.h"
+
+static void
+checkpoint_drop(caw__coroutine *c)
+{
+    PyObject *before = c->extras->before, *awaiter = c->extras->awaiter;
+    c->extras->before = c->extras->awaiter = NULL;
+    Py_DECREF(awaiter);
+    Py_DECREF(before);
+}
+
+void
+caw__checkpoint_leave(caw__coroutine *c)
+{
+    PyObject *task, *before = c->extras ? c->extras->before : NULL;
+    if (!before || c->running) {
+        return;
+    }
+    if (caw__trio_task(caw__coroutine_state_of(c), &task) > 0 && task == c->extras->awaiter) {
+        c->running = true;
+        PyObject *closed = PyObject_CallMethod(before, "close", NULL);
+        c->running = false;
+        Py_XDECREF(closed);
+        checkpoint_drop(c);
+    }
+    caw__forget_raised();
+    Py_XDECREF(task);
+}
+
+PySendResult
+caw__checkpoint_go_on(caw__coroutine *c, PyObject *sent, PyObject **result)
+{
+    Py_INCREF(c);
+    c->running = true;
+    PyObject *before = c->extras->before;
+    PySendResult outcome = PyIter_Send(before, sent ? sent : Py_None, result);
+    c->running = false;
+    if (outcome == PYGEN_NEXT) {
+        caw__coroutine_track(c);
+        c->state = c->state == CORO_CLOSED ? CORO_CLOSED : CORO_SUSPENDED;
+        c->woken = true;
+    }
+    else {
+        checkpoint_drop(c);
+        Py_CLEAR(*result);
+        outcome = outcome == PYGEN_RETURN ? outcome : caw__coroutine_fail(c, result);
+    }
+    Py_DECREF(c);
+    return outcome;
+}
+
+PySendResult
+caw__checkpoint_begin(caw__state *state, caw__coroutine *c, PyObject *task, PyObject **result)
+{
+    c->checkpoint = true;
+    PyObject *before = caw__trio_checkpoint_if_cancelled(state, task);
+    if (before == Py_None) {
+        Py_DECREF(before);
+        return PYGEN_RETURN;
+    }
+    if (!before || !caw__coroutine_extras_get(c)) {
+        Py_XDECREF(before);
+        return caw__coroutine_fail(c, result);
+    }
+    c->extras->before = before;
+    c->extras->awaiter = Py_NewRef(task);
+    return caw__checkpoint_go_on(c, NULL, result);
+}
+
+PySendResult
+caw__checkpoint_end(caw__state *state, caw__coroutine *c, PyObject **result)
+{
+    PyObject *raised = PyErr_Occurred() ? caw__take_raised() : NULL; /* the poll has left it: for the outcome */
+    if (raised && !caw__coroutine_extras_get(c)) {
+        Py_DECREF(raised);
+        return caw__coroutine_fail(c, result);
+    }
+    if (raised) {
+        Py_XSETREF(c->extras->raised, raised);
+        c->extras->raised_status = c->future->status;
+    }
+    caw__coroutine_track(c);
+    c->ended = true;
+    c->state = CORO_SUSPENDED;
+    c->woken = true;
+    *result = caw__trio_schedule_point(state);
+    return PYGEN_NEXT;
+}

@@ -1,0 +1,197 @@
+/* trampoline.c: coroutines of ours that await each other in place, without a C stack.
+ *
+ * The outermost one is what a task, or a coroutine of Python, drives. Each but the innermost delegates to the `inner` of
+ * its future, whose iterator is the next coroutine, which knows it as its `outer`. A resume goes straight to the innermost:
+ * step.c takes it as far as it alone can go. When it ends, its outcome is put into the future of the one above, which is
+ * polled again; when it comes to await another one of ours, that one is next. So the C stack has one step, however long
+ * the chain is. (A coroutine of Python in between is driven by a call, and the interpreter counts those.)
+ *
+ * While a step runs all that are above it are `running`, so that nobody resumes or closes them. A resume that comes to one
+ * that runs already, because who is in there resumes what awaits it, is the failure of the one above; what runs, and all
+ * below it, belong to the resume that runs them.
+ */
+#include "python/await/in_place.h"
+#include "python/generator/generator.h"
+
+/* The one that it waits for, if that is one of ours: borrowed. */
+static caw__coroutine *
+chain_inner(const caw__coroutine *c)
+{
+    return c->delegates && c->extras->inner->is_ours ? (caw__coroutine *)c->extras->inner->object : NULL;
+}
+
+/* From there up to the first one: they run no more. */
+static void
+chain_rest(caw__coroutine *first, caw__coroutine *c)
+{
+    while (c != first) {
+        c = c->extras->outer;
+        c->running = false;
+    }
+}
+
+/* Whether this one can be awaited; else an exception is set. */
+static bool
+chain_may_enter(caw__coroutine *inner)
+{
+    if (inner->running || inner->state == CORO_SUSPENDED) {
+        caw__coroutine_refuse(inner);
+        return false;
+    }
+    return caw__coroutine_extras_get(inner) != NULL;
+}
+
+/* What it awaited has come to this outcome. */
+static PySendResult
+chain_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
+{
+    c->running = true; /* dropping what it awaited may run any Python code */
+    caw__pyfuture_end(c->extras->inner, outcome == PYGEN_RETURN ? *result : NULL);
+    c->running = false;
+    return caw__step_on(c, result);
+}
+
+/* The step of `c` came to this outcome: take it as far as it goes. */
+static PySendResult
+chain_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObject **result)
+{
+    for (;;) {
+        caw__coroutine *inner = outcome == PYGEN_NEXT && !*result ? chain_inner(c) : NULL;
+        if (inner && chain_may_enter(inner)) {
+            inner->extras->outer = c;
+            c->running = true;
+            c = inner;
+            outcome = caw__step_send(c, NULL, result);
+        }
+        else if (inner) {
+            outcome = chain_go_on(c, PYGEN_ERROR, result);
+        }
+        else if (outcome == PYGEN_NEXT || c == first) {
+            break;
+        }
+        else {
+            caw__coroutine *outer = c->extras->outer;
+            c->extras->outer = NULL;
+            c = outer;
+            outcome = chain_go_on(c, outcome, result);
+        }
+    }
+    chain_rest(first, c);
+    return outcome;
+}
+
+PySendResult
+caw__chain_descend(caw__coroutine *c, PyObject **result)
+{
+    return chain_run(c, c, PYGEN_NEXT, result);
+}
+
+PySendResult
+caw__chain_resume(caw__coroutine *first, PyObject *value, PyObject *exception, PyObject **result)
+{
+    *result = NULL;
+    if (first->running) {
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        Py_XDECREF(exception);
+        return PYGEN_ERROR;
+    }
+    Py_INCREF(first);
+    PySendResult outcome;
+    caw__coroutine *c = first, *inner;
+    while ((inner = chain_inner(c)) && !inner->running) {
+        c->running = true;
+        c = inner;
+    }
+    if (inner) {
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        Py_XDECREF(exception);
+        outcome = chain_go_on(c, PYGEN_ERROR, result);
+    }
+    else {
+        outcome = exception ? caw__step_throw(c, exception, result) : caw__step_send(c, value, result);
+    }
+    outcome = chain_run(first, c, outcome, result);
+    Py_DECREF(first);
+    return outcome;
+}
+
+/* --- closing --- */
+
+/* Give all of them up, the innermost first. Meanwhile all are `running`: what is dropped may run any Python code. */
+static void
+chain_abandon(caw__coroutine *first)
+{
+    caw__coroutine *c = first, *inner;
+    c->running = true;
+    while ((inner = chain_inner(c)) && !inner->running) {
+        inner->running = true;
+        c = inner;
+    }
+    for (caw__coroutine *outer = c; outer; c = outer) {
+        outer = c != first ? c->extras->outer : NULL;
+        Py_INCREF(c);
+        if (outer) {
+            caw__coroutine_free_awaiter(c);
+        }
+        caw__coroutine_abandon(c);
+        c->running = false;
+        Py_DECREF(c);
+    }
+}
+
+/* The innermost coroutine of a chain waits for an awaitable of somebody else, which has just yielded. */
+static bool
+chain_ignores_exit(const caw__coroutine *c)
+{
+    for (const caw__coroutine *inner = chain_inner(c); inner; inner = chain_inner(c)) {
+        c = inner;
+    }
+    return c->delegates;
+}
+
+/* It waits for nothing of Python's. One that would be a step of an async generator, and has not begun, ends that: -1 with an
+ * exception where another step has begun. */
+static int
+chain_close_own(caw__coroutine *c)
+{
+    int closed = c->state == CORO_CREATED ? caw__advance_throw(c->future) : 0;
+    PyObject *raised = caw__take_raised();
+    caw__checkpoint_leave(c);
+    caw__coroutine_free_awaiter(c);
+    caw__coroutine_abandon(c);
+    if (raised) {
+        caw__raise(raised);
+    }
+    return closed;
+}
+
+int
+caw__coroutine_close(caw__coroutine *c)
+{
+    if (!c->delegates) {
+        return chain_close_own(c);
+    }
+    PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit), *result;
+    if (!exit) {
+        return -1;
+    }
+    switch (caw__chain_resume(c, NULL, exit, &result)) {
+    case PYGEN_NEXT:
+        Py_DECREF(result);
+        if (chain_ignores_exit(c)) {
+            PyErr_SetString(PyExc_RuntimeError, "coroutine ignored GeneratorExit");
+            return -1;
+        }
+        chain_abandon(c); /* its cleanup waits for something native, which ends by itself */
+        return 0;
+    case PYGEN_RETURN:
+        Py_DECREF(result);
+        return 0;
+    default:
+        if (!PyErr_ExceptionMatches(PyExc_GeneratorExit)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
+    }
+}

@@ -1,0 +1,112 @@
+/* step_result.c: what a step of an async generator returns, or raises. */
+#include "python/generator/generator.h"
+#include "python/loop/value.h"
+
+/* What the author's function makes of an item. A value with an exception set is a mistake that is looked for in debug builds only:
+ * it costs as much as the function. */
+static inline PyObject *
+advance_value(const caw__generator *g, caw_item *item)
+{
+    const caw_py_stream_spec *spec = g->function->stream;
+    PyObject *value = spec->item ? spec->item(g->stream, item) : caw__pyitem_value(item);
+#ifndef NDEBUG
+    if (value && PyErr_Occurred()) {
+        PyErr_Format(PyExc_SystemError, "the item function of '%U' returned a value with an exception set",
+                     g->function->qualname);
+        Py_CLEAR(value);
+    }
+#endif
+    if (!value && !PyErr_Occurred()) {
+        PyErr_Format(PyExc_SystemError, "the item function of '%U' returned NULL without an exception",
+                     g->function->qualname);
+    }
+    return value;
+}
+
+/* The next of the items as a value. */
+static inline PyObject *
+advance_take_value(caw__advance *a)
+{
+    caw_item *item = a->items;
+    a->items = item->next;
+    PyObject *value = advance_value(a->generator, item);
+    caw_item_destroy(item);
+    return value;
+}
+
+/* The item after these values could not be made into one: they come first, and the error is for the next step. */
+static PyObject *
+advance_cut(caw__advance *a, PyObject *list, Py_ssize_t length)
+{
+    caw__generator *g = a->generator;
+    PyObject *raised = caw__take_raised();
+    if (PyList_SetSlice(list, length, PyList_GET_SIZE(list), NULL) < 0) {
+        PyErr_Clear();
+        length = 0;
+    }
+    if (length == 0) {
+        Py_CLEAR(list);
+        caw__raise(raised);
+        return NULL;
+    }
+    Py_XSETREF(g->raised, raised);
+    if (!g->over && !g->told) {
+        g->told = true;
+        caw_stream_cancel(g->stream);
+    }
+    g->over = true;
+    caw_item_destroy_all(a->items);
+    a->items = NULL;
+    return list;
+}
+
+static PyObject *
+advance_list(caw__advance *a)
+{
+    Py_ssize_t length = a->length;
+    PyObject *list = PyList_New(length);
+    if (!list) {
+        return NULL;
+    }
+    PyObject_GC_UnTrack(list); /* while it is filled the item functions may run Python code, which must not find it */
+    Py_ssize_t i = 0;
+    for (PyObject *value; i < length && (value = advance_take_value(a)); i++) {
+        PyList_SET_ITEM(list, i, value);
+    }
+    PyObject_GC_Track(list);
+    return i < length ? advance_cut(a, list, i) : list;
+}
+
+PyObject *
+caw__advance_result(caw_future *f)
+{
+    caw__advance *a = CAW_CONTAINER_OF(f, caw__advance, future);
+    if (a->kind != ADVANCE_NEXT) {
+        Py_RETURN_NONE;
+    }
+    PyObject *value = a->generator->function->stream->batch ? advance_list(a) : advance_take_value(a);
+    a->ended |= !value;
+    return value;
+}
+
+static void
+advance_error(caw_future *f, int status)
+{
+    const caw__generator *g = CAW_CONTAINER_OF(f, caw__advance, future)->generator;
+    g->function->stream->error(g->stream, status);
+}
+
+caw_py_spec
+caw__generator_steps(const caw_py_stream_spec *stream)
+{
+    return (caw_py_spec){
+        .name = stream->name,
+        .result = caw__advance_result,
+        .file = stream->file,
+        .line = stream->line,
+        .doc = stream->doc,
+        .qualname = stream->qualname,
+        .error = stream->error ? advance_error : NULL,
+        .cancel = stream->cancel,
+    };
+}

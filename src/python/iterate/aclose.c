@@ -1,0 +1,149 @@
+/* aclose.c: an iterator that nobody iterates any more has its aclose() awaited by a task of its loop. */
+#include "python/iterate/iterate.h"
+
+#include "python/base/awaitable.h"
+#include "python/loop/hub.h"
+#include "python/loop/ref.h"
+
+#include <stdlib.h>
+
+PyObject *
+caw__aclose(PyObject *iterator)
+{
+    PyObject *method = caw__awaitable_method(iterator, "aclose");
+    if (!method) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    }
+    PyObject *awaitable = PyObject_CallNoArgs(method);
+    Py_DECREF(method);
+    return awaitable;
+}
+
+/* --- the task's coroutine --- */
+
+typedef struct closing {
+    caw_future future;
+    PyObject *iterator;
+    caw_future *child; /* aclose(), once it is awaited */
+} closing;
+
+/* Nobody is there to be told of a failure. */
+static caw_poll
+closing_fail(closing *c)
+{
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable(c->iterator);
+    }
+    return caw_future_finish(&c->future, 0);
+}
+
+static caw_poll
+closing_poll(caw_future *f, caw_context *cx)
+{
+    closing *c = CAW_CONTAINER_OF(f, closing, future);
+    if (!c->child) {
+        PyObject *awaitable = caw__aclose(c->iterator);
+        if (awaitable == Py_None) {
+            Py_CLEAR(awaitable);
+        }
+        if (!awaitable || !(c->child = caw_py_await(awaitable))) {
+            return closing_fail(c);
+        }
+    }
+    if (caw_future_poll(c->child, cx) == CAW_PENDING) {
+        return CAW_PENDING;
+    }
+    if (c->child->status != CAW_EPYTHON) {
+        return caw_future_finish(f, c->child->status);
+    }
+    caw__raise(caw_py_exception(c->child));
+    return closing_fail(c);
+}
+
+static void
+closing_destroy(caw_future *f)
+{
+    closing *c = CAW_CONTAINER_OF(f, closing, future);
+    caw_future_destroy(c->child);
+    Py_DECREF(c->iterator);
+    free(c);
+}
+
+static const caw_future_ops closing_ops = {"python.aclose", closing_poll, NULL, closing_destroy};
+
+/* --- the call that makes it --- */
+
+typedef struct closing_arg {
+    caw_py_locals *locals; /* a reference */
+    caw_py_ref *iterator;  /* a reference */
+} closing_arg;
+
+static PyObject *
+closing_call(void *arg)
+{
+    static const caw_py_spec spec = {.name = "aclose"};
+    const closing_arg *a = arg;
+    closing *c = calloc(1, sizeof *c);
+    if (!c) {
+        return PyErr_NoMemory();
+    }
+    caw_future_init(&c->future, &closing_ops);
+    c->iterator = Py_NewRef(caw_py_ref_get(a->iterator));
+    return caw__hub_coroutine(a->locals->inbox->hub, &c->future, &spec); /* which calls this just now */
+}
+
+static void
+closing_free(void *arg)
+{
+    closing_arg *a = arg;
+    caw_py_ref_release(a->iterator);
+    caw_py_locals_release(a->locals);
+    free(a);
+}
+
+static const caw_py_call_spec closing_spec = {closing_call, NULL, closing_free};
+
+void
+caw__close_later(caw_py_locals *locals, PyObject *iterator)
+{
+    PyObject *method = caw__awaitable_method(iterator, "aclose");
+    closing_arg *a = method ? malloc(sizeof *a) : NULL;
+    caw_py_ref *ref = a ? caw__ref_new(locals->inbox, iterator) : NULL;
+    Py_XDECREF(method);
+    PyErr_Clear();
+    if (!ref) {
+        free(a);
+        Py_DECREF(iterator);
+        return;
+    }
+    *a = (closing_arg){caw_py_locals_retain(locals), ref};
+    caw_future *f = caw_py_call(locals, &closing_spec, a);
+    if (f) {
+        caw__future_detach(f);
+    }
+}
+
+/* --- futures that nobody waits for --- */
+
+static void
+detached_keep(void *Py_UNUSED(data))
+{
+}
+
+static void
+detached_wake(void *data)
+{
+    caw_future_destroy(data);
+}
+
+/* The one clone is the promise's, which wakes it at the end and touches nothing afterwards. */
+static const caw_waker_ops detached_ops = {detached_keep, detached_wake, detached_keep};
+
+void
+caw__future_detach(caw_future *f)
+{
+    caw_context cx = {.waker = {&detached_ops, f}};
+    if (caw_future_poll(f, &cx) == CAW_READY) {
+        caw_future_destroy(f);
+    }
+}

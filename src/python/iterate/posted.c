@@ -1,0 +1,398 @@
+/* posted.c: an async iterator that runs on its loop for a consumer elsewhere.
+ *
+ * The consumer has the channel's stream, and the future of a call (await/posted.h) that makes a coroutine on the loop and awaits it there
+ * as a task. That coroutine, the pump's `runner`, polls the iterator in place and sends what it gives. It asks for an item only
+ * while there is room for it, so the iterator is never ahead by more than the capacity.
+ *
+ * Words and who may touch them; the struct is counted, one reference for the consumer, one for the call's arg:
+ *
+ *   lock       guards `full`, `stopped`, `dropped`, `room`
+ *   full       set and cleared by the channel's pause and resume: there is no room
+ *   stopped    set by the consumer: no more items
+ *   dropped    set by the consumer: it does not even want to know the end
+ *   room       the runner's waker: filled while it waits for room, and for nothing else
+ *   raised, raised_status    written by the runner before it closes the channel, or ends; read by the consumer after that
+ *   the others never change
+ *
+ *   runner     the loop's, with the GIL
+ *
+ * To stop. A runner that waits for the iterator's next item has its task cancelled: the iterator gets the cancellation where it
+ * waits, as it would in a task of Python. Any other is spared that: it finds `stopped`, and has the iterator's aclose() awaited in
+ * the same task, undisturbed. What it is is known to the loop's thread alone, so that is where it is decided (await/posted.h).
+ */
+#include "python/iterate/iterate.h"
+
+#include "python/await/posted.h"
+#include "python/loop/hub.h"
+#include "python/loop/ref.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* So many items, then the loop has its turn, where the iterator never suspends and the consumer is as fast. */
+#define PUMP_RUN_LENGTH 1024
+
+typedef struct runner runner;
+
+struct caw__pump {
+    _Atomic uint32_t refs;
+    pthread_mutex_t lock;
+    bool full, stopped, dropped;
+    caw_waker room;
+    caw_channel *channel; /* a producer's reference */
+    size_t capacity;      /* of it */
+    caw_py_locals *locals;
+    caw_py_ref *iterator;
+    caw_py_iterable_spec spec;
+    caw_py_ref *raised;
+    int raised_status;
+    runner *runner;    /* NULL before it has begun, and once it is gone: borrowed */
+    caw_stream *items; /* the consumer's, and so are these: the channel's end */
+    caw_future *call;  /* NULL before the first poll */
+    bool cancelled;
+};
+
+static void
+pump_release(caw__pump *p)
+{
+    /* acq_rel: all uses by the other side, before its release, come before the free. */
+    if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    caw_channel_release(p->channel);
+    if (p->spec.free) {
+        p->spec.free(p->spec.user);
+    }
+    caw_py_ref_release(p->raised);
+    caw_py_ref_release(p->iterator);
+    caw_py_locals_release(p->locals);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+/* Under the lock: the runner's waker, to wake after it. */
+static caw_waker
+pump_take_room(caw__pump *p)
+{
+    caw_waker room = p->room;
+    p->room = CAW_WAKER_NONE;
+    return room;
+}
+
+static void
+pump_set_full(caw__pump *p, bool full)
+{
+    pthread_mutex_lock(&p->lock);
+    p->full = full;
+    caw_waker room = full ? CAW_WAKER_NONE : pump_take_room(p);
+    pthread_mutex_unlock(&p->lock);
+    caw_waker_wake(room);
+}
+
+static void
+pump_pause(void *user)
+{
+    pump_set_full(user, true);
+}
+
+static void
+pump_resume(void *user)
+{
+    pump_set_full(user, false);
+}
+
+/* --- the runner, in the loop's thread with the GIL --- */
+
+struct runner {
+    caw_future future;
+    caw__pump *pump;   /* a reference */
+    caw_stream *inner; /* owned */
+    caw_item *kept;    /* what found the channel full, or NULL: owned */
+    bool cancelled;    /* the inner was asked to stop */
+    bool asks;         /* it waits for the iterator: for its next item, or for its end */
+};
+
+/* As caw__remote's `spares`. */
+static bool
+runner_is_spared(const void *pump)
+{
+    const runner *r = ((const caw__pump *)pump)->runner;
+    return r && (!r->asks || caw__pystream_is_closing(r->inner));
+}
+
+static void
+runner_cancel(caw_future *f)
+{
+    runner *r = CAW_CONTAINER_OF(f, runner, future);
+    if (!r->cancelled) {
+        r->cancelled = true;
+        caw_stream_cancel(r->inner);
+        pthread_mutex_lock(&r->pump->lock);
+        caw_waker room = pump_take_room(r->pump);
+        pthread_mutex_unlock(&r->pump->lock);
+        caw_waker_wake(room); /* by the loop's end: nobody may ever make room */
+    }
+}
+
+/* Whether it has to wait until there is room. The waker is not left with anybody while the inner is polled: it is to be the
+ * coroutine's alone then. */
+static bool
+runner_waits(runner *r, caw_waker waker)
+{
+    caw__pump *p = r->pump;
+    pthread_mutex_lock(&p->lock);
+    caw_waker old = pump_take_room(p);
+    bool stopped = p->stopped, waits = p->full && !stopped && !r->cancelled;
+    if (waits) {
+        p->room = caw_waker_clone(waker);
+    }
+    pthread_mutex_unlock(&p->lock);
+    caw_waker_drop(old);
+    if (stopped) {
+        runner_cancel(&r->future);
+    }
+    return waits;
+}
+
+/* The iterator has ended: tell the consumer, with the exception. Where that is gone nobody else hears of it. */
+static caw_poll
+runner_finish(runner *r, const caw_context *cx)
+{
+    caw__pump *p = r->pump;
+    int status = r->inner->status;
+    const caw__coroutine *c = ((caw__poll_place *)cx->place)->coroutine;
+    PyObject *raised = caw__take_raised();
+    if (!raised && status != 0 && c->extras && c->extras->raised && c->extras->raised_status == status) {
+        raised = Py_NewRef(c->extras->raised);
+    }
+    if (raised &&
+        PyErr_GivenExceptionMatches(raised, PyExc_GeneratorExit)) { /* it was dropped: the runner, not the iterator */
+        Py_CLEAR(raised);
+        status = CAW_EBROKEN;
+    }
+    pthread_mutex_lock(&p->lock);
+    bool dropped = p->dropped;
+    pthread_mutex_unlock(&p->lock);
+    if (raised && dropped && status == CAW_EPYTHON) {
+        caw__raise(Py_NewRef(raised));
+        PyErr_WriteUnraisable(NULL);
+    }
+    if (raised && !(p->raised = caw__ref_new(p->locals->inbox, raised))) {
+        Py_DECREF(raised);
+    }
+    p->raised_status = status;
+    (void)caw_channel_close(p->channel, status);
+    return caw_future_finish(&r->future, 0);
+}
+
+/* Send what the iterator gave. False where the channel is full although nobody said so: its `pause` is about to be called, by the
+ * consumer's thread. */
+static bool
+runner_send(runner *r, caw_item *item)
+{
+    int sent = caw_channel_try_send(r->pump->channel, item);
+    r->kept = sent == -EAGAIN ? item : NULL;
+    if (sent < 0 && !r->kept) { /* the consumer wants no more */
+        caw_item_destroy(item);
+        runner_cancel(&r->future);
+    }
+    return !r->kept;
+}
+
+static caw_poll
+runner_poll(caw_future *f, caw_context *cx)
+{
+    runner *r = CAW_CONTAINER_OF(f, runner, future);
+    r->asks = false;
+    for (int n = 0; n < PUMP_RUN_LENGTH; n++) {
+        if (runner_waits(r, cx->waker)) {
+            return CAW_PENDING;
+        }
+        caw_item *item = r->kept;
+        if (item && r->cancelled) { /* the loop ends: nobody may ever make room */
+            r->kept = NULL;
+            caw_item_destroy(item);
+            item = NULL;
+        }
+        if (!item && !r->cancelled && caw_channel_length(r->pump->channel) >= r->pump->capacity) {
+            break; /* nobody has said so yet: see runner_send */
+        }
+        if (!item && caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
+            r->asks = true;
+            return CAW_PENDING;
+        }
+        if (!item) {
+            return runner_finish(r, cx);
+        }
+        if (!runner_send(r, item)) {
+            break; /* until the next turn */
+        }
+    }
+    caw_waker_wake_by_ref(cx->waker);
+    return CAW_PENDING;
+}
+
+static void
+runner_destroy(caw_future *f)
+{
+    runner *r = CAW_CONTAINER_OF(f, runner, future);
+    r->pump->runner = NULL;
+    caw_item_destroy(r->kept);
+    caw_stream_destroy(r->inner);
+    (void)caw_channel_close(r->pump->channel, CAW_EBROKEN); /* unless it has come to its end */
+    pump_release(r->pump);
+    free(r);
+}
+
+static const caw_future_ops runner_ops = {"python.stream", runner_poll, runner_cancel, runner_destroy};
+
+/* --- the call that makes it --- */
+
+static PyObject *
+pump_call(void *arg)
+{
+    static const caw_py_spec spec = {.name = "stream"};
+    caw__pump *p = arg;
+    PyObject *iterator = Py_NewRef(caw_py_ref_get(p->iterator));
+    const caw_py_iterable_spec convert = {.convert = p->spec.convert, .user = p->spec.user};
+    runner *r = calloc(1, sizeof *r);
+    caw_stream *inner = r ? caw__pystream_new(p->locals, iterator, &convert) : NULL;
+    if (!inner) {
+        free(r);
+        Py_DECREF(iterator);
+        return PyErr_NoMemory();
+    }
+    caw_future_init(&r->future, &runner_ops);
+    r->inner = inner;
+    r->pump = p;
+    p->runner = r;
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);        /* relaxed: the call has one */
+    return caw__hub_coroutine(p->locals->inbox->hub, &r->future, &spec); /* the hub calls this just now */
+}
+
+static void
+pump_call_free(void *arg)
+{
+    pump_release(arg);
+}
+
+static const caw_py_call_spec pump_call_spec = {pump_call, NULL, pump_call_free};
+
+/* --- the consumer --- */
+
+caw__pump *
+caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
+{
+    caw__pump *p = calloc(1, sizeof *p);
+    if (!p || pthread_mutex_init(&p->lock, NULL) != 0) {
+        free(p);
+        return NULL;
+    }
+    size_t capacity = spec->capacity ? spec->capacity : 1;
+    caw_channel_spec channel = {.capacity = capacity, .high = capacity, .low = capacity - 1};
+    channel.pause = pump_pause;
+    channel.resume = pump_resume;
+    channel.user = p;
+    if (caw_channel_new(&channel, &p->channel) < 0 || !(p->iterator = caw__ref_new(locals->inbox, iterator))) {
+        caw_channel_release(p->channel);
+        pthread_mutex_destroy(&p->lock);
+        free(p);
+        return NULL;
+    }
+    p->capacity = capacity;
+    p->items = caw_channel_stream(p->channel);
+    p->locals = caw_py_locals_retain(locals);
+    p->spec = *spec;
+    atomic_init(&p->refs, 1);
+    return p;
+}
+
+/* Have it begin. False when out of memory. */
+static bool
+pump_begin(caw__pump *p)
+{
+    if (!p->call) {
+        atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed); /* relaxed: the consumer has one */
+        p->call = caw_py_call(p->locals, &pump_call_spec, p);
+        if (p->call) {
+            caw__remote_of(p->call)->spares = runner_is_spared;
+        }
+    }
+    return p->call != NULL;
+}
+
+/* The end; the coroutine or scope that polls is told of the exception. */
+static caw_poll
+pump_end(caw__pump *p, const caw_context *cx, int ended, int *status)
+{
+    *status = ended;
+    if (p->raised && p->raised_status == ended) {
+        caw__note_raised(cx, p->raised, ended);
+    }
+    return CAW_READY;
+}
+
+/* The task has ended, after the channel was empty: what else it may have been that ended it. */
+static caw_poll
+pump_end_of_call(caw__pump *p, caw_context *cx, caw_item **out, int *status)
+{
+    if (!p->cancelled) {
+        caw_poll poll = caw_stream_poll_next(p->items, cx, out);
+        if (poll == CAW_READY) {
+            return *out ? poll : pump_end(p, cx, p->items->status, status);
+        }
+        return pump_end(p, cx, p->call->status < 0 ? p->call->status : CAW_EBROKEN, status);
+    }
+    return pump_end(p, cx, p->raised_status < 0 ? p->raised_status : CAW_ECANCELED, status);
+}
+
+caw_poll
+caw__pump_poll_next(caw__pump *p, caw_context *cx, caw_item **out, int *status)
+{
+    *out = NULL;
+    if (!pump_begin(p)) {
+        return pump_end(p, cx, CAW_ENOMEM, status);
+    }
+    if (!p->cancelled && caw_stream_poll_next(p->items, cx, out) == CAW_READY) {
+        return *out ? CAW_READY : pump_end(p, cx, p->items->status, status);
+    }
+    if (caw_future_poll(p->call, cx) == CAW_PENDING) {
+        return CAW_PENDING;
+    }
+    return pump_end_of_call(p, cx, out, status);
+}
+
+/* Have the runner close the iterator, if it waits for room. */
+static void
+pump_stop(caw__pump *p, bool drops)
+{
+    pthread_mutex_lock(&p->lock);
+    p->stopped = true;
+    p->dropped = drops;
+    caw_waker room = pump_take_room(p);
+    pthread_mutex_unlock(&p->lock);
+    caw_waker_wake(room);
+}
+
+void
+caw__pump_cancel(caw__pump *p)
+{
+    p->cancelled = true;
+    pump_stop(p, false);
+    if (p->call) {
+        caw_future_cancel(p->call);
+    }
+    caw_stream_cancel(p->items);
+}
+
+void
+caw__pump_destroy(caw__pump *p)
+{
+    caw_future *call = p->call;
+    pump_stop(p, true);
+    p->call = NULL;
+    caw_stream_destroy(p->items);
+    caw_future_destroy(call); /* which cancels it */
+    pump_release(p);
+}

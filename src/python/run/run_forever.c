@@ -1,0 +1,109 @@
+/* run_forever.c: a run that goes on until any thread stops it.
+ *
+ * The stopper is a promise that the run awaits. It may be stopped before it is awaited, and by several threads at a time.
+ *
+ * The word `flags`, any thread, atomic: BEGUN is set by the promise's start, STOPPED by who stops. Whoever sets the second
+ * of the two resolves; start does it by its own return where it came second.
+ */
+#include "cawait/promise.h"
+#include "cawait/python_run.h"
+
+#include "python/base/compat.h"
+
+#include <stdlib.h>
+
+#define STOPPER_BEGUN   1u
+#define STOPPER_STOPPED 2u
+
+struct caw_py_stopper {
+    caw_promise promise;
+    _Atomic uint32_t refs; /* the user's, and the promise's while it is not freed */
+    _Atomic uint32_t flags;
+};
+
+static void
+stopper_free(caw_promise *p)
+{
+    caw_py_stopper_release(CAW_CONTAINER_OF(p, caw_py_stopper, promise));
+}
+
+static int
+stopper_start(caw_promise *p)
+{
+    caw_py_stopper *s = CAW_CONTAINER_OF(p, caw_py_stopper, promise);
+    /* acq_rel, here and below: who resolves sees what the other side did before. */
+    if (atomic_fetch_or_explicit(&s->flags, STOPPER_BEGUN, memory_order_acq_rel) & STOPPER_STOPPED) {
+        caw_promise_resolve(p, 0);
+    }
+    return 0;
+}
+
+static void
+stopper_end(caw_py_stopper *s, int status)
+{
+    uint32_t flags = atomic_fetch_or_explicit(&s->flags, STOPPER_STOPPED, memory_order_acq_rel);
+    if (flags == STOPPER_BEGUN) {
+        caw_promise_resolve(&s->promise, status);
+    }
+}
+
+static void
+stopper_on_cancel(caw_promise *p)
+{
+    stopper_end(CAW_CONTAINER_OF(p, caw_py_stopper, promise), CAW_ECANCELED);
+}
+
+static const caw_promise_ops stopper_ops =
+    CAW_PROMISE_OPS_CANCEL("python.run_forever", stopper_start, stopper_on_cancel, stopper_free);
+
+caw_py_stopper *
+caw_py_stopper_new(void)
+{
+    caw_py_stopper *s = malloc(sizeof *s);
+    if (s) {
+        caw_promise_init(&s->promise, &stopper_ops);
+        atomic_init(&s->refs, 1);
+        atomic_init(&s->flags, 0);
+    }
+    return s;
+}
+
+void
+caw_py_stopper_stop(caw_py_stopper *stopper)
+{
+    stopper_end(stopper, 0);
+}
+
+void
+caw_py_stopper_release(caw_py_stopper *stopper)
+{
+    if (stopper && atomic_fetch_sub_explicit(&stopper->refs, 1, memory_order_acq_rel) == 1) {
+        free(stopper);
+    }
+}
+
+typedef struct forever {
+    int (*begin)(PyObject *module, void *user);
+    void *user;
+    caw_py_stopper *stopper;
+} forever;
+
+static caw_future *
+forever_begin(PyObject *module, void *user)
+{
+    forever *f = user;
+    int error = f->begin ? f->begin(module, f->user) : 0;
+    if (error < 0) {
+        return PyErr_Occurred() ? NULL : caw_ready(error);
+    }
+    atomic_fetch_add_explicit(&f->stopper->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
+    return &f->stopper->promise.future;
+}
+
+int
+caw_py_run_forever(const caw_py_run_options *options, int (*begin)(PyObject *module, void *user), void *user,
+                   caw_py_stopper *stopper, int *exit_code)
+{
+    forever f = {.begin = begin, .user = user, .stopper = stopper};
+    return stopper ? caw_py_run(options, forever_begin, &f, exit_code) : CAW_EINVAL;
+}

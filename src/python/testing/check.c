@@ -1,0 +1,133 @@
+/* check.c: checks of tests, on any thread.
+ *
+ *   refs                  any thread, atomic
+ *   text, next, running   any thread, under test_lock
+ *   test_running          the records of all tests that run, in this process; under test_lock
+ *   test_current          the thread's own: the test that it is inside of, which somebody else holds meanwhile
+ *   test_strays           any thread, atomic; publishes nothing
+ *
+ * The lock is held for a few instructions, never while anything is called but the allocator.
+ */
+#include "python/testing/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct caw__test_record {
+    atomic_uint refs;
+    char *text; /* a line for each check that failed, or NULL */
+    bool running;
+    caw__test_record *next; /* in test_running */
+};
+
+static pthread_mutex_t test_lock = PTHREAD_MUTEX_INITIALIZER;
+static caw__test_record *test_running;
+static atomic_uint test_strays;
+static _Thread_local caw__test_record *test_current;
+
+caw__test_record *
+caw__test_record_new(void)
+{
+    caw__test_record *r = calloc(1, sizeof *r);
+    if (!r) {
+        return NULL;
+    }
+    atomic_init(&r->refs, 1);
+    r->running = true;
+    pthread_mutex_lock(&test_lock);
+    r->next = test_running;
+    test_running = r;
+    pthread_mutex_unlock(&test_lock);
+    return r;
+}
+
+caw__test_record *
+caw__test_record_retain(caw__test_record *r)
+{
+    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed); /* the caller has a reference */
+    return r;
+}
+
+/* Acquire and release: the last one sees what the others wrote. */
+void
+caw__test_record_release(void *record)
+{
+    caw__test_record *r = record;
+    if (r && atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) == 1) {
+        free(r->text);
+        free(r);
+    }
+}
+
+void
+caw__test_record_end(caw__test_record *r)
+{
+    pthread_mutex_lock(&test_lock);
+    for (caw__test_record **link = &test_running; r->running && *link; link = &(*link)->next) {
+        if (*link == r) {
+            *link = r->next;
+            break;
+        }
+    }
+    r->running = false;
+    pthread_mutex_unlock(&test_lock);
+}
+
+const char *
+caw__test_record_text(const caw__test_record *r)
+{
+    return r->text;
+}
+
+caw__test_record *
+caw__test_record_enter(caw__test_record *r)
+{
+    caw__test_record *before = test_current;
+    test_current = r;
+    return before;
+}
+
+/* locked. Without memory the line is lost; false when nothing says any more that there was one. */
+static bool
+test_record_add(caw__test_record *r, const char *line)
+{
+    size_t before = r->text ? strlen(r->text) + 1 : 0, size = strlen(line) + 1;
+    char *text = realloc(r->text, before + size);
+    if (!text) {
+        return r->text != NULL;
+    }
+    if (before > 0) {
+        text[before - 1] = '\n';
+    }
+    memcpy(text + before, line, size);
+    r->text = text;
+    return true;
+}
+
+void
+caw_test_fail(const char *file, int line, const char *function, const char *text)
+{
+    char buffer[512];
+    bool told = false;
+    (void)snprintf(buffer, sizeof buffer, "%s:%d: %s: failed: %s", file, line, function, text);
+    pthread_mutex_lock(&test_lock);
+    for (caw__test_record *r = test_running; r; r = r->next) {
+        if (!test_current || r == test_current) {
+            told = test_record_add(r, buffer) || told;
+        }
+    }
+    pthread_mutex_unlock(&test_lock);
+    if (!told) {
+        atomic_fetch_add_explicit(&test_strays, 1, memory_order_relaxed);
+        fprintf(stderr, "%s (no test runs that it belongs to)\n", buffer);
+    }
+}
+
+unsigned
+caw__test_strays(void)
+{
+    return atomic_load_explicit(&test_strays, memory_order_relaxed);
+}
