@@ -87,7 +87,7 @@ producer_run(bench_task *task)
     for (long i = 0; i < p->n && status == 0; i++) {
         caw_item *item = number_new(i);
         if ((status = caw_channel_try_send(p->channel, item)) == -EAGAIN) {
-            caw_send send;
+            caw_send_op send;
             caw_send_init(&send, p->channel, item);
             status = caw_block_on(&send.future);
             caw_future_destroy(&send.future);
@@ -174,7 +174,7 @@ static const caw_future_ops total_ops = {"bench.sum", total_poll, NULL, total_de
 static caw_future *
 sum_start(PyObject *Py_UNUSED(module), PyObject *iterable)
 {
-    caw_stream *stream = caw_py_stream(Py_NewRef(iterable), NULL);
+    caw_stream *stream = caw_py_iterate(Py_NewRef(iterable), NULL);
     total *t = stream ? malloc(sizeof *t) : NULL;
     if (!t) {
         caw_stream_destroy(stream);

@@ -93,24 +93,24 @@ static int
 waits_twice_as_long_each_time(void)
 {
     int n = 3;
-    caw_testing_waker waker;
-    caw_testing_reactor *reactor;
-    caw_testing_waker_init(&waker);
-    int error = caw_testing_reactor_new(&reactor);
+    caw_test_waker waker;
+    caw_test_reactor *reactor;
+    caw_test_waker_init(&waker);
+    int error = caw_test_reactor_new(&reactor);
     caw_future *f = retry_new(count_down, &n, 5, 10 * SECOND);
     if (error < 0 || !CAW_TEST_CHECK(f != NULL)) {
         return error;
     }
-    CAW_TEST_CHECK(caw_testing_reactor_poll(reactor, f, &waker) == CAW_PENDING);
-    caw_testing_reactor_advance(reactor, 10 * SECOND);
-    CAW_TEST_CHECK(caw_testing_waker_wakes(&waker) == 1);
-    CAW_TEST_CHECK(caw_testing_reactor_poll(reactor, f, &waker) == CAW_PENDING);
-    CAW_TEST_CHECK(caw_testing_reactor_until_timer(reactor) == 20 * SECOND);
-    caw_testing_reactor_advance(reactor, 20 * SECOND);
-    CAW_TEST_CHECK(caw_testing_reactor_poll(reactor, f, &waker) == CAW_READY && f->status == 0);
+    CAW_TEST_CHECK(caw_test_reactor_poll(reactor, f, &waker) == CAW_PENDING);
+    caw_test_reactor_advance(reactor, 10 * SECOND);
+    CAW_TEST_CHECK(caw_test_waker_wakes(&waker) == 1);
+    CAW_TEST_CHECK(caw_test_reactor_poll(reactor, f, &waker) == CAW_PENDING);
+    CAW_TEST_CHECK(caw_test_reactor_until_timer(reactor) == 20 * SECOND);
+    caw_test_reactor_advance(reactor, 20 * SECOND);
+    CAW_TEST_CHECK(caw_test_reactor_poll(reactor, f, &waker) == CAW_READY && f->status == 0);
     caw_future_destroy(f);
-    CAW_TEST_CHECK(caw_testing_waker_references(&waker) == 0);
-    caw_testing_reactor_free(reactor);
+    CAW_TEST_CHECK(caw_test_waker_references(&waker) == 0);
+    caw_test_reactor_free(reactor);
     return 0;
 }
 
@@ -173,6 +173,6 @@ static const caw_test tests[] = {
 int
 main(int argc, char **argv)
 {
-    return caw_py_test_main(tests, argc, argv);
+    return caw_test_main(tests, argc, argv);
 }
 /* [/table] */

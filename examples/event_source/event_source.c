@@ -44,7 +44,7 @@ event_send(caw_channel *channel, const char *path, long long size) /* by the nat
     }
     *e = (event){.item = {.destroy = event_destroy}, .size = size};
     memcpy(e->path, path, length);
-    caw_send send;
+    caw_send_op send;
     caw_send_init(&send, channel, &e->item);
     int status = caw_block_on(&send.future); /* until there is room; CAW_ECLOSED when nobody iterates any more */
     caw_future_destroy(&send.future);

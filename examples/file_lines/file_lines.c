@@ -31,7 +31,7 @@ typedef struct reader {
     FILE *file;           /* NULL before it begins */
     char *text;           /* getline's */
     size_t size;
-    caw_send send; /* true while `sending` */
+    caw_send_op send; /* true while `sending` */
     bool sending;
     char path[];
 } reader;

@@ -191,7 +191,7 @@ hash_all_one(hash_all *h, size_t number)
         free(i);
         return status;
     }
-    caw_send send;
+    caw_send_op send;
     caw_send_init(&send, h->channel, &i->item);
     status = caw_block_on(&send.future); /* CAW_ECLOSED when nobody iterates any more */
     caw_future_destroy(&send.future);

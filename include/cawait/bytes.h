@@ -5,7 +5,7 @@
  * whatever state it is in. The owner may change (and so may the thread), but its functions never run at the same time. For
  * two directions there are two objects, which may have two owners.
  *
- *     caw_read read;                                                // somewhere in your struct
+ *     caw_read_op read;                                                // somewhere in your struct
  *     caw_read_init(&read, reader, buffer, sizeof buffer);
  *     if (caw_future_poll(&read.future, cx) == CAW_PENDING) { return CAW_PENDING; }
  *     if (read.future.status == 0 && read.length == 0) { ...the end... }
@@ -71,7 +71,7 @@ struct caw_writer {
 
 /* One read as a future, in caller's memory. Ready with the length, or with the reader's status; 0 and a length of 0 is the
  * end. */
-typedef struct caw_read {
+typedef struct caw_read_op {
     caw_future future;  /* public */
     caw_reader *reader; /* read-only: borrowed */
     void *buffer;       /* public: may be changed between polls */
@@ -79,10 +79,10 @@ typedef struct caw_read {
     size_t length;      /* read-only: true once ready: so many bytes are in the buffer */
     bool pending;       /* private: the last poll was */
     bool cancelled;     /* private */
-} caw_read;
+} caw_read_op;
 
 /* The write of all these bytes as a future, in caller's memory. */
-typedef struct caw_write {
+typedef struct caw_write_op {
     caw_future future;  /* public */
     caw_writer *writer; /* read-only: borrowed */
     const char *buffer; /* public: may be changed between polls; what it points to stays the same */
@@ -90,15 +90,15 @@ typedef struct caw_write {
     size_t length;      /* read-only: so many of them are taken, at any moment */
     bool pending;       /* private: the last poll was */
     bool cancelled;     /* private */
-} caw_write;
+} caw_write_op;
 
 /* The end of writing as a future, in caller's memory. */
-typedef struct caw_close {
+typedef struct caw_close_op {
     caw_future future;  /* public */
     caw_writer *writer; /* read-only: borrowed */
     bool pending;       /* private: the last poll was */
     bool cancelled;     /* private */
-} caw_close;
+} caw_close_op;
 
 CAW_BEGIN_DECLS
 
@@ -182,16 +182,16 @@ caw_writer_destroy(caw_writer *w)
 /* Make the future of one read. It may be made again for the next, once it was destroyed. To give it up while it is pending
  * leaves the reader as it is. A size of 0 is CAW_EINVAL.
  *   init · no-gil · borrows(read, reader, buffer) · never fails · quiet */
-CAW_API void caw_read_init(caw_read *read, caw_reader *reader, void *buffer, size_t size);
+CAW_API void caw_read_init(caw_read_op *read, caw_reader *reader, void *buffer, size_t size);
 
 /* Make the future that writes all of it. A size of 0 is ready at once. When it ends with an error, or is given up, `length`
  * says how many bytes were taken; besides, some may have been that the writer could not count.
  *   init · no-gil · borrows(write, writer, buffer) · never fails · quiet */
-CAW_API void caw_write_init(caw_write *write, caw_writer *writer, const void *buffer, size_t size);
+CAW_API void caw_write_init(caw_write_op *write, caw_writer *writer, const void *buffer, size_t size);
 
 /* Make the future that ends the writing.
  *   init · no-gil · borrows(close, writer) · never fails · quiet */
-CAW_API void caw_close_init(caw_close *close, caw_writer *writer);
+CAW_API void caw_close_init(caw_close_op *close, caw_writer *writer);
 
 /* What can be read from a file descriptor: a pipe, a socket, a terminal, a file. Ends with 0 at the end of the file, or with
  * -errno. The fd stays yours; it must stay open until the reader is destroyed, and is best non-blocking. A blocking one is

@@ -13,7 +13,7 @@
  * the order in which they were sent, then the status of the close. When the stream is cancelled or destroyed, nothing
  * more is taken: sends fail with CAW_ECLOSED, and `cancel` of the spec is called.
  *
- * There are never more than `capacity` items between the two sides. A producer that can wait sends by a caw_send; one
+ * There are never more than `capacity` items between the two sides. A producer that can wait sends by a caw_send_op; one
  * that cannot is told by the callbacks when to pause. Nothing here allocates for an item.
  */
 #ifndef CAWAIT_CHANNEL_H
@@ -51,13 +51,13 @@ typedef struct caw_channel_spec {
 
 /* An item that waits for room; the future is ready when the item is in the channel. In caller's memory. Waiting sends
  * are served in the order of their first polls. */
-typedef struct caw_send caw_send;
-struct caw_send {
-    caw_future future;         /* public */
-    caw_channel *channel;      /* private: a reference */
-    caw_item *item;            /* private: owned until it is sent */
-    caw_waker waker;           /* private: true while waiting */
-    caw_send *next, *previous; /* private: true while waiting */
+typedef struct caw_send_op caw_send_op;
+struct caw_send_op {
+    caw_future future;            /* public */
+    caw_channel *channel;         /* private: a reference */
+    caw_item *item;               /* private: owned until it is sent */
+    caw_waker waker;              /* private: true while waiting */
+    caw_send_op *next, *previous; /* private: true while waiting */
 };
 
 CAW_BEGIN_DECLS
@@ -84,11 +84,11 @@ CAW_API int caw_channel_try_send(caw_channel *channel, caw_item *item);
 /* Make a send of caller's memory. Its future ends with 0, CAW_ECLOSED, CAW_ECANCELED or CAW_EFORKED; an item that was
  * not sent is destroyed with it, unless it was taken.
  *   init · no-gil · borrows(send), takes(item), retains the channel until it is destroyed · never fails · quiet */
-CAW_API void caw_send_init(caw_send *send, caw_channel *channel, caw_item *item);
+CAW_API void caw_send_init(caw_send_op *send, caw_channel *channel, caw_item *item);
 
 /* The item of a send that failed, given back; NULL where it was sent.
  *   poller, once it is ready · no-gil · borrows(send), returns-new · never fails · quiet */
-CAW_API caw_item *caw_send_take(caw_send *send);
+CAW_API caw_item *caw_send_reclaim(caw_send_op *send);
 
 /* No more items: the consumer gets those that are there, then the status. Sends that wait end with CAW_ECLOSED. The
  * first close counts: false when it was closed, or its consumer gone, before.

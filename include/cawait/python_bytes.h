@@ -13,7 +13,7 @@
  *
  * caw_py_reader and caw_py_writer are polled by a coroutine of this library. The stream's method is then awaited in place,
  * as by caw_py_await, with all that is said there: until it has ended the coroutine waits for nothing else with the same
- * waker, and giving up a caw_read leaves it waiting; to end that, destroy the reader. Polled elsewhere they end with
+ * waker, and giving up a caw_read_op leaves it waiting; to end that, destroy the reader. Polled elsewhere they end with
  * CAW_ENOREACTOR. They are destroyed with the GIL, or in a poll.
  *
  * caw_py_reader_on and caw_py_writer_on are for any place, such as a thread of your own: the method is called and awaited by a

@@ -59,7 +59,7 @@ typedef struct caw_py_spec {
      * forgets it then (asyncio.timeout and anyio's scopes do not: they know that they cancelled); on trio the next
      * checkpoint raises it. A KeyboardInterrupt is raised all the same. Otherwise the value is destroyed and the
      * cancellation raised. */
-    bool value_wins;
+    bool keep_value;
 
     /* Told of an exception that is thrown into the coroutine while the operation is in flight, before the awaiter sees it: a
      * cancellation (asyncio's CancelledError, trio's Cancelled), or what a caller of throw() gave. With the GIL, on the
@@ -68,11 +68,11 @@ typedef struct caw_py_spec {
      * is told of; under CAW_PY_CANCEL_SHIELD it throws none. While a Python awaitable waits in place this comes before the
      * awaitable is thrown into, and it is told of close() too, by a GeneratorExit; trio then throws nothing here; of several
      * coroutines that await each other so, the innermost is told. */
-    void (*thrown)(caw_future *f, PyObject *exception);
+    void (*on_throw)(caw_future *f, PyObject *exception);
 
     /* The function returns a coroutine of Python's own (types.CoroutineType) around the native one, for those who take no
      * other: anyio 4.0 to 4.13 in TaskGroup.start_soon. It costs what an `async def` around it costs. */
-    bool python_coroutine;
+    bool wrap_in_python;
 
     bool poll_without_gil; /* polls give the GIL up; for polls that take long. They must not touch Python. */
 } caw_py_spec;

@@ -34,7 +34,7 @@ typedef struct caw_py_stream_spec {
 
     /* The value of an item: called with the GIL, by the awaiting thread. The item stays the library's, which destroys it
      * afterwards. A new reference, or NULL with an exception set, which ends the stream. NULL: the items are those of a
-     * caw_py_stream, or the values are None. */
+     * caw_py_iterate, or the values are None. */
     PyObject *(*item)(caw_stream *s, caw_item *item);
 
     const char *file; /* as in caw_py_spec, and so all but `batch` */
@@ -130,13 +130,13 @@ CAW_API PyObject *caw_py_async_generator(PyObject *module, caw_stream *stream, c
  * unraisable; where an item is awaited in place just then, that gets a GeneratorExit instead.
  *   loop · gil · takes(iterable, spec->user), also on failure; borrows(spec), which is copied · returns-new, raises ·
  *   runs-python */
-CAW_API caw_stream *caw_py_stream(PyObject *iterable, const caw_py_iterable_spec *spec);
+CAW_API caw_stream *caw_py_iterate(PyObject *iterable, const caw_py_iterable_spec *spec);
 
 /* The same for any place: always a task of the loop of these locals, from the first poll on. Native threads do not need the GIL to
  * poll, cancel and destroy it.
  *   any-thread · gil · takes(iterable), also on failure; borrows(locals), which are retained, spec, which is copied;
  *   takes(spec->user), also on failure · returns-new, raises · runs-python */
-CAW_API caw_stream *caw_py_stream_on(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec);
+CAW_API caw_stream *caw_py_iterate_on(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec);
 
 /* The value of an item of these streams, when they have no convert function.
  *   any-thread · gil · borrows(item) · returns-new, never fails · quiet */

@@ -8,8 +8,8 @@
  *         CAW_TEST_ASYNC(sleeps), CAW_TEST_BLOCKING(blocks), CAW_TEST_COROUTINE(calls_python), CAW_TEST_END,
  *     };
  *
- *     int main(int argc, char **argv) { return caw_py_test_main(tests, argc, argv); }          // a program, or:
- *     static int exec(PyObject *module) { return caw_py_add_tests(module, tests); }            // a module, for pytest
+ *     int main(int argc, char **argv) { return caw_test_main(tests, argc, argv); }          // a program, or:
+ *     static int exec(PyObject *module) { return caw_test_add(module, tests); }            // a module, for pytest
  *
  * Each test runs as a task of its own, or in its thread. It fails by a status other than 0, by an exception, by a
  * CAW_TEST_CHECK, or by its time-out: then it is asked to stop, given a second for that, and left behind. What blocks the
@@ -83,13 +83,13 @@ caw_test_check(bool condition, const char *file, int line, const char *function,
  * Returns the exit code: 0 all passed, 1 a test failed or the run ended early, 2 wrong arguments or no test is left, 130
  * after a Ctrl-C.
  *   the main thread · no-gil, or with it · borrows(tests, argv) · fails(see above) · runs-python */
-CAW_API int caw_py_test_main(const caw_test *tests, int argc, char **argv);
+CAW_API int caw_test_main(const caw_test *tests, int argc, char **argv);
 
 /* Give the tests to Python, from a module's Py_mod_exec slot: __cawait_tests__ is then a list that each call extends. The
  * pytest plugin cawait.pytest_plugin runs them. An entry has `name`, `file`, `line`, and `start(timeout=0)`, which
  * returns a new coroutine that runs the test, with a time-out in seconds, and raises an AssertionError where it fails.
  *   init · gil · borrows(module, tests, which are static) · raises · runs-python */
-CAW_API int caw_py_add_tests(PyObject *module, const caw_test *tests);
+CAW_API int caw_test_add(PyObject *module, const caw_test *tests);
 
 CAW_END_DECLS
 

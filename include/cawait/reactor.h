@@ -27,13 +27,13 @@ typedef enum caw_reactor_kind {
 typedef enum caw_events { CAW_READABLE = 1, CAW_WRITABLE = 2 } caw_events;
 
 /* A foreign source: an fd with a callback, such as another library's own loop. It stays until it is removed. */
-typedef struct caw_source caw_source;
-struct caw_source {
-    void (*ready)(caw_source *source, unsigned events); /* public; called by the turn, may add and remove sources */
-    void *user;                                         /* public */
-    int fd;                                             /* public; unchanged while added */
-    unsigned events;                                    /* public; unchanged while added */
-    void *links[3];                                     /* private; true while added */
+typedef struct caw_fd_source caw_fd_source;
+struct caw_fd_source {
+    void (*ready)(caw_fd_source *source, unsigned events); /* public; called by the turn, may add and remove sources */
+    void *user;                                            /* public */
+    int fd;                                                /* public; unchanged while added */
+    unsigned events;                                       /* public; unchanged while added */
+    void *links[3];                                        /* private; true while added */
 };
 
 CAW_BEGIN_DECLS
@@ -73,8 +73,8 @@ CAW_API void caw_reactor_ring(caw_reactor *r);
  *   any-thread · no-gil · borrows(source) until removed · add fails(CAW_EINVAL, CAW_EBADF, CAW_ECLOSED, CAW_ENOMEM,
  *   -EEXIST: already added, -errno); remove never fails · quiet
  * Removing on another thread than the turning one waits for a callback of this source that is running. */
-CAW_API int caw_reactor_add(caw_reactor *r, caw_source *source);
-CAW_API void caw_reactor_remove(caw_reactor *r, caw_source *source);
+CAW_API int caw_reactor_add(caw_reactor *r, caw_fd_source *source);
+CAW_API void caw_reactor_remove(caw_reactor *r, caw_fd_source *source);
 
 /* A future that is ready when the time has passed, counted from its first poll. Cancelling ends it at once.
  *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */

@@ -50,14 +50,14 @@ struct caw_stream {
 
 /* The next item of a stream as a future, in caller's memory: for who awaits one at a time, also by caw_block_on. Ready
  * with an item, or with NULL and the stream's status at its end. */
-typedef struct caw_next {
+typedef struct caw_next_op {
     caw_future future;  /* public */
     caw_stream *stream; /* read-only: borrowed */
     caw_item *item; /* public: true once ready. Take it by writing NULL; what is left is destroyed with the future */
-} caw_next;
+} caw_next_op;
 
 /* Bytes as an item. */
-typedef struct caw_bytes {
+typedef struct caw_bytes_item {
     caw_item item;
     size_t length; /* public */
 #ifdef __cplusplus
@@ -65,15 +65,15 @@ typedef struct caw_bytes {
 #else
     char data[]; /* public: `length` of them */
 #endif
-} caw_bytes;
+} caw_bytes_item;
 
 /* Items as an item. */
-typedef struct caw_items {
+typedef struct caw_chunk_item {
     caw_item item;
     caw_item
         *first;    /* public: linked by `next`, in their order. Take them by writing NULL; what is left is destroyed */
     size_t length; /* public: how many came */
-} caw_items;
+} caw_chunk_item;
 
 CAW_BEGIN_DECLS
 
@@ -149,7 +149,7 @@ caw_item_destroy_all(caw_item *first)
 /* Make the future of the next item. It may be made again for the one after that, once it was destroyed. Its cancel is
  * the stream's; to give it up while it is pending leaves the stream as it is.
  *   init · no-gil · borrows(next, stream) · never fails · quiet */
-CAW_API void caw_next_init(caw_next *next, caw_stream *stream);
+CAW_API void caw_next_init(caw_next_op *next, caw_stream *stream);
 
 /* An item that holds a pointer, for values that have no caw_item in them. `free_`, when not NULL, is called with the
  * value when the item is destroyed.
@@ -181,12 +181,12 @@ CAW_API caw_stream *caw_stream_take(caw_stream *stream, size_t n);
  *   any-thread · no-gil · takes(each of streams) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_merge(caw_stream *const *streams, size_t n);
 
-/* Items in groups of n, each a caw_items; the last may have fewer. An error comes after what came before it. 0 is
+/* Items in groups of n, each a caw_chunk_item; the last may have fewer. An error comes after what came before it. 0 is
  * CAW_EINVAL, at the first poll.
  *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_chunk(caw_stream *stream, size_t n);
 
-/* What can be read from a file descriptor, as it comes: each item a caw_bytes of 1 to `size` bytes. Ends with 0 at the
+/* What can be read from a file descriptor, as it comes: each item a caw_bytes_item of 1 to `size` bytes. Ends with 0 at the
  * end of the file, or with -errno. The fd stays yours; it must stay open until the stream is destroyed, and is best
  * non-blocking: what is readable is then read until there is no more. A blocking one is read once each time it is
  * readable. 0 is CAW_EINVAL, at the first poll.

@@ -1,22 +1,22 @@
 /* cawait/testing_tools.h: for the unit tests of your own futures. No Python in it.
  *
- *   a waker that counts            caw_testing_waker      was it woken, and is every clone given back?
- *   a future that wakes itself     caw_testing_yield      is it polled again after each wake?
- *   an allocator that fails        caw_testing_malloc     what if this allocation is the one that fails?
- *   a reactor with a fake clock    caw_testing_reactor    what happens after an hour, at once and every time alike?
+ *   a waker that counts            caw_test_waker      was it woken, and is every clone given back?
+ *   a future that wakes itself     caw_test_yield      is it polled again after each wake?
+ *   an allocator that fails        caw_test_malloc     what if this allocation is the one that fails?
+ *   a reactor with a fake clock    caw_test_reactor    what happens after an hour, at once and every time alike?
  *
- *     caw_testing_waker waker;
- *     caw_testing_reactor *r;
- *     caw_testing_waker_init(&waker);
- *     assert(caw_testing_reactor_new(&r) == 0);
+ *     caw_test_waker waker;
+ *     caw_test_reactor *r;
+ *     caw_test_waker_init(&waker);
+ *     assert(caw_test_reactor_new(&r) == 0);
  *     caw_future *f = my_retry(...);                                       // tries again after 30 s
- *     assert(caw_testing_reactor_poll(r, f, &waker) == CAW_PENDING);
- *     caw_testing_reactor_advance(r, 30 * UINT64_C(1000000000));
- *     assert(caw_testing_waker_wakes(&waker) == 1);
- *     assert(caw_testing_reactor_poll(r, f, &waker) == CAW_READY);
+ *     assert(caw_test_reactor_poll(r, f, &waker) == CAW_PENDING);
+ *     caw_test_reactor_advance(r, 30 * UINT64_C(1000000000));
+ *     assert(caw_test_waker_wakes(&waker) == 1);
+ *     assert(caw_test_reactor_poll(r, f, &waker) == CAW_READY);
  *     caw_future_destroy(f);
- *     assert(caw_testing_waker_references(&waker) == 0);
- *     caw_testing_reactor_free(r);
+ *     assert(caw_test_waker_references(&waker) == 0);
+ *     caw_test_reactor_free(r);
  */
 #ifndef CAWAIT_TESTING_TOOLS_H
 #define CAWAIT_TESTING_TOOLS_H
@@ -25,12 +25,12 @@
 
 /* Counts what is done to its wakers, on any thread. It wakes nobody: the test looks at it. In your memory, which has to stay
  * for as long as clones are out. */
-typedef struct caw_testing_waker {
+typedef struct caw_test_waker {
     caw_atomic_word wakes, references; /* private */
-} caw_testing_waker;
+} caw_test_waker;
 
 /* A place to poll futures in whose time stands still until the test moves it on; it begins at 0. */
-typedef struct caw_testing_reactor caw_testing_reactor;
+typedef struct caw_test_reactor caw_test_reactor;
 
 CAW_BEGIN_DECLS
 
@@ -38,84 +38,84 @@ CAW_BEGIN_DECLS
 
 /* Make one, with nothing counted.
  *   init · no-gil · borrows(w) · never fails · quiet */
-CAW_API void caw_testing_waker_init(caw_testing_waker *w);
+CAW_API void caw_test_waker_init(caw_test_waker *w);
 
 /* Its waker, borrowed, as a poll is given one: the caller's own copy is not counted.
  *   any-thread · no-gil · returns-borrowed · never fails · quiet */
-CAW_API caw_waker caw_testing_waker_get(caw_testing_waker *w);
+CAW_API caw_waker caw_test_waker_get(caw_test_waker *w);
 
 /* How often it was woken; how many clones have been neither woken nor dropped: below 0, one was used up twice.
  *   any-thread · no-gil · borrows(w) · never fails · quiet */
-CAW_API int caw_testing_waker_wakes(const caw_testing_waker *w);
-CAW_API int caw_testing_waker_references(const caw_testing_waker *w);
+CAW_API int caw_test_waker_wakes(const caw_test_waker *w);
+CAW_API int caw_test_waker_references(const caw_test_waker *w);
 
 /* --- a future that wakes itself --- */
 
 /* A future that is pending n times, has woken its waker before each of these polls returns, and then ends with status 0:
  * a child for the futures that you write around others. Cancelled, it ends with CAW_ECANCELED at its next poll.
  *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
-CAW_API caw_future *caw_testing_yield(unsigned n);
+CAW_API caw_future *caw_test_yield(unsigned n);
 
 /* --- an allocator that fails --- */
 
 /* As malloc, calloc, realloc, but for the one that is to fail; free() frees what they gave. After its last #include, a file
  * of yours that is compiled for a test has
  *
- *     #define malloc caw_testing_malloc       // and calloc, realloc
+ *     #define malloc caw_test_malloc       // and calloc, realloc
  *
  * and a test lets each allocation fail in turn, until a run has fewer:
  *
- *     for (unsigned n = 1; n == 1 || caw_testing_allocation_failed(); n++) {
- *         caw_testing_fail_allocation(n);
+ *     for (unsigned n = 1; n == 1 || caw_test_allocation_failed(); n++) {
+ *         caw_test_fail_allocation(n);
  *         ...what is tested; where it fails, it leaves nothing behind...
  *     }
  *
  * An allocation that fails returns NULL and sets errno to ENOMEM, as malloc does.
  *   any-thread · no-gil · returns-new, NULL when out of memory or told to fail · quiet */
-CAW_API void *caw_testing_malloc(size_t size);
-CAW_API void *caw_testing_calloc(size_t count, size_t size);
-CAW_API void *caw_testing_realloc(void *block, size_t size);
+CAW_API void *caw_test_malloc(size_t size);
+CAW_API void *caw_test_calloc(size_t count, size_t size);
+CAW_API void *caw_test_realloc(void *block, size_t size);
 
 /* Count again from here: the n-th allocation, of whatever thread, fails, and no other; 0: none does.
  *   any-thread · no-gil · - · never fails · quiet */
-CAW_API void caw_testing_fail_allocation(unsigned n);
+CAW_API void caw_test_fail_allocation(unsigned n);
 
 /* Whether that one has come, since it was asked for.
  *   any-thread · no-gil · - · never fails · quiet */
-CAW_API bool caw_testing_allocation_failed(void);
+CAW_API bool caw_test_allocation_failed(void);
 
 /* --- a reactor with a fake clock --- */
 
-/* Born by caw_testing_reactor_new, used by one thread, which calls all of these, freed by caw_testing_reactor_free; futures
+/* Born by caw_test_reactor_new, used by one thread, which calls all of these, freed by caw_test_reactor_free; futures
  * that were polled in it may be destroyed later, and end with CAW_ECLOSED if they still wait. caw_sleep, and what is made of
  * it, lives by its clock; caw_now_ns, and the reactors of pools (caw_spawn), by that of the machine. fds are real ones.
  *   init · no-gil · returns-new · fails(CAW_ENOMEM, -errno), *out is then NULL · quiet */
-CAW_API int caw_testing_reactor_new(caw_testing_reactor **out);
+CAW_API int caw_test_reactor_new(caw_test_reactor **out);
 
 /* End it. NULL is allowed.
  *   one thread at a time · no-gil · takes(r) · never fails · wakes */
-CAW_API void caw_testing_reactor_free(caw_testing_reactor *r);
+CAW_API void caw_test_reactor_free(caw_test_reactor *r);
 
 /* Poll a future there. A NULL waker wakes nobody and counts nothing.
  *   poller · no-gil · borrows(r, f, waker) · never fails · calls-user */
-CAW_API caw_poll caw_testing_reactor_poll(caw_testing_reactor *r, caw_future *f, caw_testing_waker *waker);
+CAW_API caw_poll caw_test_reactor_poll(caw_test_reactor *r, caw_future *f, caw_test_waker *waker);
 
 /* What time it is; and how long until the first timer is due: 0 when one is due already, UINT64_MAX when there is none.
  *   one thread at a time · no-gil · borrows(r) · never fails · quiet */
-CAW_API uint64_t caw_testing_reactor_now(const caw_testing_reactor *r);
-CAW_API uint64_t caw_testing_reactor_until_timer(const caw_testing_reactor *r);
+CAW_API uint64_t caw_test_reactor_now(const caw_test_reactor *r);
+CAW_API uint64_t caw_test_reactor_until_timer(const caw_test_reactor *r);
 
 /* Move the clock on (0: leave it), and do what is due then without waiting: expire timers, see which fds are ready. Returns
  * how many things it did. Timers that are due at different times are expired together: who wants to see each goes by
- * caw_testing_reactor_until_timer.
+ * caw_test_reactor_until_timer.
  *   one thread at a time · no-gil · borrows(r) · fails(-errno) · wakes, calls-user (sources) */
-CAW_API int caw_testing_reactor_advance(caw_testing_reactor *r, uint64_t duration_ns);
+CAW_API int caw_test_reactor_advance(caw_test_reactor *r, uint64_t duration_ns);
 
 /* Poll a future until it is ready, and return its status: again only after a wake, and, where nothing has woken it, with the
  * clock moved on to the next timer. Where there is no timer left either it has been forgotten, and the result is -EDEADLK;
  * so not for a future that another thread, or another process by an fd, is to wake. The waker is needed here.
  *   poller · no-gil · borrows(r, f, waker) · fails(the future's status, -EDEADLK, -errno) · calls-user, wakes */
-CAW_API int caw_testing_reactor_run(caw_testing_reactor *r, caw_future *f, caw_testing_waker *waker);
+CAW_API int caw_test_reactor_run(caw_test_reactor *r, caw_future *f, caw_test_waker *waker);
 
 CAW_END_DECLS
 

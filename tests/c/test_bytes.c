@@ -42,7 +42,7 @@ read_is_pending_until_there_are_bytes_and_takes_what_is_there(caw_reactor_kind k
         caw_reactor *r = new_reactor(kind);
         counter c = {0, 0};
         caw_reader *reader = caw_reader_from_fd(fds[0]);
-        caw_read one;
+        caw_read_op one;
         caw_read_init(&one, reader, buffer, sizeof buffer);
         CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
         CHECK_INT(write(fds[1], "bytes", 5), 5);
@@ -75,7 +75,7 @@ end_is_said_as_often_as_it_is_asked_for(caw_reactor_kind kind)
         caw_reactor *r = new_reactor(kind);
         counter c = {0, 0};
         caw_reader *reader = caw_reader_from_fd(fds[0]);
-        caw_read one;
+        caw_read_op one;
         caw_read_init(&one, reader, buffer, sizeof buffer);
         CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
         CHECK_INT(write(fds[1], "x", 1), 1);
@@ -102,7 +102,7 @@ cancelled_read_ends_and_the_next_one_has_the_bytes(caw_reactor_kind kind)
     caw_reactor *r = new_reactor(kind);
     counter c = {0, 0};
     caw_reader *reader = caw_reader_from_fd(fds[0]);
-    caw_read one;
+    caw_read_op one;
     caw_read_init(&one, reader, buffer, sizeof buffer);
     CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
     caw_future_cancel(&one.future);
@@ -131,7 +131,7 @@ read_after_one_that_was_cancelled_and_given_up_is_not_cancelled(caw_reactor_kind
     caw_reactor *r = new_reactor(kind);
     counter c = {0, 0};
     caw_reader *reader = caw_reader_from_fd(fds[0]);
-    caw_read one;
+    caw_read_op one;
     caw_read_init(&one, reader, buffer, sizeof buffer);
     CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
     caw_future_cancel(&one.future);
@@ -160,9 +160,9 @@ bad_fd_and_no_room_are_errors(caw_reactor_kind kind)
     counter c = {0, 0};
     caw_reader *reader = caw_reader_from_fd(-1);
     caw_writer *writer = caw_writer_from_fd(-1);
-    caw_read one;
-    caw_write other;
-    caw_close end;
+    caw_read_op one;
+    caw_write_op other;
+    caw_close_op end;
     caw_read_init(&one, reader, buffer, sizeof buffer);
     CHECK_INT(turn_until_ready(r, &one.future, &c), CAW_EBADF);
     caw_read_init(&one, reader, buffer, 0);
@@ -189,7 +189,7 @@ reader_in_a_place_without_reactor_says_so_only_when_it_has_to_wait(void)
     make_pipe(fds, O_NONBLOCK);
     counter c = {0, 0};
     caw_reader *reader = caw_reader_from_fd(fds[0]);
-    caw_read one;
+    caw_read_op one;
     CHECK_INT(write(fds[1], "x", 1), 1);
     for (int i = 0; i < 2; i++) {
         caw_read_init(&one, reader, buffer, sizeof buffer);
@@ -243,7 +243,7 @@ write_of_much_is_taken_as_fast_as_the_other_end_reads(caw_reactor_kind kind)
         caw_reactor *r = new_reactor(kind);
         counter c = {0, 0};
         caw_writer *writer = caw_writer_from_fd(fds[1]);
-        caw_write write;
+        caw_write_op write;
         caw_write_init(&write, writer, much, BIG);
         CHECK(poll_at(&write.future, r, &c) == CAW_PENDING);
         for (int turn = 0; turn < 400 && caw_reactor_turn(r, MILLISECOND) > 0; turn++) {
@@ -255,7 +255,7 @@ write_of_much_is_taken_as_fast_as_the_other_end_reads(caw_reactor_kind kind)
         CHECK_INT(pthread_create(&thread, NULL, read_slowly, &t), 0);
         CHECK_INT(turn_until_ready(r, &write.future, &c), 0);
         CHECK_INT(write.length, BIG);
-        caw_close end;
+        caw_close_op end;
         caw_close_init(&end, writer);
         CHECK_INT(turn_until_ready(r, &end.future, &c), 0);
         if (i & 1) {
@@ -286,7 +286,7 @@ write_to_nobody_is_a_broken_pipe_and_a_socket_sends_no_signal(caw_reactor_kind k
         caw_reactor *r = new_reactor(kind);
         counter c = {0, 0};
         caw_writer *writer = caw_writer_from_fd(fds[1]);
-        caw_write write;
+        caw_write_op write;
         close(fds[0]);
         caw_write_init(&write, writer, "text", 4);
         CHECK_INT(turn_until_ready(r, &write.future, &c), -EPIPE);
@@ -311,7 +311,7 @@ cancelled_write_says_how_much_was_taken_and_can_be_gone_on_with(caw_reactor_kind
     caw_reactor *r = new_reactor(kind);
     counter c = {0, 0};
     caw_writer *writer = caw_writer_from_fd(fds[1]);
-    caw_write write;
+    caw_write_op write;
     caw_write_init(&write, writer, much, BIG);
     caw_future_cancel(&write.future); /* before it began: nothing is written */
     CHECK_INT(turn_until_ready(r, &write.future, &c), CAW_ECANCELED);
@@ -354,7 +354,7 @@ writer_may_be_destroyed_while_it_waits(caw_reactor_kind kind)
     caw_reactor *r = new_reactor(kind);
     counter c = {0, 0};
     caw_writer *writer = caw_writer_from_fd(fds[1]);
-    caw_write write;
+    caw_write_op write;
     caw_write_init(&write, writer, block, sizeof block);
     CHECK(poll_at(&write.future, r, &c) == CAW_PENDING);
     caw_future_destroy(&write.future);
@@ -372,15 +372,15 @@ regular_file_is_written_and_read_to_its_end(void)
     FILE *file = tmpfile();
     CHECK(file);
     caw_writer *writer = caw_writer_from_fd(fileno(file));
-    caw_write write;
+    caw_write_op write;
     caw_write_init(&write, writer, "a file", 6);
     CHECK_INT(caw_block_on(&write.future), 0);
-    caw_close end;
+    caw_close_op end;
     caw_close_init(&end, writer);
     CHECK_INT(caw_block_on(&end.future), 0);
     CHECK_INT(lseek(fileno(file), 0, SEEK_SET), 0);
     caw_reader *reader = caw_reader_from_fd(fileno(file));
-    caw_read read;
+    caw_read_op read;
     caw_read_init(&read, reader, buffer, sizeof buffer);
     CHECK_INT(caw_block_on(&read.future), 0);
     CHECK(read.length == 6 && memcmp(buffer, "a file", 6) == 0);
@@ -406,7 +406,7 @@ read_of_a_reader_without_cancel_cannot_be_cancelled(void)
     static const caw_reader_ops ops = {"deaf", deaf_poll, NULL, NULL};
     caw_reader reader;
     char byte;
-    caw_read read;
+    caw_read_op read;
     caw_reader_init(&reader, &ops);
     caw_read_init(&read, &reader, &byte, 1);
     caw_future_cancel(&read.future);

@@ -78,7 +78,7 @@ typedef struct race {
     caw_channel *channel;
     caw_stream *stream; /* the consumer's end, or a merge around it */
     counter consumer, sender;
-    caw_send send;
+    caw_send_op send;
     caw_item *item;
     caw_poll poll;
     int status;

@@ -42,7 +42,7 @@ send_by_waiting(void *user)
     sender *s = user;
     int status = 0;
     for (s->sent = 0; status == 0 && s->sent < s->items;) {
-        caw_send send;
+        caw_send_op send;
         caw_send_init(&send, s->channel, number_from(s->index, s->sent));
         status = caw_block_on(&send.future);
         caw_future_destroy(&send.future);
@@ -84,7 +84,7 @@ new_channel(const caw_channel_spec *spec, caw_channel **channel)
 static caw_item *
 wait_for_next(caw_stream *s, int *status)
 {
-    caw_next next;
+    caw_next_op next;
     caw_next_init(&next, s);
     *status = caw_block_on(&next.future);
     caw_item *item = next.item;
@@ -303,7 +303,7 @@ pause_and_resume_take_turns_and_the_last_call_is_right(void)
 enum { RACES = 3000 };
 
 typedef struct race {
-    caw_send send;
+    caw_send_op send;
     counter *waker;
     atomic_int turn;
     int how;

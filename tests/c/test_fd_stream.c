@@ -23,7 +23,7 @@ gives(caw_stream *s, caw_reactor *r, counter *c, const char *text)
     caw_item *item = NULL;
     CHECK(poll_next_at(s, r, c, &item) == CAW_READY);
     CHECK(item);
-    const caw_bytes *bytes = CAW_CONTAINER_OF(item, const caw_bytes, item);
+    const caw_bytes_item *bytes = CAW_CONTAINER_OF(item, const caw_bytes_item, item);
     CHECK_INT(bytes->length, strlen(text));
     CHECK(memcmp(bytes->data, text, bytes->length) == 0);
     caw_item_destroy(item);
@@ -127,7 +127,7 @@ regular_file_is_always_ready(caw_reactor_kind kind)
         if (!item) {
             break;
         }
-        const caw_bytes *bytes = CAW_CONTAINER_OF(item, const caw_bytes, item);
+        const caw_bytes_item *bytes = CAW_CONTAINER_OF(item, const caw_bytes_item, item);
         CHECK(bytes->length <= 4);
         strncat(seen, bytes->data, bytes->length);
         caw_item_destroy(item);
@@ -281,13 +281,13 @@ million_bytes_of_another_thread_arrive_in_order(void)
         caw_stream *s = caw_stream_from_fd(fds[0], 700), *merged = caw_stream_merge(&s, 1);
         CHECK(merged);
         while (true) {
-            caw_next next;
+            caw_next_op next;
             caw_next_init(&next, merged);
             CHECK_INT(caw_block_on(&next.future), 0);
             if (!next.item) {
                 break;
             }
-            const caw_bytes *bytes = CAW_CONTAINER_OF(next.item, const caw_bytes, item);
+            const caw_bytes_item *bytes = CAW_CONTAINER_OF(next.item, const caw_bytes_item, item);
             CHECK(bytes->length >= 1 && bytes->length <= 700);
             for (size_t i = 0; i < bytes->length; i++, at++) {
                 CHECK_INT(bytes->data[i], 'a' + at / 1000 % 26);

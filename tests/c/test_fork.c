@@ -86,7 +86,7 @@ reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent(caw_rea
     CHECK(poll_at(read, r, &c) == CAW_PENDING);
     if (in_child()) {
         caw__wake_node node;
-        caw_source source = {.ready = NULL};
+        caw_fd_source source = {.ready = NULL};
         CHECK_INT(caw_reactor_turn(r, -1), CAW_ECLOSED);
         CHECK(!caw__reactor_push(r, &node));
         caw_reactor_ring(r);
@@ -284,7 +284,7 @@ new_reactors_work_in_the_child(caw_reactor_kind kind)
 ON_BOTH_KINDS(new_reactors_work_in_the_child)
 
 static void
-fork_in_callback(caw_source *source, unsigned events)
+fork_in_callback(caw_fd_source *source, unsigned events)
 {
     (void)events;
     caw_reactor_remove(source->user, source);
@@ -299,7 +299,7 @@ callback_that_forks_ends_the_turn_in_the_child(caw_reactor_kind kind)
     int fds[2];
     CHECK_INT(pipe(fds), 0);
     caw_reactor *r = new_reactor(kind);
-    caw_source source = {.ready = fork_in_callback, .user = r, .fd = fds[1], .events = CAW_WRITABLE};
+    caw_fd_source source = {.ready = fork_in_callback, .user = r, .fd = fds[1], .events = CAW_WRITABLE};
     CHECK_INT(caw_reactor_add(r, &source), 0);
     while (caw_reactor_turn(r, -1) == 0) {
     }
@@ -329,7 +329,7 @@ channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
     CHECK_INT(caw_channel_try_send(channel, number_new(1)), 0);
     CHECK_INT(next_number(s, &c), 0);
     CHECK_INT(caw_channel_try_send(channel, number_new(2)), 0);
-    caw_send send;
+    caw_send_op send;
     caw_send_init(&send, channel, number_new(3));
     CHECK(poll_at(&send.future, NULL, &c) == CAW_PENDING && is_pending(pending, &c));
     if (in_child()) {

@@ -254,12 +254,12 @@ fd_number_used_again_is_a_new_fd(caw_reactor_kind kind)
 ON_BOTH_KINDS(fd_number_used_again_is_a_new_fd)
 
 struct reading_source {
-    caw_source source;
+    caw_fd_source source;
     int bytes;
 };
 
 static void
-read_one(caw_source *source, unsigned events)
+read_one(caw_fd_source *source, unsigned events)
 {
     char byte;
     CHECK_INT(events, CAW_READABLE);

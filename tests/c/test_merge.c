@@ -281,7 +281,7 @@ channels_of_several_threads_all_arrive_in_their_order(void)
     pthread_t threads[PRODUCERS];
     int seen[PRODUCERS] = {0};
     caw_stream *merged = merge_producers(producers, threads, EACH);
-    caw_next next;
+    caw_next_op next;
     for (int i = 0; i < PRODUCERS * EACH; i++) {
         caw_next_init(&next, merged);
         CHECK_INT(caw_block_on(&next.future), 0);

@@ -16,14 +16,14 @@ full_channel(size_t capacity, caw_stream **stream)
 
 /* A send of this number that waits. */
 static void
-begin_send(caw_send *send, caw_channel *channel, int value, counter *c)
+begin_send(caw_send_op *send, caw_channel *channel, int value, counter *c)
 {
     caw_send_init(send, channel, number_new(value));
     CHECK(poll_at(&send->future, NULL, c) == CAW_PENDING);
 }
 
 static int
-finish_send(caw_send *send, counter *c)
+finish_send(caw_send_op *send, counter *c)
 {
     CHECK(poll_at(&send->future, NULL, c) == CAW_READY);
     int status = send->future.status;
@@ -47,12 +47,12 @@ send_is_ready_at_once_where_there_is_room(void)
     caw_stream *s;
     caw_channel *channel = full_channel(2, &s);
     CHECK_INT(next_number(s, &c), 0);
-    caw_send send;
+    caw_send_op send;
     caw_send_init(&send, channel, number_new(2));
     CHECK_INT(caw_channel_length(channel), 1); /* nothing happens before the first poll */
     CHECK(poll_at(&send.future, NULL, &c) == CAW_READY);
     CHECK_INT(send.future.status, 0);
-    CHECK(!caw_send_take(&send));
+    CHECK(!caw_send_reclaim(&send));
     caw_future_destroy(&send.future);
     CHECK_INT(next_number(s, &c), 1);
     CHECK_INT(next_number(s, &c), 2);
@@ -65,7 +65,7 @@ sends_wait_and_are_served_in_order(void)
     counter c = {0, 0}, wakers[3] = {{0, 0}, {0, 0}, {0, 0}};
     caw_stream *s;
     caw_channel *channel = full_channel(2, &s);
-    caw_send sends[3];
+    caw_send_op sends[3];
     for (int i = 0; i < 3; i++) {
         begin_send(&sends[i], channel, 2 + i, &wakers[i]);
     }
@@ -90,7 +90,7 @@ latest_waker_of_a_send_is_woken(void)
     counter c = {0, 0}, first = {0, 0}, second = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send send;
+    caw_send_op send;
     begin_send(&send, channel, 1, &first);
     CHECK(poll_at(&send.future, NULL, &first) == CAW_PENDING);
     CHECK_INT(first.references, 1);
@@ -110,7 +110,7 @@ try_send_does_not_overtake_a_send_that_waits(void)
     counter c = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(2, &s);
-    caw_send send;
+    caw_send_op send;
     begin_send(&send, channel, 2, &c);
     caw_item *item = number_new(3);
     CHECK_INT(caw_channel_try_send(channel, item), -EAGAIN);
@@ -131,7 +131,7 @@ cancel_before_the_first_poll_sends_nothing(void)
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
     CHECK_INT(next_number(s, &c), 0);
-    caw_send send;
+    caw_send_op send;
     caw_send_init(&send, channel, number_new(1));
     caw_future_cancel(&send.future);
     CHECK_INT(finish_send(&send, &c), CAW_ECANCELED);
@@ -145,7 +145,7 @@ cancel_while_waiting_wakes_and_leaves_the_others_their_turn(void)
     counter c = {0, 0}, wakers[3] = {{0, 0}, {0, 0}, {0, 0}};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send sends[3];
+    caw_send_op sends[3];
     for (int i = 0; i < 3; i++) {
         begin_send(&sends[i], channel, 1 + i, &wakers[i]);
     }
@@ -166,7 +166,7 @@ cancel_of_a_send_with_an_empty_waker_ends_it(void)
     counter c = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send send;
+    caw_send_op send;
     caw_send_init(&send, channel, number_new(1));
     CHECK(poll_without_waker(&send.future, NULL) == CAW_PENDING);
     caw_future_cancel(&send.future);
@@ -180,7 +180,7 @@ cancel_after_it_was_served_does_nothing(void)
     counter c = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send send;
+    caw_send_op send;
     begin_send(&send, channel, 1, &c);
     CHECK_INT(next_number(s, &c), 0);
     caw_future_cancel(&send.future);
@@ -195,7 +195,7 @@ destroy_while_waiting_destroys_the_item_and_drops_the_waker(void)
     counter c = {0, 0}, waker = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send *send = malloc(sizeof *send), other;
+    caw_send_op *send = malloc(sizeof *send), other;
     CHECK(send);
     begin_send(send, channel, 1, &waker);
     begin_send(&other, channel, 2, &c);
@@ -215,20 +215,20 @@ close_while_waiting_gives_the_item_back(void)
     counter c = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send sends[2];
+    caw_send_op sends[2];
     begin_send(&sends[0], channel, 1, &c);
     begin_send(&sends[1], channel, 2, &c);
     CHECK(caw_channel_close(channel, 0));
     CHECK_INT(c.wakes, 2);
     CHECK(poll_at(&sends[0].future, NULL, &c) == CAW_READY);
     CHECK_INT(sends[0].future.status, CAW_ECLOSED);
-    CHECK_INT(number_take(caw_send_take(&sends[0])), 1);
-    CHECK(!caw_send_take(&sends[0]));
+    CHECK_INT(number_take(caw_send_reclaim(&sends[0])), 1);
+    CHECK(!caw_send_reclaim(&sends[0]));
     caw_future_destroy(&sends[0].future);
     CHECK_INT(finish_send(&sends[1], &c), CAW_ECLOSED); /* not taken: destroyed with it */
     CHECK_INT(next_number(s, &c), 0);
     CHECK_INT(end_of(s, &c), 0);
-    caw_send late;
+    caw_send_op late;
     caw_send_init(&late, channel, number_new(3));
     CHECK_INT(finish_send(&late, &c), CAW_ECLOSED);
     drop_channel(channel, s, &c);
@@ -240,7 +240,7 @@ consumer_that_goes_away_ends_the_sends_that_wait(void)
     counter c = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send send;
+    caw_send_op send;
     begin_send(&send, channel, 1, &c);
     caw_stream_destroy(s);
     CHECK_INT(c.wakes, 1);
@@ -255,7 +255,7 @@ send_keeps_the_channel_open(void)
     counter c = {0, 0};
     caw_stream *s;
     caw_channel *channel = full_channel(1, &s);
-    caw_send send;
+    caw_send_op send;
     begin_send(&send, channel, 1, &c);
     caw_channel_release(channel); /* the send has a reference */
     CHECK_INT(next_number(s, &c), 0);
@@ -276,7 +276,7 @@ served_send_wakes_a_pending_consumer(void)
     CHECK_INT(caw_channel_new(&spec, &channel), 0);
     caw_stream *s = caw_channel_stream(channel);
     CHECK(is_pending(s, &c));
-    caw_send send;
+    caw_send_op send;
     counter waker = {0, 0};
     caw_send_init(&send, channel, number_new(5));
     CHECK_INT(finish_send(&send, &waker), 0);

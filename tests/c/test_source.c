@@ -10,7 +10,7 @@
 /* Foreign sources. */
 
 struct counted_source {
-    caw_source source;
+    caw_fd_source source;
     caw_reactor *r;
     int calls, stop_after, fd;
     struct counted_source *victim;
@@ -18,7 +18,7 @@ struct counted_source {
 };
 
 static void
-count_call(caw_source *source, unsigned events)
+count_call(caw_fd_source *source, unsigned events)
 {
     struct counted_source *s = CAW_CONTAINER_OF(source, struct counted_source, source);
     CHECK(events & source->events);
@@ -119,21 +119,21 @@ ON_BOTH_KINDS(source_on_another_fd_removed_by_a_callback_is_not_called)
 
 /* Two of these, both ready; the one that is called first puts a quiet fd and a quiet source in the place of the other. */
 struct usurper {
-    caw_source source, quiet;
+    caw_fd_source source, quiet;
     caw_reactor *r;
     struct usurper *other;
     int quiet_fd, calls, late_calls;
 };
 
 static void
-count_late_call(caw_source *source, unsigned events)
+count_late_call(caw_fd_source *source, unsigned events)
 {
     (void)events;
     CAW_CONTAINER_OF(source, struct usurper, quiet)->late_calls++;
 }
 
 static void
-usurp(caw_source *source, unsigned events)
+usurp(caw_fd_source *source, unsigned events)
 {
     struct usurper *u = CAW_CONTAINER_OF(source, struct usurper, source);
     int fd = u->other->source.fd;
@@ -142,7 +142,7 @@ usurp(caw_source *source, unsigned events)
     caw_reactor_remove(u->r, &u->source);
     caw_reactor_remove(u->r, &u->other->source);
     CHECK_INT(dup2(u->quiet_fd, fd), fd);
-    u->other->quiet = (caw_source){.ready = count_late_call, .fd = fd, .events = CAW_READABLE};
+    u->other->quiet = (caw_fd_source){.ready = count_late_call, .fd = fd, .events = CAW_READABLE};
     CHECK_INT(caw_reactor_add(u->r, &u->other->quiet), 0);
 }
 
@@ -156,7 +156,7 @@ event_of_an_fd_that_was_replaced_meanwhile_is_dropped(caw_reactor_kind kind)
     for (int i = 0; i < 2; i++) {
         CHECK_INT(pipe(fds[i]), 0);
         CHECK_INT(write(fds[i][1], "x", 1), 1);
-        u[i].source = (caw_source){.ready = usurp, .fd = fds[i][0], .events = CAW_READABLE};
+        u[i].source = (caw_fd_source){.ready = usurp, .fd = fds[i][0], .events = CAW_READABLE};
         u[i].r = r;
         u[i].other = &u[1 - i];
         u[i].quiet_fd = quiet[0];
@@ -231,7 +231,7 @@ source_may_be_the_fd_of_another_reactor(caw_reactor_kind kind)
 ON_BOTH_KINDS(source_may_be_the_fd_of_another_reactor)
 
 static void
-run_for_a_while(caw_source *source, unsigned events)
+run_for_a_while(caw_fd_source *source, unsigned events)
 {
     struct counted_source *s = CAW_CONTAINER_OF(source, struct counted_source, source);
     (void)events;

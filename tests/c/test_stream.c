@@ -8,7 +8,7 @@ next_gives_each_item_and_the_status_at_the_end(void)
 {
     counter c = {0, 0};
     script s;
-    caw_next next;
+    caw_next_op next;
     script_init(&s, "ipe");
     caw_next_init(&next, &s.stream);
     CHECK(poll_at(&next.future, NULL, &c) == CAW_READY);
@@ -32,7 +32,7 @@ next_destroys_an_item_that_nobody_took(void)
 {
     counter c = {0, 0};
     script s;
-    caw_next next;
+    caw_next_op next;
     caw_next_init(&next, script_init(&s, "i"));
     CHECK(poll_at(&next.future, NULL, &c) == CAW_READY);
     CHECK_INT(numbers_alive, 1);
@@ -45,7 +45,7 @@ next_has_the_cancel_of_its_stream(void)
 {
     counter c = {0, 0};
     script s;
-    caw_next next;
+    caw_next_op next;
     caw_next_init(&next, script_init_without_cancel(&s, "p"));
     CHECK(!next.future.ops->cancel);
     caw_next_init(&next, script_init(&s, "p"));
@@ -275,7 +275,7 @@ next_group(caw_stream *s, counter *c, int first)
     caw_item *item = NULL;
     CHECK(poll_next_at(s, NULL, c, &item) == CAW_READY);
     CHECK(item);
-    const caw_items *items = CAW_CONTAINER_OF(item, const caw_items, item);
+    const caw_chunk_item *items = CAW_CONTAINER_OF(item, const caw_chunk_item, item);
     size_t length = 0;
     for (const caw_item *each = items->first; each; each = each->next) {
         CHECK_INT(number_value(each), first + (int)length++);
@@ -346,7 +346,7 @@ items_of_a_group_may_be_taken(void)
     caw_item *item;
     caw_stream *chunks = caw_stream_chunk(script_init(&s, "ii"), 2);
     CHECK(poll_next_at(chunks, NULL, &c, &item) == CAW_READY);
-    caw_items *items = CAW_CONTAINER_OF(item, caw_items, item);
+    caw_chunk_item *items = CAW_CONTAINER_OF(item, caw_chunk_item, item);
     caw_item *first = items->first;
     items->first = NULL;
     caw_item_destroy(item);

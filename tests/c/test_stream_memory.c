@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-#define malloc  caw_testing_malloc
-#define calloc  caw_testing_calloc
-#define realloc caw_testing_realloc
+#define malloc  caw_test_malloc
+#define calloc  caw_test_calloc
+#define realloc caw_test_realloc
 
 /* NOLINTBEGIN: that is how they get the allocator */
 #include "core/stream/around.c"
@@ -61,17 +61,17 @@ streams_that_run_out_of_memory_leave_nothing_behind(void)
 {
     counter c = {0, 0};
     int n = 1, failures = 0;
-    for (; n == 1 || caw_testing_allocation_failed(); n++) {
+    for (; n == 1 || caw_test_allocation_failed(); n++) {
         script scripts[2];
         user_frees = 0;
         caw_stream *streams[2] = {script_init(&scripts[0], "iiii0"), script_init(&scripts[1], "iii0")};
-        caw_testing_fail_allocation((unsigned)n);
+        caw_test_fail_allocation((unsigned)n);
         caw_stream *s = caw_stream_merge(streams, 2);
         s = caw_stream_map(s, keep_item, NULL, free_user);
         s = caw_stream_take(s, 5);
         s = caw_stream_chunk(s, 2);
         int status = run_to_the_end(s, NULL, &c);
-        CHECK_INT(status, caw_testing_allocation_failed() ? CAW_ENOMEM : 0);
+        CHECK_INT(status, caw_test_allocation_failed() ? CAW_ENOMEM : 0);
         failures += status != 0;
         CHECK_INT(scripts[0].destroys, 1);
         CHECK_INT(scripts[1].destroys, 1);
@@ -79,7 +79,7 @@ streams_that_run_out_of_memory_leave_nothing_behind(void)
         nothing_is_left(&c);
     }
     CHECK_INT(failures, 7); /* four streams and three groups */
-    caw_testing_fail_allocation(0);
+    caw_test_fail_allocation(0);
 }
 
 static void
@@ -87,22 +87,22 @@ fd_stream_that_runs_out_of_memory_ends_with_that(void)
 {
     counter c = {0, 0};
     int failures = 0;
-    for (unsigned n = 1; n == 1 || caw_testing_allocation_failed(); n++) {
+    for (unsigned n = 1; n == 1 || caw_test_allocation_failed(); n++) {
         FILE *file = tmpfile();
         CHECK(file);
         CHECK_INT(write(fileno(file), "abcdef", 6), 6);
         CHECK_INT(lseek(fileno(file), 0, SEEK_SET), 0);
         caw_reactor *r = new_reactor(CAW_REACTOR_DEFAULT);
-        caw_testing_fail_allocation(n);
+        caw_test_fail_allocation(n);
         int status = run_to_the_end(caw_stream_from_fd(fileno(file), 4), r, &c);
         failures += status == CAW_ENOMEM;
-        CHECK(status == 0 || caw_testing_allocation_failed());
+        CHECK(status == 0 || caw_test_allocation_failed());
         end_reactor(r);
         CHECK_INT(c.references, 0);
         (void)fclose(file);
     }
     CHECK_INT(failures, 4); /* the stream and three reads; to make one smaller may fail */
-    caw_testing_fail_allocation(0);
+    caw_test_fail_allocation(0);
 }
 
 static void
@@ -111,10 +111,10 @@ channel_that_cannot_be_made_takes_nothing(void)
     caw_channel_spec spec = {.capacity = 1, .free = free_user};
     caw_channel *channel;
     user_frees = 0;
-    caw_testing_fail_allocation(1);
+    caw_test_fail_allocation(1);
     CHECK_INT(caw_channel_new(&spec, &channel), CAW_ENOMEM);
     CHECK_INT(user_frees, 0);
-    caw_testing_fail_allocation(0);
+    caw_test_fail_allocation(0);
     CHECK_INT(caw_channel_new(&spec, &channel), 0);
     caw_channel_release(channel);
     CHECK_INT(user_frees, 1);

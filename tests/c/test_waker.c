@@ -103,13 +103,13 @@ turn_does_not_sleep_while_a_node_is_queued(caw_reactor_kind kind)
 ON_BOTH_KINDS(turn_does_not_sleep_while_a_node_is_queued)
 
 struct waking_source {
-    caw_source source;
+    caw_fd_source source;
     caw_reactor *r;
     struct item item;
 };
 
 static void
-push_from_callback(caw_source *source, unsigned events)
+push_from_callback(caw_fd_source *source, unsigned events)
 {
     struct waking_source *w = CAW_CONTAINER_OF(source, struct waking_source, source);
     CHECK_INT(events, CAW_WRITABLE);

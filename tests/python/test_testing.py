@@ -44,7 +44,7 @@ class Run:
 
 
 class TestProgram:
-    """caw_py_test_main."""
+    """caw_test_main."""
 
     pytestmark = program
 

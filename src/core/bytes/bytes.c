@@ -67,7 +67,7 @@ bytes_destroy(caw_future *f)
 static caw_poll
 read_poll(caw_future *f, caw_context *cx)
 {
-    caw_read *read = CAW_CONTAINER_OF(f, caw_read, future);
+    caw_read_op *read = CAW_CONTAINER_OF(f, caw_read_op, future);
     caw_reader *r = read->reader;
     if (read->cancelled && !read->pending) {
         return caw_future_finish(f, CAW_ECANCELED);
@@ -89,7 +89,7 @@ read_poll(caw_future *f, caw_context *cx)
 static void
 read_cancel(caw_future *f)
 {
-    caw_read *read = CAW_CONTAINER_OF(f, caw_read, future);
+    caw_read_op *read = CAW_CONTAINER_OF(f, caw_read_op, future);
     read->cancelled = true;
     if (read->pending) {
         caw_reader_cancel(read->reader);
@@ -100,16 +100,16 @@ static const caw_future_ops read_ops = {"read", read_poll, read_cancel, bytes_de
 static const caw_future_ops read_ops_without_cancel = {"read", read_poll, NULL, bytes_destroy};
 
 void
-caw_read_init(caw_read *read, caw_reader *reader, void *buffer, size_t size)
+caw_read_init(caw_read_op *read, caw_reader *reader, void *buffer, size_t size)
 {
-    *read = (caw_read){.reader = reader, .buffer = buffer, .size = size};
+    *read = (caw_read_op){.reader = reader, .buffer = buffer, .size = size};
     caw_future_init(&read->future, reader->ops->cancel ? &read_ops : &read_ops_without_cancel);
 }
 
 /* --- the write of all --- */
 
 static caw_poll
-write_once(caw_write *write, caw_context *cx, size_t *out)
+write_once(caw_write_op *write, caw_context *cx, size_t *out)
 {
     caw_writer *w = write->writer;
     bool of_another = w->asked && !write->cancelled;
@@ -125,7 +125,7 @@ write_once(caw_write *write, caw_context *cx, size_t *out)
 static caw_poll
 write_poll(caw_future *f, caw_context *cx)
 {
-    caw_write *write = CAW_CONTAINER_OF(f, caw_write, future);
+    caw_write_op *write = CAW_CONTAINER_OF(f, caw_write_op, future);
     while (write->length < write->size) {
         if (write->cancelled && !write->pending) {
             return caw_future_finish(f, CAW_ECANCELED);
@@ -146,7 +146,7 @@ write_poll(caw_future *f, caw_context *cx)
 static void
 write_cancel(caw_future *f)
 {
-    caw_write *write = CAW_CONTAINER_OF(f, caw_write, future);
+    caw_write_op *write = CAW_CONTAINER_OF(f, caw_write_op, future);
     write->cancelled = true;
     if (write->pending) {
         caw_writer_cancel(write->writer);
@@ -157,9 +157,9 @@ static const caw_future_ops write_ops = {"write", write_poll, write_cancel, byte
 static const caw_future_ops write_ops_without_cancel = {"write", write_poll, NULL, bytes_destroy};
 
 void
-caw_write_init(caw_write *write, caw_writer *writer, const void *buffer, size_t size)
+caw_write_init(caw_write_op *write, caw_writer *writer, const void *buffer, size_t size)
 {
-    *write = (caw_write){.writer = writer, .buffer = buffer, .size = size};
+    *write = (caw_write_op){.writer = writer, .buffer = buffer, .size = size};
     caw_future_init(&write->future, writer->ops->cancel ? &write_ops : &write_ops_without_cancel);
 }
 
@@ -168,7 +168,7 @@ caw_write_init(caw_write *write, caw_writer *writer, const void *buffer, size_t 
 static caw_poll
 close_poll(caw_future *f, caw_context *cx)
 {
-    caw_close *close = CAW_CONTAINER_OF(f, caw_close, future);
+    caw_close_op *close = CAW_CONTAINER_OF(f, caw_close_op, future);
     caw_writer *w = close->writer;
     if (close->cancelled && !close->pending) {
         return caw_future_finish(f, CAW_ECANCELED);
@@ -185,7 +185,7 @@ close_poll(caw_future *f, caw_context *cx)
 static void
 close_cancel(caw_future *f)
 {
-    caw_close *close = CAW_CONTAINER_OF(f, caw_close, future);
+    caw_close_op *close = CAW_CONTAINER_OF(f, caw_close_op, future);
     close->cancelled = true;
     if (close->pending) {
         caw_writer_cancel(close->writer);
@@ -196,8 +196,8 @@ static const caw_future_ops close_ops = {"close", close_poll, close_cancel, byte
 static const caw_future_ops close_ops_without_cancel = {"close", close_poll, NULL, bytes_destroy};
 
 void
-caw_close_init(caw_close *close, caw_writer *writer)
+caw_close_init(caw_close_op *close, caw_writer *writer)
 {
-    *close = (caw_close){.writer = writer};
+    *close = (caw_close_op){.writer = writer};
     caw_future_init(&close->future, writer->ops->cancel ? &close_ops : &close_ops_without_cancel);
 }

@@ -44,17 +44,17 @@ fds_reserve(caw_reactor *r, int fd)
     return 0;
 }
 
-static caw_source *
-source_next(const caw_source *source)
+static caw_fd_source *
+source_next(const caw_fd_source *source)
 {
     return source->links[0];
 }
 
 /* The end of the list, or the source itself when it is in. */
-static caw_source *
-fds_last(caw__fd *entry, const caw_source *source)
+static caw_fd_source *
+fds_last(caw__fd *entry, const caw_fd_source *source)
 {
-    caw_source *last = entry->first;
+    caw_fd_source *last = entry->first;
     while (last && last != source && source_next(last)) {
         last = source_next(last);
     }
@@ -63,9 +63,9 @@ fds_last(caw__fd *entry, const caw_source *source)
 
 /* Take a source out of its list. False when it is not in. */
 static bool
-fds_unlink(caw__fd *entry, caw_source *source)
+fds_unlink(caw__fd *entry, caw_fd_source *source)
 {
-    caw_source *previous = NULL, *at = entry->first;
+    caw_fd_source *previous = NULL, *at = entry->first;
     while (at && at != source) {
         previous = at;
         at = source_next(at);
@@ -83,14 +83,14 @@ fds_unlink(caw__fd *entry, caw_source *source)
 }
 
 int
-caw__fds_add(caw_reactor *r, caw_source *source)
+caw__fds_add(caw_reactor *r, caw_fd_source *source)
 {
     int error = fds_reserve(r, source->fd);
     if (error) {
         return error;
     }
     caw__fd *entry = &r->fds[source->fd];
-    caw_source *last = fds_last(entry, source);
+    caw_fd_source *last = fds_last(entry, source);
     if (last == source) {
         return -EEXIST;
     }
@@ -116,7 +116,7 @@ caw__fds_add(caw_reactor *r, caw_source *source)
 }
 
 void
-caw__fds_remove(caw_reactor *r, caw_source *source)
+caw__fds_remove(caw_reactor *r, caw_fd_source *source)
 {
     if (source->fd < 0 || source->fd >= r->n_fds) {
         return;
@@ -132,7 +132,7 @@ caw__fds_remove(caw_reactor *r, caw_source *source)
 static void
 fds_mark(caw__fd *entry, unsigned events)
 {
-    for (caw_source *source = entry->first; source; source = source_next(source)) {
+    for (caw_fd_source *source = entry->first; source; source = source_next(source)) {
         source->links[1] = source->events & events ? source : NULL;
     }
 }
@@ -141,8 +141,8 @@ fds_mark(caw__fd *entry, unsigned events)
 static bool
 fds_end_waits(caw__fd *entry, int status, caw__wakes *wakes)
 {
-    caw_source *next;
-    for (caw_source *source = entry->first; source; source = next) {
+    caw_fd_source *next;
+    for (caw_fd_source *source = entry->first; source; source = next) {
         next = source_next(source);
         if (source->ready || !source->links[1]) {
             continue;
@@ -175,10 +175,10 @@ fds_wake_waits(caw_reactor *r, int fd, int status, int *done)
     return true;
 }
 
-static caw_source *
+static caw_fd_source *
 fds_marked_source(const caw__fd *entry)
 {
-    caw_source *source = entry->first;
+    caw_fd_source *source = entry->first;
     while (source && !(source->ready && source->links[1])) {
         source = source_next(source);
     }
@@ -189,7 +189,7 @@ fds_marked_source(const caw__fd *entry)
 static bool
 fds_call_sources(caw_reactor *r, int fd, unsigned events, int *done)
 {
-    caw_source *source;
+    caw_fd_source *source;
     while ((source = fds_marked_source(&r->fds[fd])) != NULL) {
         source->links[1] = NULL;
         r->calling = source;
@@ -212,7 +212,7 @@ fds_rearm(caw_reactor *r, int fd)
 {
     caw__fd *entry = &r->fds[fd];
     unsigned wanted = 0;
-    for (caw_source *source = entry->first; source; source = source_next(source)) {
+    for (caw_fd_source *source = entry->first; source; source = source_next(source)) {
         wanted |= source->events;
     }
     entry->armed = (unsigned char)wanted;
@@ -263,7 +263,7 @@ caw__fds_close(caw_reactor *r, caw__wakes *wakes)
 }
 
 int
-caw_reactor_add(caw_reactor *r, caw_source *source)
+caw_reactor_add(caw_reactor *r, caw_fd_source *source)
 {
     unsigned both = CAW_READABLE | CAW_WRITABLE;
     if (!source->ready || !(source->events & both) || (source->events & ~both)) {
@@ -278,7 +278,7 @@ caw_reactor_add(caw_reactor *r, caw_source *source)
 }
 
 void
-caw_reactor_remove(caw_reactor *r, caw_source *source)
+caw_reactor_remove(caw_reactor *r, caw_fd_source *source)
 {
     if (!caw__reactor_lock(r)) {
         return;

@@ -5,11 +5,11 @@
 
 typedef struct io_future {
     caw__wait wait;
-    caw_source source; /* its `ready` is NULL: that is how the table tells it from a foreign one */
+    caw_fd_source source; /* its `ready` is NULL: that is how the table tells it from a foreign one */
 } io_future;
 
 caw__wait *
-caw__io_wait(caw_source *source)
+caw__io_wait(caw_fd_source *source)
 {
     return &CAW_CONTAINER_OF(source, io_future, source)->wait;
 }
@@ -39,7 +39,7 @@ io_new(const caw_future_ops *ops, int fd, unsigned events)
         return NULL;
     }
     caw__wait_init(&io->wait, ops, &io_wait_ops);
-    io->source = (caw_source){.ready = NULL, .fd = fd, .events = events};
+    io->source = (caw_fd_source){.ready = NULL, .fd = fd, .events = events};
     return &io->wait.future;
 }
 

@@ -23,11 +23,11 @@ CAW__INTERNAL_BEGIN
 
 /* One fd number in a reactor's table. Guarded by the reactor's lock. */
 typedef struct caw__fd {
-    caw_source *first;   /* who waits, in order of arrival; linked by links[0] */
-    unsigned stamp;      /* tells this use of the fd number from earlier ones, whose events may still come */
-    unsigned char armed; /* the events that the backend was asked for and has not reported */
-    unsigned char known; /* private to the backend */
-    unsigned char fired; /* private to the backend; cleared when its event was handled */
+    caw_fd_source *first; /* who waits, in order of arrival; linked by links[0] */
+    unsigned stamp;       /* tells this use of the fd number from earlier ones, whose events may still come */
+    unsigned char armed;  /* the events that the backend was asked for and has not reported */
+    unsigned char known;  /* private to the backend */
+    unsigned char fired;  /* private to the backend; cleared when its event was handled */
 } caw__fd;
 
 /* What a backend's wait saw. */
@@ -64,7 +64,7 @@ struct caw_reactor {
     caw__wake_node *left;           /* the turning thread's: what was queued when the reactor was closed */
     bool alarm_rang;                /* the turning thread's */
 
-    pthread_mutex_t lock; /* guards all that follows, and every caw__wait and caw_source of this reactor */
+    pthread_mutex_t lock; /* guards all that follows, and every caw__wait and caw_fd_source of this reactor */
     bool closed;
     bool manual;         /* time moves by caw__reactor_set_clock alone, and there is no alarm */
     uint64_t manual_now; /* true while manual */
@@ -73,8 +73,8 @@ struct caw_reactor {
     caw__fd *fds; /* by fd number */
     int n_fds;
     unsigned last_stamp;
-    caw_source *calling; /* the source whose callback runs; NULL when none */
-    pthread_t caller;    /* true while calling: who runs it */
+    caw_fd_source *calling; /* the source whose callback runs; NULL when none */
+    pthread_t caller;       /* true while calling: who runs it */
     pthread_cond_t called;
 
     union {
@@ -166,15 +166,15 @@ void caw__wait_end(caw__wait *w, int status, caw__wakes *wakes);
 
 /* The wait of a timer in the heap, and of a source that is not a foreign one (its `ready` is NULL). */
 caw__wait *caw__sleep_wait(caw__timer *timer);
-caw__wait *caw__io_wait(caw_source *source);
+caw__wait *caw__io_wait(caw_fd_source *source);
 
 /* Add a source or the source of a caw__wait; 1 when its fd is always ready, and then it was not added.
  *   locked · no-gil · borrows(source) · fails(CAW_EBADF, CAW_ENOMEM, -EEXIST, -errno) · quiet */
-int caw__fds_add(caw_reactor *r, caw_source *source);
+int caw__fds_add(caw_reactor *r, caw_fd_source *source);
 
 /* Take it out. Nothing happens when it is not in.
  *   locked · no-gil · - · never fails · quiet */
-void caw__fds_remove(caw_reactor *r, caw_source *source);
+void caw__fds_remove(caw_reactor *r, caw_fd_source *source);
 
 /* Do what an event asks for. Returns how many were woken or called.
  *   turning thread, not locked · no-gil · - · never fails · wakes, calls-user */

@@ -203,14 +203,14 @@ caw_stream_take(caw_stream *stream, size_t n)
 typedef struct chunk {
     around around;
     size_t size;
-    caw_items *items; /* those that wait for the others; NULL: none */
-    caw_item **last;  /* where the next one goes; with items */
+    caw_chunk_item *items; /* those that wait for the others; NULL: none */
+    caw_item **last;       /* where the next one goes; with items */
 } chunk;
 
 static void
 items_destroy(caw_item *item)
 {
-    caw_items *items = CAW_CONTAINER_OF(item, caw_items, item);
+    caw_chunk_item *items = CAW_CONTAINER_OF(item, caw_chunk_item, item);
     caw_item_destroy_all(items->first);
     free(items);
 }
@@ -224,7 +224,7 @@ chunk_begin(chunk *c)
         if (!c->items) {
             return false;
         }
-        *c->items = (caw_items){.item = {.destroy = items_destroy}};
+        *c->items = (caw_chunk_item){.item = {.destroy = items_destroy}};
         c->last = &c->items->first;
     }
     return true;

@@ -46,7 +46,7 @@ struct caw_channel {
 
     caw_item *first, **last; /* sent, and not taken by the consumer */
     size_t sent, seen;       /* how many ever; `received` when a producer looked last */
-    caw_send *waiting, *waiting_last;
+    caw_send_op *waiting, *waiting_last;
     caw_waker waker; /* the consumer's: empty unless it is pending */
     int status;      /* with closed */
     bool closed;     /* by a producer, or by the consumer's cancel: nothing goes in any more */

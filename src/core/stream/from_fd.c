@@ -31,14 +31,14 @@ fd_stream_of(caw_stream *s)
 static void
 bytes_item_destroy(caw_item *item)
 {
-    free(CAW_CONTAINER_OF(item, caw_bytes, item));
+    free(CAW_CONTAINER_OF(item, caw_bytes_item, item));
 }
 
 /* Bytes of the length that was read, without the room that was not used. */
 static caw_item *
-bytes_finish(caw_bytes *bytes, size_t length, size_t size)
+bytes_finish(caw_bytes_item *bytes, size_t length, size_t size)
 {
-    caw_bytes *smaller = length < size ? realloc(bytes, sizeof *bytes + length) : NULL;
+    caw_bytes_item *smaller = length < size ? realloc(bytes, sizeof *bytes + length) : NULL;
     bytes = smaller ? smaller : bytes; /* a realloc that fails leaves it as it is */
     bytes->item = (caw_item){.destroy = bytes_item_destroy};
     bytes->length = length;
@@ -50,7 +50,7 @@ static int
 fd_stream_read(fd_stream *r, caw_item **out)
 {
     *out = NULL;
-    caw_bytes *bytes = malloc(sizeof *bytes + r->size);
+    caw_bytes_item *bytes = malloc(sizeof *bytes + r->size);
     if (!bytes) {
         return CAW_ENOMEM;
     }
@@ -75,7 +75,7 @@ fd_stream_start(fd_stream *r)
     if (r->size == 0) {
         return CAW_EINVAL;
     }
-    if (r->size > PTRDIFF_MAX - sizeof(caw_bytes)) {
+    if (r->size > PTRDIFF_MAX - sizeof(caw_bytes_item)) {
         return CAW_ENOMEM;
     }
     int flags = fcntl(r->fd, F_GETFL);

@@ -5,7 +5,7 @@
 #define SEND_CANCELLED 2u
 
 static void
-send_link(caw_channel *c, caw_send *send)
+send_link(caw_channel *c, caw_send_op *send)
 {
     send->next = NULL;
     send->previous = c->waiting_last;
@@ -17,7 +17,7 @@ send_link(caw_channel *c, caw_send *send)
 /* Its end, under the lock: the waker is the caller's to wake or drop; an empty one in a forked child. From the unlock on the
  * send may be gone. */
 static caw_waker
-send_unlink(caw_channel *c, caw_send *send, int status)
+send_unlink(caw_channel *c, caw_send_op *send, int status)
 {
     *(send->previous ? &send->previous->next : &c->waiting) = send->next;
     *(send->next ? &send->next->previous : &c->waiting_last) = send->previous;
@@ -32,7 +32,7 @@ send_unlink(caw_channel *c, caw_send *send, int status)
 static bool
 channel_serve_one(caw_channel *c, caw_waker *waker, bool *tells)
 {
-    caw_send *send = c->waiting;
+    caw_send_op *send = c->waiting;
     if (!send || (!c->closed && !caw__channel_has_room(c))) {
         return false;
     }
@@ -69,7 +69,7 @@ caw__channel_serve(caw_channel *c)
 
 /* The first poll, under the lock. CAW_PENDING: it waits from now on. */
 static caw_poll
-send_begin(caw_send *send, caw_waker waker, caw_waker *consumer, bool *tells)
+send_begin(caw_send_op *send, caw_waker waker, caw_waker *consumer, bool *tells)
 {
     caw_channel *c = send->channel;
     if (c->closed) {
@@ -92,7 +92,7 @@ send_begin(caw_send *send, caw_waker waker, caw_waker *consumer, bool *tells)
 static caw_poll
 send_poll(caw_future *f, caw_context *cx)
 {
-    caw_send *send = CAW_CONTAINER_OF(f, caw_send, future);
+    caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
     caw_channel *c = send->channel;
     if (atomic_load_explicit(&f->word, memory_order_relaxed) & SEND_CANCELLED) { /* relaxed: set by this side */
         return caw_future_finish(f, CAW_ECANCELED);
@@ -124,7 +124,7 @@ send_poll(caw_future *f, caw_context *cx)
 
 /* Take it out of those that wait: the waker to wake or drop. */
 static caw_waker
-send_leave(caw_send *send, int status)
+send_leave(caw_send_op *send, int status)
 {
     caw_waker waker = CAW_WAKER_NONE;
     if (caw__channel_lock_to_end(send->channel)) {
@@ -139,7 +139,7 @@ send_leave(caw_send *send, int status)
 static void
 send_cancel(caw_future *f)
 {
-    caw_send *send = CAW_CONTAINER_OF(f, caw_send, future);
+    caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
     caw_waker waker = send_leave(send, CAW_ECANCELED);
     if (f->status == 0 && send->item && !waker.ops) {
         atomic_store_explicit(&f->word, SEND_CANCELLED, memory_order_relaxed); /* before its first poll */
@@ -150,7 +150,7 @@ send_cancel(caw_future *f)
 static void
 send_destroy(caw_future *f)
 {
-    caw_send *send = CAW_CONTAINER_OF(f, caw_send, future);
+    caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
     caw_channel *c = send->channel;
     caw_waker_drop(send_leave(send, CAW_ECANCELED));
     caw_item *item = send->item;
@@ -162,7 +162,7 @@ send_destroy(caw_future *f)
 static const caw_future_ops send_ops = {"channel.send", send_poll, send_cancel, send_destroy};
 
 void
-caw_send_init(caw_send *send, caw_channel *channel, caw_item *item)
+caw_send_init(caw_send_op *send, caw_channel *channel, caw_item *item)
 {
     caw_future_init(&send->future, &send_ops);
     send->channel = caw_channel_retain(channel);
@@ -172,7 +172,7 @@ caw_send_init(caw_send *send, caw_channel *channel, caw_item *item)
 }
 
 caw_item *
-caw_send_take(caw_send *send)
+caw_send_reclaim(caw_send_op *send)
 {
     caw_item *item = send->item;
     send->item = NULL;

@@ -8,7 +8,7 @@
 static caw_poll
 next_poll(caw_future *f, caw_context *cx)
 {
-    caw_next *next = CAW_CONTAINER_OF(f, caw_next, future);
+    caw_next_op *next = CAW_CONTAINER_OF(f, caw_next_op, future);
     if (caw_stream_poll_next(next->stream, cx, &next->item) == CAW_PENDING) {
         return CAW_PENDING;
     }
@@ -18,13 +18,13 @@ next_poll(caw_future *f, caw_context *cx)
 static void
 next_cancel(caw_future *f)
 {
-    caw_stream_cancel(CAW_CONTAINER_OF(f, caw_next, future)->stream);
+    caw_stream_cancel(CAW_CONTAINER_OF(f, caw_next_op, future)->stream);
 }
 
 static void
 next_destroy(caw_future *f)
 {
-    caw_next *next = CAW_CONTAINER_OF(f, caw_next, future);
+    caw_next_op *next = CAW_CONTAINER_OF(f, caw_next_op, future);
     caw_item *item = next->item;
     next->item = NULL;
     caw_item_destroy(item);
@@ -34,7 +34,7 @@ static const caw_future_ops next_ops = {"next", next_poll, next_cancel, next_des
 static const caw_future_ops next_ops_without_cancel = {"next", next_poll, NULL, next_destroy};
 
 void
-caw_next_init(caw_next *next, caw_stream *stream)
+caw_next_init(caw_next_op *next, caw_stream *stream)
 {
     caw_future_init(&next->future, stream->ops->cancel ? &next_ops : &next_ops_without_cancel);
     next->stream = stream;

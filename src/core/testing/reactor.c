@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-struct caw_testing_reactor {
+struct caw_test_reactor {
     caw_reactor *reactor;
     uint64_t now;
 };
@@ -14,16 +14,16 @@ static caw_reactor *
 testing_host_reactor(const caw_context *cx, int *error)
 {
     (void)error;
-    return ((caw_testing_reactor *)cx->place)->reactor;
+    return ((caw_test_reactor *)cx->place)->reactor;
 }
 
 static const caw_host testing_host = {"testing", testing_host_reactor};
 
 int
-caw_testing_reactor_new(caw_testing_reactor **out)
+caw_test_reactor_new(caw_test_reactor **out)
 {
     *out = NULL;
-    caw_testing_reactor *t = malloc(sizeof *t);
+    caw_test_reactor *t = malloc(sizeof *t);
     if (!t) {
         return CAW_ENOMEM;
     }
@@ -39,7 +39,7 @@ caw_testing_reactor_new(caw_testing_reactor **out)
 }
 
 void
-caw_testing_reactor_free(caw_testing_reactor *t)
+caw_test_reactor_free(caw_test_reactor *t)
 {
     if (t) {
         caw_reactor_close(t->reactor); /* others may hold it: futures that are not destroyed yet */
@@ -49,20 +49,20 @@ caw_testing_reactor_free(caw_testing_reactor *t)
 }
 
 caw_poll
-caw_testing_reactor_poll(caw_testing_reactor *t, caw_future *f, caw_testing_waker *waker)
+caw_test_reactor_poll(caw_test_reactor *t, caw_future *f, caw_test_waker *waker)
 {
-    caw_context cx = {waker ? caw_testing_waker_get(waker) : CAW_WAKER_NONE, &testing_host, t};
+    caw_context cx = {waker ? caw_test_waker_get(waker) : CAW_WAKER_NONE, &testing_host, t};
     return caw_future_poll(f, &cx);
 }
 
 uint64_t
-caw_testing_reactor_now(const caw_testing_reactor *t)
+caw_test_reactor_now(const caw_test_reactor *t)
 {
     return t->now;
 }
 
 uint64_t
-caw_testing_reactor_until_timer(const caw_testing_reactor *t)
+caw_test_reactor_until_timer(const caw_test_reactor *t)
 {
     uint64_t until = UINT64_MAX;
     if (caw__reactor_lock(t->reactor)) {
@@ -76,7 +76,7 @@ caw_testing_reactor_until_timer(const caw_testing_reactor *t)
 }
 
 int
-caw_testing_reactor_advance(caw_testing_reactor *t, uint64_t duration_ns)
+caw_test_reactor_advance(caw_test_reactor *t, uint64_t duration_ns)
 {
     t->now = caw__deadline_after(t->now, duration_ns);
     caw__reactor_set_clock(t->reactor, t->now);
@@ -84,18 +84,18 @@ caw_testing_reactor_advance(caw_testing_reactor *t, uint64_t duration_ns)
 }
 
 int
-caw_testing_reactor_run(caw_testing_reactor *t, caw_future *f, caw_testing_waker *waker)
+caw_test_reactor_run(caw_test_reactor *t, caw_future *f, caw_test_waker *waker)
 {
     for (;;) {
-        int before = caw_testing_waker_wakes(waker);
-        if (caw_testing_reactor_poll(t, f, waker) == CAW_READY) {
+        int before = caw_test_waker_wakes(waker);
+        if (caw_test_reactor_poll(t, f, waker) == CAW_READY) {
             return f->status;
         }
-        while (caw_testing_waker_wakes(waker) == before) {
-            int done = caw_testing_reactor_advance(t, 0);
-            uint64_t until = caw_testing_reactor_until_timer(t);
+        while (caw_test_waker_wakes(waker) == before) {
+            int done = caw_test_reactor_advance(t, 0);
+            uint64_t until = caw_test_reactor_until_timer(t);
             if (done == 0) {
-                done = until < UINT64_MAX ? caw_testing_reactor_advance(t, until) : -EDEADLK;
+                done = until < UINT64_MAX ? caw_test_reactor_advance(t, until) : -EDEADLK;
             }
             if (done < 0) {
                 return done;

@@ -12,47 +12,47 @@
 static void
 testing_waker_clone(void *data)
 {
-    atomic_fetch_add_explicit(&((caw_testing_waker *)data)->references, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&((caw_test_waker *)data)->references, 1, memory_order_relaxed);
 }
 
-/* Release: pairs with the acquire of caw_testing_waker_references; a test that sees 0 may free the waker. */
+/* Release: pairs with the acquire of caw_test_waker_references; a test that sees 0 may free the waker. */
 static void
 testing_waker_drop(void *data)
 {
-    atomic_fetch_sub_explicit(&((caw_testing_waker *)data)->references, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&((caw_test_waker *)data)->references, 1, memory_order_release);
 }
 
-/* Release: pairs with the acquire of caw_testing_waker_wakes. */
+/* Release: pairs with the acquire of caw_test_waker_wakes. */
 static void
 testing_waker_wake(void *data)
 {
-    atomic_fetch_add_explicit(&((caw_testing_waker *)data)->wakes, 1, memory_order_release);
+    atomic_fetch_add_explicit(&((caw_test_waker *)data)->wakes, 1, memory_order_release);
     testing_waker_drop(data);
 }
 
 static const caw_waker_ops testing_waker_ops = {testing_waker_clone, testing_waker_wake, testing_waker_drop};
 
 void
-caw_testing_waker_init(caw_testing_waker *w)
+caw_test_waker_init(caw_test_waker *w)
 {
     atomic_init(&w->wakes, 0);
     atomic_init(&w->references, 0);
 }
 
 caw_waker
-caw_testing_waker_get(caw_testing_waker *w)
+caw_test_waker_get(caw_test_waker *w)
 {
     return (caw_waker){&testing_waker_ops, w};
 }
 
 int
-caw_testing_waker_wakes(const caw_testing_waker *w)
+caw_test_waker_wakes(const caw_test_waker *w)
 {
     return (int)atomic_load_explicit(&w->wakes, memory_order_acquire);
 }
 
 int
-caw_testing_waker_references(const caw_testing_waker *w)
+caw_test_waker_references(const caw_test_waker *w)
 {
     return (int)atomic_load_explicit(&w->references, memory_order_acquire);
 }
@@ -94,7 +94,7 @@ static const caw_future_ops testing_yield_ops = {"testing.yield", testing_yield_
                                                  testing_yield_destroy};
 
 caw_future *
-caw_testing_yield(unsigned n)
+caw_test_yield(unsigned n)
 {
     testing_yield *y = malloc(sizeof *y);
     if (!y) {
@@ -129,32 +129,32 @@ testing_allocation_fails(void)
 }
 
 void *
-caw_testing_malloc(size_t size)
+caw_test_malloc(size_t size)
 {
     return testing_allocation_fails() ? NULL : malloc(size);
 }
 
 void *
-caw_testing_calloc(size_t count, size_t size)
+caw_test_calloc(size_t count, size_t size)
 {
     return testing_allocation_fails() ? NULL : calloc(count, size);
 }
 
 void *
-caw_testing_realloc(void *block, size_t size)
+caw_test_realloc(void *block, size_t size)
 {
     return testing_allocation_fails() ? NULL : realloc(block, size);
 }
 
 void
-caw_testing_fail_allocation(unsigned n)
+caw_test_fail_allocation(unsigned n)
 {
     atomic_store_explicit(&testing_allocation_has_failed, false, memory_order_relaxed);
     atomic_store_explicit(&testing_allocations_left, n, memory_order_relaxed);
 }
 
 bool
-caw_testing_allocation_failed(void)
+caw_test_allocation_failed(void)
 {
     return atomic_load_explicit(&testing_allocation_has_failed, memory_order_relaxed);
 }

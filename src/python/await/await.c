@@ -26,13 +26,13 @@ caw_py_await(PyObject *awaitable)
         Py_DECREF(awaitable);
         return NULL;
     }
-    caw__pyfuture *f = malloc(sizeof *f);
+    caw__py_await *f = malloc(sizeof *f);
     if (!f) {
         Py_DECREF(awaitable);
         PyErr_NoMemory();
         return NULL;
     }
-    *f = (caw__pyfuture){.future = {.ops = &caw__pyfuture_ops}, .object = awaitable};
+    *f = (caw__py_await){.future = {.ops = &caw__py_await_ops}, .object = awaitable};
     return &f->future;
 }
 
@@ -42,13 +42,13 @@ caw_py_await_on(caw_py_locals *locals, PyObject *awaitable)
     if (!awaitable) {
         return NULL;
     }
-    caw__remote *r = NULL;
+    caw__posted *r = NULL;
     if (!await_check(awaitable)) {
     }
-    else if (!caw__late_is_of_this_interpreter(locals->inbox->late)) {
+    else if (!caw__orphans_is_of_this_interpreter(locals->inbox->orphans)) {
         PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
     }
-    else if (!(r = caw__remote_new(locals, awaitable, NULL, NULL))) {
+    else if (!(r = caw__posted_new(locals, awaitable, NULL, NULL))) {
         PyErr_NoMemory();
     }
     if (!r) {
@@ -62,7 +62,7 @@ caw_future *
 caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg)
 {
     locals = locals ? locals : caw_py_locals_current();
-    caw__remote *r = locals ? caw__remote_new(locals, NULL, spec, arg) : NULL;
+    caw__posted *r = locals ? caw__posted_new(locals, NULL, spec, arg) : NULL;
     caw_future *f = r ? &r->promise.future : locals ? NULL : caw__call_new(spec, arg);
     if (!f && spec->free) {
         spec->free(arg);
@@ -74,20 +74,20 @@ caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg)
 static PyObject *
 await_outcome(const caw_future *future, bool *raised)
 {
-    const caw__remote *r = caw__remote_of(future);
+    const caw__posted *r = caw__posted_of(future);
     if (!r) {
         r = caw__call_remote(future);
     }
-    if (!r && future->ops == &caw__pyfuture_ops) {
-        const caw__pyfuture *f = CAW_CONTAINER_OF(future, const caw__pyfuture, future);
-        if (f->state == PYFUTURE_ENDED) {
+    if (!r && future->ops == &caw__py_await_ops) {
+        const caw__py_await *f = CAW_CONTAINER_OF(future, const caw__py_await, future);
+        if (f->state == AWAIT_ENDED) {
             *raised = f->raised;
             return f->object;
         }
-        r = f->remote;
+        r = f->posted;
     }
     *raised = r && r->raised;
-    if (!r || !caw__remote_has_ended(r)) {
+    if (!r || !caw__posted_has_ended(r)) {
         return NULL;
     }
     return r->outcome ? caw_py_ref_get(r->outcome) : *raised ? NULL : Py_None;

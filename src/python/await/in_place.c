@@ -11,9 +11,9 @@
 /* --- its end --- */
 
 void
-caw__pyfuture_leave(caw__coroutine *c)
+caw__py_await_leave(caw__coroutine *c)
 {
-    caw__pyfuture *f = c->extras ? c->extras->inner : NULL;
+    caw__py_await *f = c->extras ? c->extras->inner : NULL;
     if (f) {
         c->extras->inner = NULL;
         c->delegates = false;
@@ -26,7 +26,7 @@ caw__pyfuture_leave(caw__coroutine *c)
 }
 
 int
-caw__pyfuture_keep(caw__coroutine *c, PyObject *raised)
+caw__py_await_keep(caw__coroutine *c, PyObject *raised)
 {
     caw__state *state = caw__coroutine_state_of(c);
     int status = state && caw__is_cancellation_of_any(state, raised) ? CAW_ECANCELED : CAW_EPYTHON;
@@ -39,20 +39,20 @@ caw__pyfuture_keep(caw__coroutine *c, PyObject *raised)
 }
 
 void
-caw__pyfuture_end(caw__pyfuture *f, PyObject *value)
+caw__py_await_end(caw__py_await *f, PyObject *value)
 {
     caw__coroutine *c = f->awaiter;
     PyObject *iterator = f->object;
     if (c->extras && c->extras->inner == f) {
-        caw__pyfuture_leave(c);
+        caw__py_await_leave(c);
     }
     f->raised = !value;
     f->object = value ? value : caw__take_raised();
-    f->state = PYFUTURE_ENDED;
+    f->state = AWAIT_ENDED;
     f->awaiter = NULL;
     f->future.status = 0;
     if (f->raised) {
-        f->future.status = caw__pyfuture_keep(c, f->object);
+        f->future.status = caw__py_await_keep(c, f->object);
     }
     Py_DECREF(iterator); /* last: may run any Python code */
 }
@@ -61,7 +61,7 @@ caw__pyfuture_end(caw__pyfuture *f, PyObject *value)
 
 /* The value of the StopIteration that is set, taken out; NULL when it is another exception. */
 static PyObject *
-pyfuture_stop_value(void)
+await_stop_value(void)
 {
     if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
         return NULL;
@@ -74,7 +74,7 @@ pyfuture_stop_value(void)
 
 /* As `yield from` does: GeneratorExit closes, others are thrown where they can be. Takes the exception. */
 static PySendResult
-pyfuture_throw(PyObject *iterator, PyObject *exception, PyObject **result)
+await_throw(PyObject *iterator, PyObject *exception, PyObject **result)
 {
     bool closes = PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit);
     PyObject *method = caw__awaitable_method(iterator, closes ? "close" : "throw");
@@ -100,13 +100,13 @@ pyfuture_throw(PyObject *iterator, PyObject *exception, PyObject **result)
     if (*result) {
         return PYGEN_NEXT;
     }
-    *result = pyfuture_stop_value();
+    *result = await_stop_value();
     return *result ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
 /* What the iterator has yielded is for the coroutine to yield. False without memory, with an exception. Takes the object. */
 static bool
-pyfuture_wait(caw__pyfuture *f, caw__coroutine *c, PyObject *yielded)
+await_wait(caw__py_await *f, caw__coroutine *c, PyObject *yielded)
 {
     if (!caw__coroutine_extras_get(c)) {
         Py_DECREF(yielded);
@@ -119,10 +119,10 @@ pyfuture_wait(caw__pyfuture *f, caw__coroutine *c, PyObject *yielded)
 }
 
 caw_future *
-caw__pyfuture_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded)
+caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded)
 {
-    caw__pyfuture *f = calloc(1, sizeof *f);
-    if (!f || !pyfuture_wait(f, c, yielded)) {
+    caw__py_await *f = calloc(1, sizeof *f);
+    if (!f || !await_wait(f, c, yielded)) {
         if (!f) {
             Py_DECREF(yielded);
             PyErr_NoMemory();
@@ -131,8 +131,8 @@ caw__pyfuture_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded
         Py_DECREF(iterator);
         return NULL;
     }
-    caw_future_init(&f->future, &caw__pyfuture_ops);
-    f->state = PYFUTURE_INNER;
+    caw_future_init(&f->future, &caw__py_await_ops);
+    f->state = AWAIT_IN_PLACE;
     f->object = iterator;
     f->awaiter = c;
     return &f->future;
@@ -140,7 +140,7 @@ caw__pyfuture_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded
 
 /* Go on with what was sent or thrown. */
 static caw_poll
-pyfuture_drive(caw__pyfuture *f)
+await_drive(caw__py_await *f)
 {
     caw__coroutine *c = f->awaiter;
     PyObject *thrown = c->extras ? c->extras->thrown : NULL, *sent = f->sent, *result = NULL;
@@ -148,7 +148,7 @@ pyfuture_drive(caw__pyfuture *f)
     f->resumed = false;
     if (thrown) {
         c->extras->thrown = NULL;
-        outcome = pyfuture_throw(f->object, thrown, &result);
+        outcome = await_throw(f->object, thrown, &result);
     }
     else {
         f->sent = NULL;
@@ -156,11 +156,11 @@ pyfuture_drive(caw__pyfuture *f)
         Py_XDECREF(sent);
     }
     if (outcome != PYGEN_NEXT) {
-        caw__pyfuture_end(f, outcome == PYGEN_RETURN ? result : NULL);
+        caw__py_await_end(f, outcome == PYGEN_RETURN ? result : NULL);
         return CAW_READY;
     }
-    if (!pyfuture_wait(f, c, result)) {
-        caw__pyfuture_end(f, NULL);
+    if (!await_wait(f, c, result)) {
+        caw__py_await_end(f, NULL);
         return CAW_READY;
     }
     return CAW_PENDING;
@@ -168,92 +168,92 @@ pyfuture_drive(caw__pyfuture *f)
 
 /* It fails without having begun. */
 static caw_poll
-pyfuture_fail(caw__pyfuture *f, caw__coroutine *c)
+await_fail(caw__py_await *f, caw__coroutine *c)
 {
     f->awaiter = c;
-    caw__pyfuture_end(f, NULL);
+    caw__py_await_end(f, NULL);
     return CAW_READY;
 }
 
 bool
-caw__pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
+caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
 {
-    return caw_waker_same(cx->waker, caw__node_waker(c->node)) && !(c->extras && c->extras->inner) &&
-           !caw__node_is_shared(c->node) && !caw__node_is_queued(c->node) &&
+    return caw_waker_same(cx->waker, caw__wake_target_waker(c->target)) && !(c->extras && c->extras->inner) &&
+           !caw__wake_target_is_shared(c->target) && !caw__wake_target_is_queued(c->target) &&
            c->function->spec->cancel != CAW_PY_CANCEL_SHIELD;
 }
 
 /* False when out of memory. */
 static bool
-pyfuture_post(caw__pyfuture *f, caw_py_locals *locals)
+await_post(caw__py_await *f, caw_py_locals *locals)
 {
-    f->remote = caw__remote_new(locals, f->object, NULL, NULL);
-    if (f->remote) {
+    f->posted = caw__posted_new(locals, f->object, NULL, NULL);
+    if (f->posted) {
         f->object = NULL;
-        f->state = PYFUTURE_POSTED;
+        f->state = AWAIT_POSTED;
         if (f->cancelled) {
-            caw_future_cancel(&f->remote->promise.future);
+            caw_future_cancel(&f->posted->promise.future);
         }
     }
-    return f->remote != NULL;
+    return f->posted != NULL;
 }
 
 static caw_poll
-pyfuture_poll_remote(caw__pyfuture *f, caw_context *cx)
+await_poll_posted(caw__py_await *f, caw_context *cx)
 {
-    caw_future *posted = &f->remote->promise.future;
+    caw_future *posted = &f->posted->promise.future;
     return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(&f->future, posted->status) : CAW_PENDING;
 }
 
 /* To be awaited as a task of the coroutine's own loop. */
 static CAW__APART caw_poll
-pyfuture_begin_posted(caw__pyfuture *f, caw__state *state, caw__coroutine *c)
+await_begin_posted(caw__py_await *f, caw__state *state, caw__coroutine *c)
 {
     int status; /* the exception says it */
     caw_py_locals *locals = caw__locals_capture(state, c, &status);
-    bool posted = locals && pyfuture_post(f, locals);
+    bool posted = locals && await_post(f, locals);
     caw_py_locals_release(locals);
     if (!posted && locals) {
         PyErr_NoMemory();
     }
-    return posted ? CAW_PENDING : pyfuture_fail(f, c);
+    return posted ? CAW_PENDING : await_fail(f, c);
 }
 
 /* It was cancelled before it could begin. */
 static CAW__APART caw_poll
-pyfuture_never_begin(caw__pyfuture *f)
+await_never_begin(caw__py_await *f)
 {
     PyObject *object = f->object;
     f->object = NULL;
-    f->state = PYFUTURE_ENDED;
+    f->state = AWAIT_ENDED;
     f->future.status = CAW_ECANCELED;
     caw__awaitable_drop(object);
     return CAW_READY;
 }
 
 static caw_poll
-pyfuture_begin(caw__pyfuture *f, caw_context *cx, caw__state *state, caw__coroutine *c)
+await_begin(caw__py_await *f, caw_context *cx, caw__state *state, caw__coroutine *c)
 {
     if (f->cancelled) {
-        return pyfuture_never_begin(f);
+        return await_never_begin(f);
     }
-    if (!caw__pyfuture_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
-        return pyfuture_begin_posted(f, state, c);
+    if (!caw__py_await_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
+        return await_begin_posted(f, state, c);
     }
     PyObject *object = f->object, *iterator = caw__await_iterator(state, object);
     if (!iterator) {
-        return pyfuture_fail(f, c);
+        return await_fail(f, c);
     }
     f->object = iterator;
-    f->state = PYFUTURE_INNER;
+    f->state = AWAIT_IN_PLACE;
     f->awaiter = c;
     Py_DECREF(object); /* the awaiter is held by who polls it, and holds this future */
     f->is_ours = Py_IS_TYPE(iterator, state->coroutine_type);
     if (!f->is_ours) {
-        return pyfuture_drive(f);
+        return await_drive(f);
     }
     if (!caw__coroutine_extras_get(c)) {
-        return pyfuture_fail(f, c);
+        return await_fail(f, c);
     }
     c->extras->inner = f;
     f->waits = true;
@@ -261,18 +261,18 @@ pyfuture_begin(caw__pyfuture *f, caw_context *cx, caw__state *state, caw__corout
 }
 
 static caw_poll
-pyfuture_poll_inner(caw__pyfuture *f, caw_context *cx)
+await_poll_in_place(caw__py_await *f, caw_context *cx)
 {
     caw__poll_place *place = cx->place;
     caw__coroutine *c = (caw__coroutine *)place->coroutine;
     switch (f->state) {
-    case PYFUTURE_NEW:
-        return pyfuture_begin(f, cx, place->state, c);
-    case PYFUTURE_INNER:
+    case AWAIT_NEW:
+        return await_begin(f, cx, place->state, c);
+    case AWAIT_IN_PLACE:
         if (f->awaiter != c) {
             return caw_future_finish(&f->future, CAW_EINVAL); /* it has moved while it was awaited in place */
         }
-        return f->resumed ? pyfuture_drive(f) : CAW_PENDING;
+        return f->resumed ? await_drive(f) : CAW_PENDING;
     default:
         return CAW_READY;
     }
@@ -280,16 +280,16 @@ pyfuture_poll_inner(caw__pyfuture *f, caw_context *cx)
 
 /* Not by a coroutine of ours that has the GIL: posted, or on its way to be, or by one that has released it. */
 static CAW__APART caw_poll
-pyfuture_poll_elsewhere(caw__pyfuture *f, caw_context *cx)
+await_poll_elsewhere(caw__py_await *f, caw_context *cx)
 {
-    if (f->state == PYFUTURE_NEW && cx->host != &caw__poll_host) {
+    if (f->state == AWAIT_NEW && cx->host != &caw__poll_host) {
         caw_py_locals *locals = caw_py_locals_current();
-        if (!locals || !pyfuture_post(f, locals)) {
+        if (!locals || !await_post(f, locals)) {
             return caw_future_finish(&f->future, locals ? CAW_ENOMEM : CAW_ENOREACTOR);
         }
     }
-    if (f->state == PYFUTURE_POSTED) {
-        return pyfuture_poll_remote(f, cx);
+    if (f->state == AWAIT_POSTED) {
+        return await_poll_posted(f, cx);
     }
     if (cx->host != &caw__poll_host) {
         return caw_future_finish(&f->future, CAW_EINVAL); /* it has moved while it was awaited in place */
@@ -297,25 +297,25 @@ pyfuture_poll_elsewhere(caw__pyfuture *f, caw_context *cx)
     caw__poll_place *place = cx->place;
     f->without_gil = true;
     caw__gil_take(place->released);
-    caw_poll poll = pyfuture_poll_inner(f, cx);
+    caw_poll poll = await_poll_in_place(f, cx);
     caw__gil_give(place->released);
-    return f->state == PYFUTURE_POSTED ? pyfuture_poll_remote(f, cx) : poll;
+    return f->state == AWAIT_POSTED ? await_poll_posted(f, cx) : poll;
 }
 
 static caw_poll
-pyfuture_poll(caw_future *future, caw_context *cx)
+await_poll(caw_future *future, caw_context *cx)
 {
-    caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
-    if (f->state == PYFUTURE_POSTED || cx->host != &caw__poll_host || ((caw__poll_place *)cx->place)->released) {
-        return pyfuture_poll_elsewhere(f, cx);
+    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, future);
+    if (f->state == AWAIT_POSTED || cx->host != &caw__poll_host || ((caw__poll_place *)cx->place)->released) {
+        return await_poll_elsewhere(f, cx);
     }
-    caw_poll poll = pyfuture_poll_inner(f, cx);
-    return f->state == PYFUTURE_POSTED ? pyfuture_poll_remote(f, cx) : poll;
+    caw_poll poll = await_poll_in_place(f, cx);
+    return f->state == AWAIT_POSTED ? await_poll_posted(f, cx) : poll;
 }
 
 /* Given up in the middle: as when Python drops a coroutine. */
 static void
-pyfuture_close(caw__pyfuture *f)
+await_close(caw__py_await *f)
 {
     PyObject *raised = caw__take_raised();
     PyObject *close = caw__awaitable_method(f->object, "close");
@@ -331,7 +331,7 @@ pyfuture_close(caw__pyfuture *f)
 }
 
 static void
-pyfuture_free(caw__pyfuture *f)
+await_free(caw__py_await *f)
 {
     Py_XDECREF(f->yielded);
     Py_XDECREF(f->sent);
@@ -343,14 +343,14 @@ pyfuture_free(caw__pyfuture *f)
 static _Thread_local struct {
     PyInterpreterState *interpreter;
     int n;
-    caw__pyfuture *waiting;
+    caw__py_await *waiting;
 } giving_up;
 
 /* Where a long chain through coroutines of Python is dropped, each of them is given up inside the end of the one above.
  * CPython 3.12 ends the process when that goes on for some dozens after its recursion limit; so after a few the rest
  * waits until those are through. */
 static void
-pyfuture_give_up(caw__pyfuture *f)
+await_give_up(caw__py_await *f)
 {
     bool nested = giving_up.n > 0 && giving_up.interpreter == PyInterpreterState_Get();
     if (nested && giving_up.n >= 8) {
@@ -364,8 +364,8 @@ pyfuture_give_up(caw__pyfuture *f)
     bool outermost = giving_up.n == 0;
     giving_up.n += nested || outermost;
     while (f) {
-        pyfuture_close(f);
-        pyfuture_free(f);
+        await_close(f);
+        await_free(f);
         f = outermost ? giving_up.waiting : NULL;
         giving_up.waiting = f ? f->next : giving_up.waiting;
     }
@@ -373,11 +373,11 @@ pyfuture_give_up(caw__pyfuture *f)
 }
 
 static void
-pyfuture_cancel(caw_future *future)
+await_cancel(caw_future *future)
 {
-    caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
-    if (f->state == PYFUTURE_POSTED) {
-        caw_future_cancel(&f->remote->promise.future);
+    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, future);
+    if (f->state == AWAIT_POSTED) {
+        caw_future_cancel(&f->posted->promise.future);
     }
     else {
         f->cancelled = true;
@@ -385,69 +385,69 @@ pyfuture_cancel(caw_future *future)
 }
 
 static void
-pyfuture_destroy_with_gil(caw__pyfuture *f)
+await_destroy_with_gil(caw__py_await *f)
 {
-    if (f->state != PYFUTURE_INNER) {
-        pyfuture_free(f);
+    if (f->state != AWAIT_IN_PLACE) {
+        await_free(f);
         return;
     }
     if (f->awaiter && f->awaiter->extras && f->awaiter->extras->inner == f) {
-        caw__pyfuture_leave(f->awaiter);
+        caw__py_await_leave(f->awaiter);
     }
-    pyfuture_give_up(f);
+    await_give_up(f);
 }
 
 /* In a poll that has released the GIL; or, before it was polled, on a thread that never had it: then it goes by a remote,
  * which drops the awaitable on its loop. */
 static CAW__APART void
-pyfuture_destroy_without_gil(caw__pyfuture *f)
+await_destroy_without_gil(caw__py_await *f)
 {
     PyThreadState *released = caw__gil_released;
-    caw_py_locals *locals = f->state == PYFUTURE_NEW ? caw_py_locals_current() : NULL;
+    caw_py_locals *locals = f->state == AWAIT_NEW ? caw_py_locals_current() : NULL;
     if (released) {
         caw__gil_take(released);
-        pyfuture_destroy_with_gil(f);
+        await_destroy_with_gil(f);
         caw__gil_give(released);
     }
     else if (!locals) {
-        pyfuture_destroy_with_gil(f); /* in a subinterpreter, before 3.12: caw__has_gil does not see it */
+        await_destroy_with_gil(f); /* in a subinterpreter, before 3.12: caw__has_gil does not see it */
     }
     else {
-        if (pyfuture_post(f, locals)) {
-            caw_future_destroy(&f->remote->promise.future);
+        if (await_post(f, locals)) {
+            caw_future_destroy(&f->posted->promise.future);
         }
         free(f); /* without memory the awaitable leaks: nothing here may touch it */
     }
 }
 
 static void
-pyfuture_destroy(caw_future *future)
+await_destroy(caw_future *future)
 {
-    caw__pyfuture *f = CAW_CONTAINER_OF(future, caw__pyfuture, future);
-    if (f->state == PYFUTURE_POSTED) {
-        caw_future_destroy(&f->remote->promise.future);
+    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, future);
+    if (f->state == AWAIT_POSTED) {
+        caw_future_destroy(&f->posted->promise.future);
         free(f);
     }
-    else if ((f->without_gil || f->state == PYFUTURE_NEW) && !caw__has_gil()) {
-        pyfuture_destroy_without_gil(f);
+    else if ((f->without_gil || f->state == AWAIT_NEW) && !caw__has_gil()) {
+        await_destroy_without_gil(f);
     }
     else {
-        pyfuture_destroy_with_gil(f);
+        await_destroy_with_gil(f);
     }
 }
 
-const caw_future_ops caw__pyfuture_ops = {"python.await", pyfuture_poll, pyfuture_cancel, pyfuture_destroy};
+const caw_future_ops caw__py_await_ops = {"python.await", await_poll, await_cancel, await_destroy};
 
 int
-caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg)
+caw__py_await_traverse(const caw__coroutine *c, visitproc visit, void *arg)
 {
-    const caw__pyfuture *inner = c->extras ? c->extras->inner : NULL;
+    const caw__py_await *inner = c->extras ? c->extras->inner : NULL;
     if (inner) {
         Py_VISIT(inner->object);
         Py_VISIT(inner->sent);
     }
-    if (c->future && c->future->ops == &caw__pyfuture_ops) {
-        const caw__pyfuture *own = CAW_CONTAINER_OF(c->future, const caw__pyfuture, future);
+    if (c->future && c->future->ops == &caw__py_await_ops) {
+        const caw__py_await *own = CAW_CONTAINER_OF(c->future, const caw__py_await, future);
         if (own != inner && !own->awaiter) { /* else that one visits it */
             Py_VISIT(own->object);
         }

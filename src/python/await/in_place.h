@@ -25,22 +25,17 @@
 
 CAW__INTERNAL_BEGIN
 
-typedef enum caw__pyfuture_state {
-    PYFUTURE_NEW = 0,
-    PYFUTURE_INNER,
-    PYFUTURE_POSTED,
-    PYFUTURE_ENDED
-} caw__pyfuture_state;
+typedef enum caw__py_await_state { AWAIT_NEW = 0, AWAIT_IN_PLACE, AWAIT_POSTED, AWAIT_ENDED } caw__py_await_state;
 
-struct caw__pyfuture {
+struct caw__py_await {
     caw_future future;
     PyObject *object;        /* NEW: the awaitable. INNER: its iterator. ENDED: the value or the exception, or NULL */
     PyObject *sent;          /* INNER: for the next poll, or NULL for None */
     PyObject *yielded;       /* INNER, while `waits`: for the coroutine to take; NULL when it is one of ours */
     caw__coroutine *awaiter; /* INNER: borrowed */
-    caw__remote *remote;     /* POSTED: owned */
-    caw__pyfuture *next;     /* in the list of those that are given up later */
-    unsigned char state;     /* caw__pyfuture_state */
+    caw__posted *posted;     /* POSTED: owned */
+    caw__py_await *next;     /* in the list of those that are given up later */
+    unsigned char state;     /* caw__py_await_state */
     bool is_ours;            /* INNER: the iterator is a coroutine of ours */
     bool waits;              /* INNER: it has yielded in this poll, or wants to be driven by the chain */
     bool resumed;            /* INNER: it may go on at the next poll */
@@ -49,25 +44,25 @@ struct caw__pyfuture {
     bool without_gil; /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
 };
 
-extern const caw_future_ops caw__pyfuture_ops;
+extern const caw_future_ops caw__py_await_ops;
 
 /* The objects in the Python awaitables that are known to belong to the coroutine: the one that it waits for, or its future. */
-int caw__pyfuture_traverse(const caw__coroutine *c, visitproc visit, void *arg);
+int caw__py_await_traverse(const caw__coroutine *c, visitproc visit, void *arg);
 
 /* The coroutine is closed, and waits for nothing in place any more. */
-void caw__pyfuture_leave(caw__coroutine *c);
+void caw__py_await_leave(caw__coroutine *c);
 
 /* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
-bool caw__pyfuture_may_go_in_place(const caw__coroutine *c, const caw_context *cx);
+bool caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx);
 
 /* A future whose iterator the coroutine that polls has begun, and that has yielded this. Takes both; NULL with an exception. */
-caw_future *caw__pyfuture_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded);
+caw_future *caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded);
 
 /* Keep the exception for the coroutine to raise, if its future ends with the status that this returns. Clears what is set. */
-int caw__pyfuture_keep(caw__coroutine *c, PyObject *raised);
+int caw__py_await_keep(caw__coroutine *c, PyObject *raised);
 
 /* The iterator ended: with a value, or (NULL) with the exception that is set. Takes the value. */
-void caw__pyfuture_end(caw__pyfuture *f, PyObject *value);
+void caw__py_await_end(caw__py_await *f, PyObject *value);
 
 CAW__INTERNAL_END
 

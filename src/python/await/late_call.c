@@ -9,7 +9,7 @@ typedef struct caw__call {
     caw_future future;
     caw_py_call_spec spec;
     void *arg;           /* owned, until there is a remote */
-    caw__remote *remote; /* owned; NULL before the first poll */
+    caw__posted *posted; /* owned; NULL before the first poll */
     bool cancelled;      /* before that */
 } caw__call;
 
@@ -44,29 +44,29 @@ call_begin(caw__call *c, const caw_context *cx)
     if (!locals) {
         return status;
     }
-    c->remote = caw__remote_new(locals, NULL, &c->spec, c->arg);
+    c->posted = caw__posted_new(locals, NULL, &c->spec, c->arg);
     caw_py_locals_release(locals);
-    return c->remote ? 0 : CAW_ENOMEM;
+    return c->posted ? 0 : CAW_ENOMEM;
 }
 
 static caw_poll
 call_poll(caw_future *f, caw_context *cx)
 {
     caw__call *c = CAW_CONTAINER_OF(f, caw__call, future);
-    int status = c->remote ? 0 : call_begin(c, cx);
+    int status = c->posted ? 0 : call_begin(c, cx);
     if (status < 0) {
         return caw_future_finish(f, status);
     }
-    caw_future *remote = &c->remote->promise.future;
-    return caw_future_poll(remote, cx) == CAW_READY ? caw_future_finish(f, remote->status) : CAW_PENDING;
+    caw_future *posted = &c->posted->promise.future;
+    return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(f, posted->status) : CAW_PENDING;
 }
 
 static void
 call_cancel(caw_future *f)
 {
     caw__call *c = CAW_CONTAINER_OF(f, caw__call, future);
-    if (c->remote) {
-        caw_future_cancel(&c->remote->promise.future);
+    if (c->posted) {
+        caw_future_cancel(&c->posted->promise.future);
     }
     else {
         c->cancelled = true;
@@ -77,8 +77,8 @@ static void
 call_destroy(caw_future *f)
 {
     caw__call *c = CAW_CONTAINER_OF(f, caw__call, future);
-    if (c->remote) {
-        caw_future_destroy(&c->remote->promise.future);
+    if (c->posted) {
+        caw_future_destroy(&c->posted->promise.future);
     }
     else if (c->spec.free) {
         c->spec.free(c->arg);
@@ -100,8 +100,8 @@ caw__call_new(const caw_py_call_spec *spec, void *arg)
     return &c->future;
 }
 
-caw__remote *
+caw__posted *
 caw__call_remote(const caw_future *f)
 {
-    return f->ops == &call_ops ? CAW_CONTAINER_OF(f, const caw__call, future)->remote : NULL;
+    return f->ops == &call_ops ? CAW_CONTAINER_OF(f, const caw__call, future)->posted : NULL;
 }

@@ -12,7 +12,7 @@ CAW__INTERNAL_BEGIN
 caw_future *caw__call_new(const caw_py_call_spec *spec, void *arg);
 
 /* Its remote, once there is one: borrowed; NULL also where the future is none of these. */
-caw__remote *caw__call_remote(const caw_future *f);
+caw__posted *caw__call_remote(const caw_future *f);
 
 CAW__INTERNAL_END
 

@@ -6,18 +6,18 @@
 
 #include <stdlib.h>
 
-#define REMOTE_BEGIN  1u
-#define REMOTE_CANCEL 2u
-#define REMOTE_FINISH 4u
+#define POSTED_BEGIN  1u
+#define POSTED_CANCEL 2u
+#define POSTED_FINISH 4u
 
-static const char remote_capsule_name[] = "cawait.remote";
+static const char posted_capsule_name[] = "cawait.remote";
 
 /* --- its end, and its way into the queue --- */
 
 static int
-remote_run_drop(caw__job *job, caw__job_place place, caw__hub *hub)
+posted_run_drop(caw__job *job, caw__job_place place, caw__hub *hub)
 {
-    caw__remote *r = CAW_CONTAINER_OF(job, caw__remote, drop);
+    caw__posted *r = CAW_CONTAINER_OF(job, caw__posted, drop);
     (void)hub;
     PyObject *object = r->object;
     caw_py_ref_release(r->outcome);
@@ -33,7 +33,7 @@ remote_run_drop(caw__job *job, caw__job_place place, caw__hub *hub)
 }
 
 static void
-remote_release(caw__remote *r)
+posted_release(caw__posted *r)
 {
     /* acq_rel: all uses by others, before their release, come before the end. */
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) {
@@ -43,18 +43,18 @@ remote_release(caw__remote *r)
         caw__job_push_or_late(&r->drop);
     }
     else {
-        (void)remote_run_drop(&r->drop, JOB_WITHOUT_PYTHON, NULL); /* nothing of it is Python's */
+        (void)posted_run_drop(&r->drop, JOB_WITHOUT_PYTHON, NULL); /* nothing of it is Python's */
     }
 }
 
 /* Have the loop look at what is asked. False when it is closed. */
 static bool
-remote_push(caw__remote *r)
+posted_push(caw__posted *r)
 {
     atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed); /* relaxed: the caller has one */
     caw__job_pushed pushed = caw__job_push(&r->begin);
     if (pushed != JOB_PUSHED) {
-        remote_release(r);
+        posted_release(r);
     }
     return pushed != JOB_CLOSED;
 }
@@ -62,26 +62,26 @@ remote_push(caw__remote *r)
 /* --- the loop's side --- */
 
 static void
-remote_link(caw__remote *r, caw__hub *hub)
+posted_link(caw__posted *r, caw__hub *hub)
 {
     r->running = true;
     r->hub = hub;
     r->previous = NULL;
-    r->next = hub->remotes;
+    r->next = hub->posted;
     if (r->next) {
         r->next->previous = r;
     }
-    hub->remotes = r;
+    hub->posted = r;
 }
 
 static void
-remote_unlink(caw__remote *r)
+posted_unlink(caw__posted *r)
 {
     if (r->previous) {
         r->previous->next = r->next;
     }
     else {
-        r->hub->remotes = r->next;
+        r->hub->posted = r->next;
     }
     if (r->next) {
         r->next->previous = r->previous;
@@ -92,7 +92,7 @@ remote_unlink(caw__remote *r)
 
 /* The status that an exception, which is taken out and kept, ends it with. */
 static int
-remote_keep_raised(caw__remote *r, caw__state *state)
+posted_keep_raised(caw__posted *r, caw__state *state)
 {
     PyObject *exception = caw__take_raised();
     r->raised = true;
@@ -105,7 +105,7 @@ remote_keep_raised(caw__remote *r, caw__state *state)
 }
 
 static int
-remote_keep_value(caw__remote *r, PyObject *value, caw__state *state)
+posted_keep_value(caw__posted *r, PyObject *value, caw__state *state)
 {
     int status = 0;
     if (r->spec.result) {
@@ -113,7 +113,7 @@ remote_keep_value(caw__remote *r, PyObject *value, caw__state *state)
     }
     if (PyErr_Occurred()) {
         Py_DECREF(value);
-        return remote_keep_raised(r, state);
+        return posted_keep_raised(r, state);
     }
     if (status < 0 || value == Py_None) {
         Py_DECREF(value);
@@ -129,12 +129,12 @@ remote_keep_value(caw__remote *r, PyObject *value, caw__state *state)
 
 /* Its end, whatever it was: the remote may be freed in here. */
 static void
-remote_resolve(caw__remote *r, int status)
+posted_resolve(caw__posted *r, int status)
 {
     PyObject *task = r->task, *object = r->object, *capsule = r->capsule;
     r->task = r->object = r->capsule = NULL;
     if (r->running) {
-        remote_unlink(r);
+        posted_unlink(r);
     }
     if (capsule) {
         (void)PyCapsule_SetContext(capsule, r); /* says that it has ended */
@@ -147,40 +147,40 @@ remote_resolve(caw__remote *r, int status)
 }
 
 void
-caw__remote_end(caw__remote *r, PyObject *value)
+caw__posted_end(caw__posted *r, PyObject *value)
 {
     caw__state *state = r->hub ? r->hub->state : NULL;
-    int status = value ? remote_keep_value(r, value, state) : remote_keep_raised(r, state);
+    int status = value ? posted_keep_value(r, value, state) : posted_keep_raised(r, state);
     PyObject *raised = caw__take_raised();
-    remote_resolve(r, status);
+    posted_resolve(r, status);
     if (raised) {
         caw__raise(raised);
     }
 }
 
 void
-caw__remote_end_cancelled(caw__remote *r)
+caw__posted_end_cancelled(caw__posted *r)
 {
-    remote_resolve(r, CAW_ECANCELED);
+    posted_resolve(r, CAW_ECANCELED);
 }
 
-caw__remote *
-caw__remote_of_capsule(PyObject *capsule)
+caw__posted *
+caw__posted_of_capsule(PyObject *capsule)
 {
-    return PyCapsule_GetContext(capsule) ? NULL : PyCapsule_GetPointer(capsule, remote_capsule_name);
+    return PyCapsule_GetContext(capsule) ? NULL : PyCapsule_GetPointer(capsule, posted_capsule_name);
 }
 
 /* Nobody can say any more how the task ended: it was dropped. */
 static void
-remote_capsule_gone(PyObject *capsule)
+posted_capsule_gone(PyObject *capsule)
 {
-    caw__remote *r = caw__remote_of_capsule(capsule);
+    caw__posted *r = caw__posted_of_capsule(capsule);
     if (r) {
         r->capsule = NULL;
     }
-    if (r && !(atomic_load_explicit(&r->asked, memory_order_relaxed) & REMOTE_FINISH)) {
+    if (r && !(atomic_load_explicit(&r->asked, memory_order_relaxed) & POSTED_FINISH)) {
         PyObject *raised = caw__take_raised();
-        remote_resolve(r, CAW_EBROKEN);
+        posted_resolve(r, CAW_EBROKEN);
         if (raised) {
             caw__raise(raised);
         }
@@ -188,7 +188,7 @@ remote_capsule_gone(PyObject *capsule)
 }
 
 PyObject *
-caw__remote_awaitable(caw__hub *hub, PyObject *awaitable)
+caw__posted_awaitable(caw__hub *hub, PyObject *awaitable)
 {
     static const caw_py_spec spec = {.name = "await", .result = caw_py_value};
     bool bare = caw__is_bare_iterator(awaitable);
@@ -197,30 +197,30 @@ caw__remote_awaitable(caw__hub *hub, PyObject *awaitable)
 }
 
 PyObject *
-caw__remote_method(caw__remote *r, PyMethodDef *def)
+caw__posted_method(caw__posted *r, PyMethodDef *def)
 {
     return PyCFunction_New(def, r->capsule);
 }
 
 /* A future of concurrent.futures has ended, in any thread that has the GIL: have the loop's thread take its outcome. */
 static PyObject *
-remote_finished(PyObject *capsule, PyObject *future)
+posted_finished(PyObject *capsule, PyObject *future)
 {
-    caw__remote *r = caw__remote_of_capsule(capsule);
+    caw__posted *r = caw__posted_of_capsule(capsule);
     (void)future;
     if (r) {
-        atomic_fetch_or_explicit(&r->asked, REMOTE_FINISH, memory_order_release);
-        (void)remote_push(r); /* closed: then it has ended */
+        atomic_fetch_or_explicit(&r->asked, POSTED_FINISH, memory_order_release);
+        (void)posted_push(r); /* closed: then it has ended */
     }
     Py_RETURN_NONE;
 }
 
-static PyMethodDef remote_finished_def = {"cawait_finished", remote_finished, METH_O, NULL};
+static PyMethodDef posted_finished_def = {"cawait_finished", posted_finished, METH_O, NULL};
 
 static int
-remote_watch(caw__remote *r, PyObject *future)
+posted_watch(caw__posted *r, PyObject *future)
 {
-    PyObject *finished = caw__remote_method(r, &remote_finished_def);
+    PyObject *finished = caw__posted_method(r, &posted_finished_def);
     r->task = Py_NewRef(future);
     PyObject *added = finished ? PyObject_CallMethod(future, "add_done_callback", "O", finished) : NULL;
     Py_XDECREF(finished);
@@ -229,7 +229,7 @@ remote_watch(caw__remote *r, PyObject *future)
 }
 
 static void
-remote_cancel(const caw__remote *r, caw__hub *hub)
+posted_cancel(const caw__posted *r, caw__hub *hub)
 {
     if (r->spares && r->spares(r->arg)) {
         return;
@@ -249,17 +249,17 @@ remote_cancel(const caw__remote *r, caw__hub *hub)
 
 /* Begin, in the context that is entered. False with an exception: it has not begun. */
 static bool
-remote_begin_awaiting(caw__remote *r, caw__hub *hub)
+posted_begin_awaiting(caw__posted *r, caw__hub *hub)
 {
-    PyObject *object = r->object, *capsule = PyCapsule_New(r, remote_capsule_name, remote_capsule_gone);
+    PyObject *object = r->object, *capsule = PyCapsule_New(r, posted_capsule_name, posted_capsule_gone);
     if (!capsule) {
         return false;
     }
     r->capsule = capsule;
     r->object = NULL;
     bool begun =
-        (caw__is_concurrent_future(object) ? remote_watch(r, object) : hub->framework->begin(hub, r, object)) == 0;
-    if (!begun && caw__remote_of_capsule(capsule)) {
+        (caw__is_concurrent_future(object) ? posted_watch(r, object) : hub->framework->begin(hub, r, object)) == 0;
+    if (!begun && caw__posted_of_capsule(capsule)) {
         r->capsule = NULL;
         (void)PyCapsule_SetContext(capsule, r); /* it is ended by who called */
     }
@@ -272,8 +272,8 @@ remote_begin_awaiting(caw__remote *r, caw__hub *hub)
         }
         begun = true;
     }
-    if (caw__remote_of_capsule(capsule) && r->task && caw_promise_abandoned(&r->promise)) {
-        remote_cancel(r, hub); /* asked for while it began, when there was no task yet */
+    if (caw__posted_of_capsule(capsule) && r->task && caw_promise_abandoned(&r->promise)) {
+        posted_cancel(r, hub); /* asked for while it began, when there was no task yet */
     }
     Py_DECREF(object);
     Py_DECREF(capsule);
@@ -282,7 +282,7 @@ remote_begin_awaiting(caw__remote *r, caw__hub *hub)
 
 /* The exception that is set, which stays, if it is one that ends a loop: a new reference. */
 static PyObject *
-remote_leaving(void)
+posted_leaving(void)
 {
     bool leaves = PyErr_Occurred() &&
                   (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) || PyErr_ExceptionMatches(PyExc_SystemExit));
@@ -295,7 +295,7 @@ remote_leaving(void)
 
 /* The call that comes before, if there is one. True: there is something to await. False: it has ended. */
 static bool
-remote_call(caw__remote *r, PyObject **leaving)
+posted_call(caw__posted *r, PyObject **leaving)
 {
     if (!r->spec.call) {
         return true;
@@ -308,15 +308,15 @@ remote_call(caw__remote *r, PyObject **leaving)
         r->object = value;
         return true;
     }
-    *leaving = value ? NULL : remote_leaving();
-    caw__remote_end(r, value);
+    *leaving = value ? NULL : posted_leaving();
+    caw__posted_end(r, value);
     return false;
 }
 
 /* Enter the context of the locals; or a copy of it where somebody is in there, who has come to run this loop inside a call.
  * What is entered: a new reference, or NULL with an exception. */
 static PyObject *
-remote_enter_context(const caw__remote *r)
+posted_enter_context(const caw__posted *r)
 {
     PyObject *context = Py_NewRef(caw_py_ref_get(r->locals->context));
     if (PyContext_Enter(context) == 0) {
@@ -333,13 +333,13 @@ remote_enter_context(const caw__remote *r)
 
 /* In the context that is entered, which is left. -1: something has to leave the drain. */
 static int
-remote_begin_in(caw__remote *r, caw__hub *hub, PyObject *context)
+posted_begin_in(caw__posted *r, caw__hub *hub, PyObject *context)
 {
     bool may_leave = hub->framework->may_leave;
     PyObject *leaving = NULL;
-    if (remote_call(r, &leaving) && !remote_begin_awaiting(r, hub)) {
-        leaving = remote_leaving();
-        caw__remote_end(r, NULL);
+    if (posted_call(r, &leaving) && !posted_begin_awaiting(r, hub)) {
+        leaving = posted_leaving();
+        caw__posted_end(r, NULL);
     }
     if (PyContext_Exit(context) < 0) {
         PyErr_WriteUnraisable(context);
@@ -356,90 +356,90 @@ remote_begin_in(caw__remote *r, caw__hub *hub, PyObject *context)
 }
 
 static int
-remote_begin(caw__remote *r, caw__hub *hub)
+posted_begin(caw__posted *r, caw__hub *hub)
 {
-    remote_link(r, hub);
+    posted_link(r, hub);
     if (caw_promise_abandoned(&r->promise)) {
-        remote_resolve(r, CAW_ECANCELED);
+        posted_resolve(r, CAW_ECANCELED);
         return 0;
     }
-    PyObject *context = remote_enter_context(r);
+    PyObject *context = posted_enter_context(r);
     if (!context) {
-        caw__remote_end(r, NULL);
+        caw__posted_end(r, NULL);
         return 0;
     }
-    int failed = remote_begin_in(r, hub, context);
+    int failed = posted_begin_in(r, hub, context);
     Py_DECREF(context);
     return failed;
 }
 
 static int
-remote_do_asked(caw__remote *r, caw__job_place place, caw__hub *hub)
+posted_do_asked(caw__posted *r, caw__job_place place, caw__hub *hub)
 {
     uint32_t asked = atomic_exchange_explicit(&r->asked, 0, memory_order_acquire);
     if (place != JOB_ON_LOOP) {
-        if (asked & REMOTE_BEGIN) {
-            remote_resolve(r, CAW_ECLOSED);
+        if (asked & POSTED_BEGIN) {
+            posted_resolve(r, CAW_ECLOSED);
         }
         return 0;
     }
-    if (asked & REMOTE_BEGIN) {
-        return remote_begin(r, hub);
+    if (asked & POSTED_BEGIN) {
+        return posted_begin(r, hub);
     }
-    if ((asked & REMOTE_CANCEL) && r->running && r->task) {
-        remote_cancel(r, hub);
+    if ((asked & POSTED_CANCEL) && r->running && r->task) {
+        posted_cancel(r, hub);
     }
-    if ((asked & REMOTE_FINISH) && r->running) {
-        caw__remote_end(r, PyObject_CallMethod(r->task, "result", NULL));
+    if ((asked & POSTED_FINISH) && r->running) {
+        caw__posted_end(r, PyObject_CallMethod(r->task, "result", NULL));
     }
     return 0;
 }
 
 static int
-remote_run_begin(caw__job *job, caw__job_place place, caw__hub *hub)
+posted_run_begin(caw__job *job, caw__job_place place, caw__hub *hub)
 {
-    caw__remote *r = CAW_CONTAINER_OF(job, caw__remote, begin);
-    int failed = remote_do_asked(r, place, hub);
-    remote_release(r); /* the queue's */
+    caw__posted *r = CAW_CONTAINER_OF(job, caw__posted, begin);
+    int failed = posted_do_asked(r, place, hub);
+    posted_release(r); /* the queue's */
     return failed;
 }
 
 void
-caw__remote_close_all(caw__hub *hub)
+caw__posted_close_all(caw__hub *hub)
 {
-    while (hub->remotes) {
-        remote_resolve(hub->remotes, CAW_ECLOSED);
+    while (hub->posted) {
+        posted_resolve(hub->posted, CAW_ECLOSED);
     }
 }
 
 /* --- the consumer's side --- */
 
 static int
-remote_start(caw_promise *p)
+posted_start(caw_promise *p)
 {
-    caw__remote *r = CAW_CONTAINER_OF(p, caw__remote, promise);
+    caw__posted *r = CAW_CONTAINER_OF(p, caw__posted, promise);
     if (caw__reactor_forked(r->locals->inbox->reactor)) {
         return CAW_EFORKED;
     }
-    /* Release: publishes the object, to the exchange in remote_run_begin. */
-    atomic_fetch_or_explicit(&r->asked, REMOTE_BEGIN, memory_order_release);
-    return remote_push(r) ? 0 : CAW_ECLOSED;
+    /* Release: publishes the object, to the exchange in posted_run_begin. */
+    atomic_fetch_or_explicit(&r->asked, POSTED_BEGIN, memory_order_release);
+    return posted_push(r) ? 0 : CAW_ECLOSED;
 }
 
 static void
-remote_on_cancel(caw_promise *p)
+posted_on_cancel(caw_promise *p)
 {
-    caw__remote *r = CAW_CONTAINER_OF(p, caw__remote, promise);
-    atomic_fetch_or_explicit(&r->asked, REMOTE_CANCEL, memory_order_release);
-    (void)remote_push(r); /* closed: then it is over, or will be at once */
+    caw__posted *r = CAW_CONTAINER_OF(p, caw__posted, promise);
+    atomic_fetch_or_explicit(&r->asked, POSTED_CANCEL, memory_order_release);
+    (void)posted_push(r); /* closed: then it is over, or will be at once */
 }
 
 static caw_poll
-remote_poll(caw_future *f, caw_context *cx)
+posted_poll(caw_future *f, caw_context *cx)
 {
     caw_poll poll = caw_promise_poll(f, cx);
     if (poll == CAW_READY) {
-        caw__remote *r = caw__remote_of(f);
+        caw__posted *r = caw__posted_of(f);
         r->told = true;
         if (r->raised && r->outcome) {
             caw__note_raised(cx, r->outcome, f->status);
@@ -449,46 +449,46 @@ remote_poll(caw_future *f, caw_context *cx)
 }
 
 bool
-caw__remote_has_ended(const caw__remote *r)
+caw__posted_has_ended(const caw__posted *r)
 {
     return r->told && (r->raised || r->promise.future.status == 0);
 }
 
 /* Dropping is cancelling. */
 static void
-remote_destroy(caw_future *f)
+posted_destroy(caw_future *f)
 {
     caw_promise_cancel(f);
     caw_promise_destroy(f);
 }
 
 static void
-remote_free(caw_promise *p)
+posted_free(caw_promise *p)
 {
-    remote_release(CAW_CONTAINER_OF(p, caw__remote, promise));
+    posted_release(CAW_CONTAINER_OF(p, caw__posted, promise));
 }
 
-static const caw_promise_ops remote_ops = {
-    .future = {"python.posted", remote_poll, caw_promise_cancel, remote_destroy},
-    .start = remote_start,
-    .on_cancel = remote_on_cancel,
-    .free = remote_free,
+static const caw_promise_ops posted_ops = {
+    .future = {"python.posted", posted_poll, caw_promise_cancel, posted_destroy},
+    .start = posted_start,
+    .on_cancel = posted_on_cancel,
+    .free = posted_free,
 };
 
-caw__remote *
-caw__remote_of(const caw_future *f)
+caw__posted *
+caw__posted_of(const caw_future *f)
 {
-    return f->ops == &remote_ops.future ? (caw__remote *)CAW_CONTAINER_OF(f, caw__remote, promise.future) : NULL;
+    return f->ops == &posted_ops.future ? (caw__posted *)CAW_CONTAINER_OF(f, caw__posted, promise.future) : NULL;
 }
 
-caw__remote *
-caw__remote_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec *spec, void *arg)
+caw__posted *
+caw__posted_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec *spec, void *arg)
 {
-    caw__remote *r = calloc(1, sizeof *r);
+    caw__posted *r = calloc(1, sizeof *r);
     if (r) {
-        caw_promise_init(&r->promise, &remote_ops);
-        caw__job_init(&r->begin, locals->inbox, remote_run_begin);
-        caw__job_init(&r->drop, locals->inbox, remote_run_drop);
+        caw_promise_init(&r->promise, &posted_ops);
+        caw__job_init(&r->begin, locals->inbox, posted_run_begin);
+        caw__job_init(&r->drop, locals->inbox, posted_run_drop);
         atomic_init(&r->refs, 1);
         r->locals = caw_py_locals_retain(locals);
         r->object = object;

@@ -27,7 +27,7 @@
 
 CAW__INTERNAL_BEGIN
 
-struct caw__remote {
+struct caw__posted {
     caw_promise promise;
     caw__job begin, drop;
     caw_py_locals *locals; /* a reference */
@@ -43,38 +43,38 @@ struct caw__remote {
     void *arg;
     bool (*spares)(const void *arg); /* whether a cancel is not for the task just now; NULL: it always is */
     caw__hub *hub;                   /* borrowed: while running */
-    caw__remote *next, *previous;    /* in hub->remotes */
+    caw__posted *next, *previous;    /* in hub->remotes */
 };
 
 /* A remote with this awaitable, or for this call. NULL when out of memory: then it has taken nothing.
  *   any-thread · no-gil · borrows(locals), which are retained; takes(object) · returns-new · quiet */
-caw__remote *caw__remote_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec *spec, void *arg);
+caw__posted *caw__posted_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec *spec, void *arg);
 
 /* Whether it is one; then its remote. */
-caw__remote *caw__remote_of(const caw_future *f);
+caw__posted *caw__posted_of(const caw_future *f);
 
 /* Whether the consumer has seen it end with what Python gave: a value or an exception. */
-bool caw__remote_has_ended(const caw__remote *r);
+bool caw__posted_has_ended(const caw__posted *r);
 
 /* The loop is closed: end what runs there. */
-void caw__remote_close_all(caw__hub *hub);
+void caw__posted_close_all(caw__hub *hub);
 
 /* --- for the frameworks' `begin` --- */
 
 /* The awaitable as something that a coroutine of Python can await: a new reference, or NULL with an exception. */
-PyObject *caw__remote_awaitable(caw__hub *hub, PyObject *awaitable);
+PyObject *caw__posted_awaitable(caw__hub *hub, PyObject *awaitable);
 
 /* A Python function of the remote's: a method of the capsule. */
-PyObject *caw__remote_method(caw__remote *r, PyMethodDef *def);
+PyObject *caw__posted_method(caw__posted *r, PyMethodDef *def);
 
 /* The remote that the capsule of a method knows; NULL when it has ended. */
-caw__remote *caw__remote_of_capsule(PyObject *capsule);
+caw__posted *caw__posted_of_capsule(PyObject *capsule);
 
 /* It has ended: with a value, or (NULL) with the exception that is set. Takes the value. */
-void caw__remote_end(caw__remote *r, PyObject *value);
+void caw__posted_end(caw__posted *r, PyObject *value);
 
 /* It has ended by the consumer's own cancel, of which there is no exception. */
-void caw__remote_end_cancelled(caw__remote *r);
+void caw__posted_end_cancelled(caw__posted *r);
 
 CAW__INTERNAL_END
 

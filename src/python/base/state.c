@@ -39,8 +39,8 @@ state_exec(PyObject *module)
 #undef STATE_INTERN
     state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
     state->functions = PyDict_New();
-    state->late = caw__late_new();
-    if (!state->late) {
+    state->orphans = caw__orphans_new();
+    if (!state->orphans) {
         return -1;
     }
     return state->call_soon_kwnames && state->functions ? 0 : -1;
@@ -125,10 +125,10 @@ state_free(void *module)
         return;
     }
     state_clear(module);
-    if (state->late) {
-        caw__late_close(state->late);
-        caw__late_release(state->late);
-        state->late = NULL;
+    if (state->orphans) {
+        caw__orphans_close(state->orphans);
+        caw__orphans_release(state->orphans);
+        state->orphans = NULL;
     }
     /* Hubs that outlive the state: they find it gone. */
     for (caw__hub *hub = state->hubs; hub; hub = hub->next) {

@@ -46,10 +46,10 @@ typedef struct caw__hub caw__hub;
 typedef struct caw__coroutine caw__coroutine;
 typedef struct caw__generator caw__generator;
 typedef struct caw__park caw__park;
-typedef struct caw__node caw__node;
-typedef struct caw__pyfuture caw__pyfuture;
-typedef struct caw__late caw__late;
-typedef struct caw__remote caw__remote;
+typedef struct caw__wake_target caw__wake_target;
+typedef struct caw__py_await caw__py_await;
+typedef struct caw__orphans caw__orphans;
+typedef struct caw__posted caw__posted;
 
 /* What trio.c knows of trio: X(object). All of it, or only `modules`, which is sys.modules; but `context`, where trio keeps
  * the current task, is private to it and need not be there, and `locals` is what is in it for the thread that asked last,
@@ -106,7 +106,7 @@ typedef struct caw__state {
     caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
 
-    caw__late *late; /* what is to be done without a loop: a reference; NULL once the module is freed */
+    caw__orphans *orphans; /* what is to be done without a loop: a reference; NULL once the module is freed */
 
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
     PyStopIterationObject *stop_iteration; /* the one that is used again and again; see base/errors.c */
@@ -115,7 +115,7 @@ typedef struct caw__state {
     caw__park *free_parks;
     int n_free_coroutines, n_free_parks;
 
-    bool helper_registered; /* framework/asyncio_thread.c's atexit callback */
+    bool asyncio_thread_registered; /* framework/asyncio_thread.c's atexit callback */
 } caw__state;
 
 /* The state that belongs to a module of the user's; made at the first call. Borrowed from the module. */

@@ -14,30 +14,30 @@ typedef struct inplace {
     caw_future *awaits; /* owned: the call that is under way, or NULL */
 } inplace;
 
-typedef struct inplace_reader {
+typedef struct bytes_in_place_reader {
     caw_reader reader;
     inplace in;
     PyObject *kept; /* bytes that were received, or NULL */
     size_t taken;   /* so many of them */
-} inplace_reader;
+} bytes_in_place_reader;
 
-typedef struct inplace_writer {
+typedef struct bytes_in_place_writer {
     caw_writer writer;
     inplace in;
     size_t length; /* of what is being written */
     bool closes;   /* what is under way is not a write, but the close */
-} inplace_writer;
+} bytes_in_place_writer;
 
 /* The place, where it is a coroutine of ours that polls; or NULL. */
 static caw__poll_place *
-inplace_place(const caw_context *cx)
+bytes_in_place_place(const caw_context *cx)
 {
     return cx->host == &caw__poll_host ? cx->place : NULL;
 }
 
 /* The exception that is set goes to the coroutine, which raises it if its own future ends with this status. */
 static int
-inplace_raised(const caw__poll_place *place)
+bytes_in_place_raised(const caw__poll_place *place)
 {
     caw__coroutine *c = (caw__coroutine *)place->coroutine;
     PyObject *raised = caw__take_raised();
@@ -54,14 +54,14 @@ inplace_raised(const caw__poll_place *place)
 
 /* Await this, which is taken over; NULL with an exception. */
 static int
-inplace_begin(inplace *in, const caw__poll_place *place, PyObject *awaitable)
+bytes_in_place_begin(inplace *in, const caw__poll_place *place, PyObject *awaitable)
 {
     in->awaits = caw_py_await(awaitable);
-    return in->awaits ? 0 : inplace_raised(place);
+    return in->awaits ? 0 : bytes_in_place_raised(place);
 }
 
 static void
-inplace_end(inplace *in)
+bytes_in_place_end(inplace *in)
 {
     caw_future *awaits = in->awaits;
     in->awaits = NULL;
@@ -69,7 +69,7 @@ inplace_end(inplace *in)
 }
 
 static void
-inplace_cancel(inplace *in)
+bytes_in_place_cancel(inplace *in)
 {
     if (in->awaits) {
         caw_future_cancel(in->awaits);
@@ -80,7 +80,7 @@ inplace_cancel(inplace *in)
 
 /* Take what was received. 0, also at the end, or an error. */
 static int
-inplace_take_received(inplace_reader *r, const caw__poll_place *place)
+bytes_in_place_take_received(bytes_in_place_reader *r, const caw__poll_place *place)
 {
     int status = r->in.awaits->status;
     if (status == CAW_EPYTHON && r->in.kind == BYTES_ANYIO) {
@@ -94,15 +94,15 @@ inplace_take_received(inplace_reader *r, const caw__poll_place *place)
         r->kept = value ? PyBytes_FromObject(value) : NULL;
         r->taken = 0;
         Py_XDECREF(value);
-        status = r->kept ? 0 : inplace_raised(place);
+        status = r->kept ? 0 : bytes_in_place_raised(place);
     }
-    inplace_end(&r->in);
+    bytes_in_place_end(&r->in);
     return status;
 }
 
 /* As much as there is room for. */
 static size_t
-inplace_take_kept(inplace_reader *r, void *buffer, size_t size)
+bytes_in_place_take_kept(bytes_in_place_reader *r, void *buffer, size_t size)
 {
     size_t length = (size_t)PyBytes_GET_SIZE(r->kept) - r->taken;
     length = length < size ? length : size;
@@ -115,50 +115,50 @@ inplace_take_kept(inplace_reader *r, void *buffer, size_t size)
 }
 
 static caw_poll
-inplace_poll_read(caw_reader *reader, caw_context *cx, void *buffer, size_t size, size_t *out)
+bytes_in_place_poll_read(caw_reader *reader, caw_context *cx, void *buffer, size_t size, size_t *out)
 {
-    inplace_reader *r = CAW_CONTAINER_OF(reader, inplace_reader, reader);
-    caw__poll_place *place = inplace_place(cx);
+    bytes_in_place_reader *r = CAW_CONTAINER_OF(reader, bytes_in_place_reader, reader);
+    caw__poll_place *place = bytes_in_place_place(cx);
     if (!place) {
         return caw_reader_finish(reader, CAW_ENOREACTOR, out);
     }
     int status = 0;
     if (!r->kept && !r->in.awaits) {
         caw__gil_take(place->released);
-        status = inplace_begin(&r->in, place, caw__bytes_receive(r->in.kind, r->in.stream, size));
+        status = bytes_in_place_begin(&r->in, place, caw__bytes_receive(r->in.kind, r->in.stream, size));
         caw__gil_give(place->released);
     }
     if (r->in.awaits && caw_future_poll(r->in.awaits, cx) == CAW_PENDING) {
         return CAW_PENDING;
     }
     caw__gil_take(place->released);
-    status = r->in.awaits ? inplace_take_received(r, place) : status;
-    *out = r->kept ? inplace_take_kept(r, buffer, size) : 0;
+    status = r->in.awaits ? bytes_in_place_take_received(r, place) : status;
+    *out = r->kept ? bytes_in_place_take_kept(r, buffer, size) : 0;
     caw__gil_give(place->released);
     return *out > 0 ? CAW_READY : caw_reader_finish(reader, status, out);
 }
 
 static void
-inplace_cancel_read(caw_reader *reader)
+bytes_in_place_cancel_read(caw_reader *reader)
 {
-    inplace_cancel(&CAW_CONTAINER_OF(reader, inplace_reader, reader)->in);
+    bytes_in_place_cancel(&CAW_CONTAINER_OF(reader, bytes_in_place_reader, reader)->in);
 }
 
 static void
-inplace_destroy_reader(caw_reader *reader)
+bytes_in_place_destroy_reader(caw_reader *reader)
 {
-    inplace_reader *r = CAW_CONTAINER_OF(reader, inplace_reader, reader);
+    bytes_in_place_reader *r = CAW_CONTAINER_OF(reader, bytes_in_place_reader, reader);
     PyThreadState *released = caw__gil_released;
     caw__gil_take(released);
-    inplace_end(&r->in);
+    bytes_in_place_end(&r->in);
     Py_XDECREF(r->kept);
     Py_DECREF(r->in.stream);
     caw__gil_give(released);
     free(r);
 }
 
-static const caw_reader_ops inplace_reader_ops = {"python.reader", inplace_poll_read, inplace_cancel_read,
-                                                  inplace_destroy_reader};
+static const caw_reader_ops bytes_in_place_reader_ops = {"python.reader", bytes_in_place_poll_read,
+                                                         bytes_in_place_cancel_read, bytes_in_place_destroy_reader};
 
 caw_reader *
 caw_py_reader(PyObject *stream)
@@ -167,12 +167,12 @@ caw_py_reader(PyObject *stream)
     if (kind < 0) {
         return NULL;
     }
-    inplace_reader *r = calloc(1, sizeof *r);
+    bytes_in_place_reader *r = calloc(1, sizeof *r);
     if (!r) {
         PyErr_NoMemory();
         return NULL;
     }
-    caw_reader_init(&r->reader, &inplace_reader_ops);
+    caw_reader_init(&r->reader, &bytes_in_place_reader_ops);
     r->in = (inplace){.stream = Py_NewRef(stream), .kind = (caw__bytes_kind)kind};
     return &r->reader;
 }
@@ -181,7 +181,7 @@ caw_py_reader(PyObject *stream)
 
 /* Begin a write, or with NULL the close, unless something is under way. */
 static int
-inplace_begin_output(inplace_writer *w, const caw__poll_place *place, const void *buffer, size_t size)
+bytes_in_place_begin_output(bytes_in_place_writer *w, const caw__poll_place *place, const void *buffer, size_t size)
 {
     if (w->in.awaits) {
         return 0;
@@ -191,33 +191,33 @@ inplace_begin_output(inplace_writer *w, const caw__poll_place *place, const void
     w->length = size < BYTES_MAX ? size : BYTES_MAX;
     PyObject *awaitable = buffer ? caw__bytes_send(w->in.kind, w->in.stream, buffer, w->length)
                                  : caw__bytes_close(w->in.kind, w->in.stream);
-    int status = inplace_begin(&w->in, place, awaitable);
+    int status = bytes_in_place_begin(&w->in, place, awaitable);
     caw__gil_give(place->released);
     return status;
 }
 
 /* Poll what is under way, in *status how it has ended. */
 static caw_poll
-inplace_poll_output(inplace_writer *w, caw_context *cx, int *status)
+bytes_in_place_poll_output(bytes_in_place_writer *w, caw_context *cx, int *status)
 {
     if (caw_future_poll(w->in.awaits, cx) == CAW_PENDING) {
         return CAW_PENDING;
     }
-    PyThreadState *released = inplace_place(cx)->released;
+    PyThreadState *released = bytes_in_place_place(cx)->released;
     *status = w->in.awaits->status;
     caw__gil_take(released);
-    inplace_end(&w->in);
+    bytes_in_place_end(&w->in);
     caw__gil_give(released);
     return CAW_READY;
 }
 
 static caw_poll
-inplace_poll_write(caw_writer *writer, caw_context *cx, const void *buffer, size_t size, size_t *out)
+bytes_in_place_poll_write(caw_writer *writer, caw_context *cx, const void *buffer, size_t size, size_t *out)
 {
-    inplace_writer *w = CAW_CONTAINER_OF(writer, inplace_writer, writer);
-    caw__poll_place *place = inplace_place(cx);
-    int status = place ? inplace_begin_output(w, place, buffer, size) : CAW_ENOREACTOR;
-    if (status == 0 && inplace_poll_output(w, cx, &status) == CAW_PENDING) {
+    bytes_in_place_writer *w = CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer);
+    caw__poll_place *place = bytes_in_place_place(cx);
+    int status = place ? bytes_in_place_begin_output(w, place, buffer, size) : CAW_ENOREACTOR;
+    if (status == 0 && bytes_in_place_poll_output(w, cx, &status) == CAW_PENDING) {
         return CAW_PENDING;
     }
     if (status < 0 || w->closes) {
@@ -228,15 +228,15 @@ inplace_poll_write(caw_writer *writer, caw_context *cx, const void *buffer, size
 }
 
 static caw_poll
-inplace_poll_close(caw_writer *writer, caw_context *cx)
+bytes_in_place_poll_close(caw_writer *writer, caw_context *cx)
 {
-    inplace_writer *w = CAW_CONTAINER_OF(writer, inplace_writer, writer);
-    caw__poll_place *place = inplace_place(cx);
+    bytes_in_place_writer *w = CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer);
+    caw__poll_place *place = bytes_in_place_place(cx);
     int status = place ? 0 : CAW_ENOREACTOR;
     bool closed = false;
     while (status == 0 && !closed) { /* a write that was given up, perhaps, and the close */
-        status = inplace_begin_output(w, place, NULL, 0);
-        if (status == 0 && inplace_poll_output(w, cx, &status) == CAW_PENDING) {
+        status = bytes_in_place_begin_output(w, place, NULL, 0);
+        if (status == 0 && bytes_in_place_poll_output(w, cx, &status) == CAW_PENDING) {
             return CAW_PENDING;
         }
         closed = w->closes;
@@ -246,25 +246,26 @@ inplace_poll_close(caw_writer *writer, caw_context *cx)
 }
 
 static void
-inplace_cancel_write(caw_writer *writer)
+bytes_in_place_cancel_write(caw_writer *writer)
 {
-    inplace_cancel(&CAW_CONTAINER_OF(writer, inplace_writer, writer)->in);
+    bytes_in_place_cancel(&CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer)->in);
 }
 
 static void
-inplace_destroy_writer(caw_writer *writer)
+bytes_in_place_destroy_writer(caw_writer *writer)
 {
-    inplace_writer *w = CAW_CONTAINER_OF(writer, inplace_writer, writer);
+    bytes_in_place_writer *w = CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer);
     PyThreadState *released = caw__gil_released;
     caw__gil_take(released);
-    inplace_end(&w->in);
+    bytes_in_place_end(&w->in);
     Py_DECREF(w->in.stream);
     caw__gil_give(released);
     free(w);
 }
 
-static const caw_writer_ops inplace_writer_ops = {"python.writer", inplace_poll_write, inplace_poll_close,
-                                                  inplace_cancel_write, inplace_destroy_writer};
+static const caw_writer_ops bytes_in_place_writer_ops = {"python.writer", bytes_in_place_poll_write,
+                                                         bytes_in_place_poll_close, bytes_in_place_cancel_write,
+                                                         bytes_in_place_destroy_writer};
 
 caw_writer *
 caw_py_writer(PyObject *stream)
@@ -273,12 +274,12 @@ caw_py_writer(PyObject *stream)
     if (kind < 0) {
         return NULL;
     }
-    inplace_writer *w = calloc(1, sizeof *w);
+    bytes_in_place_writer *w = calloc(1, sizeof *w);
     if (!w) {
         PyErr_NoMemory();
         return NULL;
     }
-    caw_writer_init(&w->writer, &inplace_writer_ops);
+    caw_writer_init(&w->writer, &bytes_in_place_writer_ops);
     w->in = (inplace){.stream = Py_NewRef(stream), .kind = (caw__bytes_kind)kind};
     return &w->writer;
 }

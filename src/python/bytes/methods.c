@@ -45,7 +45,7 @@ caw__bytes_kind_of_writer(PyObject *stream)
 int
 caw__bytes_check_locals(const caw_py_locals *locals)
 {
-    if (!caw__late_is_of_this_interpreter(locals->inbox->late)) {
+    if (!caw__orphans_is_of_this_interpreter(locals->inbox->orphans)) {
         PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
         return -1;
     }

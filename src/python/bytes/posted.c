@@ -130,7 +130,7 @@ postedbytes_end(postedbytes *at)
 static bool
 postedbytes_is_end(const postedbytes *at)
 {
-    const caw__remote *r = at->end ? caw__remote_of(at->future) : NULL;
+    const caw__posted *r = at->end ? caw__posted_of(at->future) : NULL;
     bool raised = r && r->raised && r->outcome;
     return raised && Py_IS_TYPE(caw_py_ref_get(r->outcome), (PyTypeObject *)caw_py_ref_get(at->end));
 }

@@ -11,7 +11,7 @@
 typedef struct input {
     caw_future future;
     caw__byte_stream *stream; /* a reference */
-    caw_read read;            /* once the stream is ours */
+    caw_read_op read;         /* once the stream is ours */
     PyObject *bytes; /* of `size`, with `length` bytes in it; NULL until the first poll, and once it is taken */
     size_t size, length;
     bool to_end;

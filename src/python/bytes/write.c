@@ -18,13 +18,13 @@ typedef struct output {
     caw_future future;
     caw__byte_stream *stream; /* a reference */
     output_what what;
-    PyObject *unsent; /* the stream's, taken; or NULL once it is written */
-    Py_buffer view;   /* of the data of OUTPUT_SEND; its `obj` is NULL when there is none */
-    caw_write write;  /* of the one, then of the other: while `holds` */
-    caw_close close;  /* with `ends` */
-    bool holds;       /* the stream is ours */
-    bool ends;        /* the writer is being closed */
-    bool cancelled;   /* then nothing else begins */
+    PyObject *unsent;   /* the stream's, taken; or NULL once it is written */
+    Py_buffer view;     /* of the data of OUTPUT_SEND; its `obj` is NULL when there is none */
+    caw_write_op write; /* of the one, then of the other: while `holds` */
+    caw_close_op close; /* with `ends` */
+    bool holds;         /* the stream is ours */
+    bool ends;          /* the writer is being closed */
+    bool cancelled;     /* then nothing else begins */
 } output;
 
 static int

@@ -26,10 +26,10 @@ caw__coroutine_tell(caw__coroutine *c)
 void
 caw__coroutine_tell_why(caw__coroutine *c, PyObject *exception)
 {
-    if (c->function->spec->thrown) {
+    if (c->function->spec->on_throw) {
         char was_running = c->running;
         c->running = true;
-        c->function->spec->thrown(c->future, exception);
+        c->function->spec->on_throw(c->future, exception);
         c->running = was_running;
         if (PyErr_Occurred()) {
             PyErr_WriteUnraisable((PyObject *)c);

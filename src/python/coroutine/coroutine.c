@@ -31,7 +31,7 @@ coroutine_new(caw__function *function, caw_future *future)
             caw_future_destroy(future);
             return NULL;
         }
-        c->node = NULL;
+        c->target = NULL;
     }
     c->future = future;
     c->function = (caw__function *)Py_NewRef(function);
@@ -48,7 +48,7 @@ caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, 
         return NULL;
     }
     c->self = Py_XNewRef(self);
-    if (self || future->ops == &caw__pyfuture_ops) {
+    if (self || future->ops == &caw__py_await_ops) {
         caw__coroutine_track(c);
     }
     int depth = caw__origin_depth(tstate);
@@ -77,7 +77,7 @@ caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, cons
         return NULL;
     }
     PyObject *coroutine = caw__coroutine_new(function, future, NULL, PyThreadState_Get());
-    if (spec->python_coroutine) {
+    if (spec->wrap_in_python) {
         coroutine = caw__coroutine_wrap(function, coroutine);
     }
     Py_DECREF((PyObject *)function);
@@ -204,12 +204,12 @@ coroutine_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(c->extras->thrown);
         Py_VISIT(c->extras->raised);
     }
-    const caw__advance *advance = c->future ? caw__advance_of(c->future) : NULL;
+    const caw__generator_step *advance = c->future ? caw__generator_step_of(c->future) : NULL;
     if (advance) {
         Py_VISIT(advance->generator);
         Py_VISIT(advance->arg);
     }
-    return caw__pyfuture_traverse(c, visit, arg);
+    return caw__py_await_traverse(c, visit, arg);
 }
 
 static int
@@ -230,8 +230,8 @@ CAW__APART static void
 coroutine_free(caw__coroutine *c)
 {
     PyTypeObject *type = Py_TYPE(c);
-    if (c->node) {
-        caw__node_release(c->node);
+    if (c->target) {
+        caw__wake_target_release(c->target);
     }
     PyObject_GC_Del(c);
     Py_DECREF(type);
@@ -322,7 +322,7 @@ static PyObject *
 coroutine_await(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    if (c->running || (c->state == CORO_SUSPENDED && !caw__advance_of(c->future))) {
+    if (c->running || (c->state == CORO_SUSPENDED && !caw__generator_step_of(c->future))) {
         caw__coroutine_refuse(c);
         return NULL;
     }

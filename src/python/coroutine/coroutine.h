@@ -9,7 +9,7 @@
  * `running` is beside the state: it is true while the future's functions, or the result function, are being called;
  * they may run any Python code, which then finds the coroutine busy.
  *
- * A suspended coroutine waits for one of two things: the future's waker (through its node), or a cancel.
+ * A suspended coroutine waits for one of two things: the future's waker (through its target), or a cancel.
  *
  *   woken       the awaiter has been told to resume; a send is expected
  *   polled      the future has been polled: it is asked to stop before it is given up
@@ -43,7 +43,7 @@ typedef struct caw__coroutine_extras {
     PyObject *before;  /* trio's checkpoint, which is awaited before the first poll */
     PyObject *awaiter; /* the task of trio that it is awaited in: with before */
     PyObject *scope;   /* anyio's, in which the rest of the wait happens: while cancelling */
-    caw__pyfuture *inner; /* the Python awaitable that is awaited in place: borrowed from the future */
+    caw__py_await *inner; /* the Python awaitable that is awaited in place: borrowed from the future */
     caw__coroutine
         *outer; /* the coroutine of ours that awaits this one in place, and holds it: see coroutine/trampoline.c */
     PyObject *thrown;  /* for the inner, at the next poll */
@@ -53,13 +53,13 @@ typedef struct caw__coroutine_extras {
 
 struct caw__coroutine {
     PyObject_HEAD
-    caw_future *future;      /* owned; NULL once it is finished or given up */
-    caw__function *function; /* what made it: spec and names; NULL only after tp_clear */
-    PyObject *self;          /* what the method was called on, or NULL */
-    caw__node *node;         /* a reference; NULL until needed; stays for the next use of this memory */
-    caw__park *park;         /* what it yields; NULL before the first suspension */
-    PyObject *callback;      /* the awaiter's wakeup: while SUSPENDED, before it is woken */
-    PyObject *context;       /* the context to call it in: with callback */
+    caw_future *future;       /* owned; NULL once it is finished or given up */
+    caw__function *function;  /* what made it: spec and names; NULL only after tp_clear */
+    PyObject *self;           /* what the method was called on, or NULL */
+    caw__wake_target *target; /* a reference; NULL until needed; stays for the next use of this memory */
+    caw__park *park;          /* what it yields; NULL before the first suspension */
+    PyObject *callback;       /* the awaiter's wakeup: while SUSPENDED, before it is woken */
+    PyObject *context;        /* the context to call it in: with callback */
     PyObject *weakrefs;
     caw__coroutine_extras *extras; /* NULL until needed */
     uint32_t held_at;              /* its place in the hub's list: true while it has a callback */
@@ -144,10 +144,11 @@ void caw__coroutine_refuse(const caw__coroutine *c);
 /* coroutine/trampoline.c: coroutines of ours that await each other in place */
 
 /* The coroutine awaits one of ours: go on there, and where that leads to. */
-CAW__APART PySendResult caw__chain_descend(caw__coroutine *c, PyObject **result);
+CAW__APART PySendResult caw__trampoline_descend(caw__coroutine *c, PyObject **result);
 
 /* Resume what the coroutine waits for in the end: with a value, or with an exception, which is taken. */
-CAW__APART PySendResult caw__chain_resume(caw__coroutine *c, PyObject *value, PyObject *exception, PyObject **result);
+CAW__APART PySendResult caw__trampoline_resume(caw__coroutine *c, PyObject *value, PyObject *exception,
+                                               PyObject **result);
 
 /* As close() of Python's coroutines: GeneratorExit goes to the innermost first. -1 with an exception. */
 int caw__coroutine_close(caw__coroutine *c);

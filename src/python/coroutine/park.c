@@ -184,7 +184,7 @@ park_raise(caw__coroutine *c, PyObject *message, bool detach)
 static bool
 park_delivers(const caw__coroutine *c)
 {
-    return c->function->spec->thrown || caw__anyio_is_loaded(caw__coroutine_state_of(c));
+    return c->function->spec->on_throw || caw__anyio_is_loaded(caw__coroutine_state_of(c));
 }
 
 /* Whether a cancel that comes before the awaiter has seen the last one is the second, that detaches. Two scopes of anyio

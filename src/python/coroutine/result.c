@@ -6,13 +6,13 @@
 #include "python/loop/locals.h"
 
 static const char *
-outcome_operation_name(const caw_py_spec *spec, const caw_future *future)
+result_operation_name(const caw_py_spec *spec, const caw_future *future)
 {
     return spec->name ? spec->name : future->ops->name;
 }
 
 static bool
-outcome_is_in_trio(const caw__coroutine *c)
+result_is_in_trio(const caw__coroutine *c)
 {
     PyObject *loop = NULL;
     bool in_trio = caw__framework_running(caw__coroutine_state_of(c), c, &loop) == &caw__trio;
@@ -24,7 +24,7 @@ outcome_is_in_trio(const caw__coroutine *c)
 /* The native side cancelled the operation by itself. trio has no exception for that: Cancelled is its own to raise, and
  * nobody there takes asyncio's, which is not imported for it either. */
 CAW__APART static void
-outcome_cancelled(const caw__coroutine *c, caw_future *future)
+result_cancelled(const caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
     if (spec->error) {
@@ -32,7 +32,7 @@ outcome_cancelled(const caw__coroutine *c, caw_future *future)
     }
     PyObject *raised = caw__take_raised();
     /* This looks for asyncio, so it comes first: the error function may have imported that just now. */
-    bool in_trio = outcome_is_in_trio(c);
+    bool in_trio = result_is_in_trio(c);
     bool is_asyncios = raised ? caw__is_cancellation(caw__coroutine_state_of(c), raised) : !spec->error;
     if (in_trio && is_asyncios) {
         Py_XDECREF(raised);
@@ -48,7 +48,7 @@ outcome_cancelled(const caw__coroutine *c, caw_future *future)
 
 /* The exception of the Python awaitable that the future ended with, if it did: a new reference, or NULL. */
 static PyObject *
-outcome_take_raised(const caw__coroutine *c, const caw_future *future)
+result_take_raised(const caw__coroutine *c, const caw_future *future)
 {
     PyObject *raised = c->extras ? c->extras->raised : NULL;
     if (!raised || c->extras->raised_status != future->status) {
@@ -59,18 +59,18 @@ outcome_take_raised(const caw__coroutine *c, const caw_future *future)
 }
 
 CAW__APART static PyObject *
-outcome_error(const caw__coroutine *c, caw_future *future)
+result_error(const caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
     if (future->status == CAW_EPYTHON && PyErr_Occurred()) {
         return NULL; /* the poll has left it */
     }
-    PyObject *raised = outcome_take_raised(c, future);
+    PyObject *raised = result_take_raised(c, future);
     if (raised) {
         caw__raise(raised);
     }
     else if (future->status == CAW_ECANCELED) {
-        outcome_cancelled(c, future);
+        result_cancelled(c, future);
     }
     else if (spec->error && future->status < 0) {
         spec->error(future, future->status);
@@ -80,17 +80,17 @@ outcome_error(const caw__coroutine *c, caw_future *future)
     }
     if (!PyErr_Occurred()) {
         PyErr_Format(PyExc_SystemError, "the error function of '%s' set no exception for status %d",
-                     outcome_operation_name(spec, future), future->status);
+                     result_operation_name(spec, future), future->status);
     }
     return NULL;
 }
 
 /* The result function broke its contract: say so, with what it had set as the cause. */
 CAW__SLOW static PyObject *
-outcome_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
+result_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
 {
     PyObject *cause = caw__take_raised();
-    PyErr_Format(PyExc_SystemError, "the result function of '%s' returned %s", outcome_operation_name(spec, future),
+    PyErr_Format(PyExc_SystemError, "the result function of '%s' returned %s", result_operation_name(spec, future),
                  value ? "a value with an exception set" : "NULL without an exception");
     if (cause) {
         PyObject *error = caw__take_raised();
@@ -102,18 +102,18 @@ outcome_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
 }
 
 PyObject *
-caw__outcome(const caw__coroutine *c, caw_future *future)
+caw__result(const caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
     if (future->status != 0) {
-        return outcome_error(c, future);
+        return result_error(c, future);
     }
     if (!spec->result) {
         return Py_NewRef(Py_None);
     }
     PyObject *value = spec->result(future);
     if (!value != caw__has_raised(PyThreadState_Get())) {
-        return outcome_bad_result(spec, future, value);
+        return result_bad_result(spec, future, value);
     }
     return value;
 }
@@ -121,7 +121,7 @@ caw__outcome(const caw__coroutine *c, caw_future *future)
 /* Raise the cancellation that the operation had the time to end after: an exception that was thrown in, or what trio gave
  * to raise it by. Takes the reference. */
 static PyObject *
-outcome_raise(PyObject *pending)
+result_raise(PyObject *pending)
 {
     if (PyExceptionInstance_Check(pending)) {
         caw__raise(pending);
@@ -136,15 +136,15 @@ outcome_raise(PyObject *pending)
 }
 
 CAW__APART PyObject *
-caw__outcome_of_cancelled(caw__coroutine *c, caw_future *future)
+caw__result_of_cancelled(caw__coroutine *c, caw_future *future)
 {
     PyObject *pending = c->extras->pending;
     c->extras->pending = NULL;
     bool is_interrupt = PyErr_GivenExceptionMatches(pending, PyExc_KeyboardInterrupt);
-    if (!c->function->spec->value_wins || future->status != 0 || is_interrupt) {
-        return outcome_raise(pending);
+    if (!c->function->spec->keep_value || future->status != 0 || is_interrupt) {
+        return result_raise(pending);
     }
-    PyObject *value = caw__outcome(c, future);
+    PyObject *value = caw__result(c, future);
     Py_DECREF(pending);
     return value;
 }

@@ -31,7 +31,7 @@ CAW__APART static void
 step_close_extras(caw__coroutine *c)
 {
     caw__anyio_unshield(c);
-    caw__pyfuture_leave(c);
+    caw__py_await_leave(c);
     Py_CLEAR(c->extras->raised); /* may run any Python code */
 }
 
@@ -44,8 +44,8 @@ step_close_state(caw__coroutine *c)
     if (c->park) { /* without one there was no suspension, so nobody has a callback here */
         step_drop_park(c);
     }
-    if (c->node && !caw__node_reset(c->node)) {
-        c->node = NULL;
+    if (c->target && !caw__wake_target_reset(c->target)) {
+        c->target = NULL;
     }
     if (c->extras) {
         step_close_extras(c);
@@ -88,7 +88,7 @@ caw__coroutine_free_awaiter(caw__coroutine *c)
 PySendResult
 caw__coroutine_fail(caw__coroutine *c, PyObject **result)
 {
-    caw__advance_guard_stop(c->future);
+    caw__generator_step_guard_stop(c->future);
     PyObject *raised = caw__take_raised();
     caw__coroutine_free_awaiter(c);
     caw__coroutine_abandon(c);
@@ -124,7 +124,7 @@ step_waits_for_end(const caw__coroutine *c)
 CAW__APART static PySendResult
 step_finish_raised(caw__coroutine *c, caw_future *future)
 {
-    caw__advance_guard_stop(future);
+    caw__generator_step_guard_stop(future);
     PyObject *raised = caw__take_raised();
     step_close_state(c);
     caw_future_destroy(future);
@@ -143,7 +143,7 @@ step_finish(caw__coroutine *c, PyObject **result)
     }
     caw_future *future = c->future;
     c->future = NULL;
-    *result = c->extras && c->extras->pending ? caw__outcome_of_cancelled(c, future) : caw__outcome(c, future);
+    *result = c->extras && c->extras->pending ? caw__result_of_cancelled(c, future) : caw__result(c, future);
     if (!*result) {
         return step_finish_raised(c, future);
     }
@@ -184,14 +184,14 @@ step_poll_without_reactor(caw__coroutine *c, int poll, PyObject *raised)
 static inline int
 step_poll(caw__state *state, caw__coroutine *c)
 {
-    if (!c->node && !(c->node = caw__node_new(c))) {
+    if (!c->target && !(c->target = caw__wake_target_new(c))) {
         PyErr_NoMemory();
         return -1;
     }
     c->polled = true;
-    c->queued = caw__node_is_queued(c->node);
+    c->queued = caw__wake_target_is_queued(c->target);
     caw__poll_place place = {.state = state, .coroutine = c};
-    caw_context cx = {.waker = caw__node_waker(c->node), .host = &caw__poll_host, .place = &place};
+    caw_context cx = {.waker = caw__wake_target_waker(c->target), .host = &caw__poll_host, .place = &place};
     int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
                                                    : (int)caw_future_poll(c->future, &cx);
     return place.raised ? step_poll_without_reactor(c, poll, place.raised) : poll;
@@ -213,10 +213,10 @@ step_suspend(caw__state *state, caw__coroutine *c)
             return NULL;
         }
     }
-    if (!c->node->inbox) {
-        caw__node_bind(c->node, hub->inbox);
+    if (!c->target->inbox) {
+        caw__wake_target_bind(c->target, hub->inbox);
     }
-    else if (c->node->inbox != hub->inbox) {
+    else if (c->target->inbox != hub->inbox) {
         PyErr_Format(PyExc_RuntimeError, "coroutine '%U' is suspended on a different event loop",
                      caw__coroutine_qualname(c));
         return NULL;
@@ -234,14 +234,14 @@ step_suspend(caw__state *state, caw__coroutine *c)
 static bool
 step_is_polled_elsewhere(const caw__coroutine *c)
 {
-    return caw__node_is_shared(c->node) || (!c->queued && caw__node_is_queued(c->node));
+    return caw__wake_target_is_shared(c->target) || (!c->queued && caw__wake_target_is_queued(c->target));
 }
 
 /* The future waits for a Python awaitable: yield what that yields. NULL where it is one of ours. */
 static PySendResult
 step_delegate(caw__coroutine *c, PyObject **result)
 {
-    caw__pyfuture *inner = c->extras->inner;
+    caw__py_await *inner = c->extras->inner;
     if (step_is_polled_elsewhere(c)) { /* a wake of that one would find the task waiting for something else */
         PyErr_SetString(PyExc_RuntimeError, "a Python awaitable and another future were polled with the same waker: "
                                             "give each a waker of its own");
@@ -292,7 +292,7 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->state == CORO_CREATED) {
-        if (c->future->ops == &caw__pyfuture_ops || c->steps) {
+        if (c->future->ops == &caw__py_await_ops || c->steps) {
             return PYGEN_RETURN; /* as with Python's `await`, what is awaited sees to checkpoints */
         }
         PyObject *task;
@@ -369,7 +369,7 @@ step_resume_inner(caw__coroutine *c, PyObject *value, PyObject *exception, PyObj
     if (exception) {
         caw__coroutine_tell_why(c, exception);
     }
-    caw__pyfuture *inner = c->extras->inner;
+    caw__py_await *inner = c->extras->inner;
     if (!inner) { /* the author has destroyed it */
         caw__raise(exception);
         return caw__coroutine_fail(c, result);
@@ -404,7 +404,7 @@ caw__step_send(caw__coroutine *c, PyObject *value, PyObject **result)
     if (!state) {
         return PYGEN_ERROR;
     }
-    if (c->state == CORO_CREATED && value && value != Py_None && !caw__advance_send(c->future, value)) {
+    if (c->state == CORO_CREATED && value && value != Py_None && !caw__generator_step_send(c->future, value)) {
         PyErr_SetString(PyExc_TypeError, "can't send non-None value to a just-started coroutine");
         return PYGEN_ERROR;
     }
@@ -426,29 +426,29 @@ caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
     caw__state *state = caw__coroutine_state_of(c);
     bool begins = c->state == CORO_CREATED && !c->running && state && (!value || value == Py_None);
     PySendResult outcome;
-    if (begins && c->steps && (outcome = caw__advance_at_once(c, result)) != PYGEN_NEXT) {
+    if (begins && c->steps && (outcome = caw__generator_step_at_once(c, result)) != PYGEN_NEXT) {
         return outcome;
     }
     if (begins && caw__trio_is_absent(state)) {
         outcome = step(state, c, result); /* the shortest way */
     }
     else if (c->delegates) {
-        return caw__chain_resume(c, value, NULL, result);
+        return caw__trampoline_resume(c, value, NULL, result);
     }
     else {
         outcome = caw__step_send(c, value, result);
     }
-    return outcome == PYGEN_NEXT && !*result ? caw__chain_descend(c, result) : outcome;
+    return outcome == PYGEN_NEXT && !*result ? caw__trampoline_descend(c, result) : outcome;
 }
 
 PySendResult
 caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
 {
     if (c->delegates) {
-        return caw__chain_resume(c, NULL, exception, result);
+        return caw__trampoline_resume(c, NULL, exception, result);
     }
     PySendResult outcome = caw__step_throw(c, exception, result);
-    return outcome == PYGEN_NEXT && !*result ? caw__chain_descend(c, result) : outcome;
+    return outcome == PYGEN_NEXT && !*result ? caw__trampoline_descend(c, result) : outcome;
 }
 
 PySendResult
@@ -482,7 +482,7 @@ caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         return outcome;
     }
     PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
-    if (c->state == CORO_CREATED && caw__advance_throw(c->future) < 0) {
+    if (c->state == CORO_CREATED && caw__generator_step_throw(c->future) < 0) {
         Py_DECREF(exception);
         exception = caw__take_raised();
     }

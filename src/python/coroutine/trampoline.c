@@ -15,14 +15,14 @@
 
 /* The one that it waits for, if that is one of ours: borrowed. */
 static caw__coroutine *
-chain_inner(const caw__coroutine *c)
+trampoline_inner(const caw__coroutine *c)
 {
     return c->delegates && c->extras->inner->is_ours ? (caw__coroutine *)c->extras->inner->object : NULL;
 }
 
 /* From there up to the first one: they run no more. */
 static void
-chain_rest(caw__coroutine *first, caw__coroutine *c)
+trampoline_rest(caw__coroutine *first, caw__coroutine *c)
 {
     while (c != first) {
         c = c->extras->outer;
@@ -32,7 +32,7 @@ chain_rest(caw__coroutine *first, caw__coroutine *c)
 
 /* Whether this one can be awaited; else an exception is set. */
 static bool
-chain_may_enter(caw__coroutine *inner)
+trampoline_may_enter(caw__coroutine *inner)
 {
     if (inner->running || inner->state == CORO_SUSPENDED) {
         caw__coroutine_refuse(inner);
@@ -43,28 +43,28 @@ chain_may_enter(caw__coroutine *inner)
 
 /* What it awaited has come to this outcome. */
 static PySendResult
-chain_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
+trampoline_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
 {
     c->running = true; /* dropping what it awaited may run any Python code */
-    caw__pyfuture_end(c->extras->inner, outcome == PYGEN_RETURN ? *result : NULL);
+    caw__py_await_end(c->extras->inner, outcome == PYGEN_RETURN ? *result : NULL);
     c->running = false;
     return caw__step_on(c, result);
 }
 
 /* The step of `c` came to this outcome: take it as far as it goes. */
 static PySendResult
-chain_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObject **result)
+trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObject **result)
 {
     for (;;) {
-        caw__coroutine *inner = outcome == PYGEN_NEXT && !*result ? chain_inner(c) : NULL;
-        if (inner && chain_may_enter(inner)) {
+        caw__coroutine *inner = outcome == PYGEN_NEXT && !*result ? trampoline_inner(c) : NULL;
+        if (inner && trampoline_may_enter(inner)) {
             inner->extras->outer = c;
             c->running = true;
             c = inner;
             outcome = caw__step_send(c, NULL, result);
         }
         else if (inner) {
-            outcome = chain_go_on(c, PYGEN_ERROR, result);
+            outcome = trampoline_go_on(c, PYGEN_ERROR, result);
         }
         else if (outcome == PYGEN_NEXT || c == first) {
             break;
@@ -73,21 +73,21 @@ chain_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObje
             caw__coroutine *outer = c->extras->outer;
             c->extras->outer = NULL;
             c = outer;
-            outcome = chain_go_on(c, outcome, result);
+            outcome = trampoline_go_on(c, outcome, result);
         }
     }
-    chain_rest(first, c);
+    trampoline_rest(first, c);
     return outcome;
 }
 
 PySendResult
-caw__chain_descend(caw__coroutine *c, PyObject **result)
+caw__trampoline_descend(caw__coroutine *c, PyObject **result)
 {
-    return chain_run(c, c, PYGEN_NEXT, result);
+    return trampoline_run(c, c, PYGEN_NEXT, result);
 }
 
 PySendResult
-caw__chain_resume(caw__coroutine *first, PyObject *value, PyObject *exception, PyObject **result)
+caw__trampoline_resume(caw__coroutine *first, PyObject *value, PyObject *exception, PyObject **result)
 {
     *result = NULL;
     if (first->running) {
@@ -98,19 +98,19 @@ caw__chain_resume(caw__coroutine *first, PyObject *value, PyObject *exception, P
     Py_INCREF(first);
     PySendResult outcome;
     caw__coroutine *c = first, *inner;
-    while ((inner = chain_inner(c)) && !inner->running) {
+    while ((inner = trampoline_inner(c)) && !inner->running) {
         c->running = true;
         c = inner;
     }
     if (inner) {
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
         Py_XDECREF(exception);
-        outcome = chain_go_on(c, PYGEN_ERROR, result);
+        outcome = trampoline_go_on(c, PYGEN_ERROR, result);
     }
     else {
         outcome = exception ? caw__step_throw(c, exception, result) : caw__step_send(c, value, result);
     }
-    outcome = chain_run(first, c, outcome, result);
+    outcome = trampoline_run(first, c, outcome, result);
     Py_DECREF(first);
     return outcome;
 }
@@ -119,11 +119,11 @@ caw__chain_resume(caw__coroutine *first, PyObject *value, PyObject *exception, P
 
 /* Give all of them up, the innermost first. Meanwhile all are `running`: what is dropped may run any Python code. */
 static void
-chain_abandon(caw__coroutine *first)
+trampoline_abandon(caw__coroutine *first)
 {
     caw__coroutine *c = first, *inner;
     c->running = true;
-    while ((inner = chain_inner(c)) && !inner->running) {
+    while ((inner = trampoline_inner(c)) && !inner->running) {
         inner->running = true;
         c = inner;
     }
@@ -141,9 +141,9 @@ chain_abandon(caw__coroutine *first)
 
 /* The innermost coroutine of a chain waits for an awaitable of somebody else, which has just yielded. */
 static bool
-chain_ignores_exit(const caw__coroutine *c)
+trampoline_ignores_exit(const caw__coroutine *c)
 {
-    for (const caw__coroutine *inner = chain_inner(c); inner; inner = chain_inner(c)) {
+    for (const caw__coroutine *inner = trampoline_inner(c); inner; inner = trampoline_inner(c)) {
         c = inner;
     }
     return c->delegates;
@@ -152,9 +152,9 @@ chain_ignores_exit(const caw__coroutine *c)
 /* It waits for nothing of Python's. One that would be a step of an async generator, and has not begun, ends that: -1 with an
  * exception where another step has begun. */
 static int
-chain_close_own(caw__coroutine *c)
+trampoline_close_own(caw__coroutine *c)
 {
-    int closed = c->state == CORO_CREATED ? caw__advance_throw(c->future) : 0;
+    int closed = c->state == CORO_CREATED ? caw__generator_step_throw(c->future) : 0;
     PyObject *raised = caw__take_raised();
     caw__checkpoint_leave(c);
     caw__coroutine_free_awaiter(c);
@@ -169,20 +169,20 @@ int
 caw__coroutine_close(caw__coroutine *c)
 {
     if (!c->delegates) {
-        return chain_close_own(c);
+        return trampoline_close_own(c);
     }
     PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit), *result;
     if (!exit) {
         return -1;
     }
-    switch (caw__chain_resume(c, NULL, exit, &result)) {
+    switch (caw__trampoline_resume(c, NULL, exit, &result)) {
     case PYGEN_NEXT:
         Py_DECREF(result);
-        if (chain_ignores_exit(c)) {
+        if (trampoline_ignores_exit(c)) {
             PyErr_SetString(PyExc_RuntimeError, "coroutine ignored GeneratorExit");
             return -1;
         }
-        chain_abandon(c); /* its cleanup waits for something native, which ends by itself */
+        trampoline_abandon(c); /* its cleanup waits for something native, which ends by itself */
         return 0;
     case PYGEN_RETURN:
         Py_DECREF(result);

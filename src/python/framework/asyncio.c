@@ -125,7 +125,7 @@ asyncio_add_reader(caw__hub *hub, PyObject *drain)
 static int
 asyncio_add_helper(caw__hub *hub, PyObject *drain)
 {
-    if (caw__helper_start(hub) < 0) {
+    if (caw__asyncio_thread_start(hub) < 0) {
         return -1;
     }
     PyObject *timer = PyObject_CallMethod(hub->loop, "call_later", "dO", 1e9, drain);

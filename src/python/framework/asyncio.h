@@ -20,13 +20,13 @@ PyObject *caw__asyncio_running_mark(caw__state *state);
 bool caw__is_cancellation(caw__state *state, PyObject *exception);
 
 /* asyncio_task.c: see caw__framework. */
-int caw__asyncio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable);
+int caw__asyncio_begin(caw__hub *hub, caw__posted *posted, PyObject *awaitable);
 void caw__asyncio_cancel(PyObject *task);
 
 /* framework/asyncio_thread.c: a thread that watches the reactor's fd for a loop that cannot, and has the loop call hub.drain(). */
-int caw__helper_start(caw__hub *hub);
-void caw__helper_drained(caw__helper *helper);
-void caw__helper_stop(caw__helper *helper);
+int caw__asyncio_thread_start(caw__hub *hub);
+void caw__asyncio_thread_drained(caw__helper *helper);
+void caw__asyncio_thread_stop(caw__helper *helper);
 
 CAW__INTERNAL_END
 

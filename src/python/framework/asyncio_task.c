@@ -10,9 +10,9 @@ static const char asyncio_task_source[] = "async def cawait_posted(awaitable): r
 static PyObject *
 asyncio_task_done(PyObject *capsule, PyObject *task)
 {
-    caw__remote *r = caw__remote_of_capsule(capsule);
+    caw__posted *r = caw__posted_of_capsule(capsule);
     if (r) {
-        caw__remote_end(r, PyObject_CallMethod(task, "result", NULL));
+        caw__posted_end(r, PyObject_CallMethod(task, "result", NULL));
     }
     Py_RETURN_NONE;
 }
@@ -77,7 +77,7 @@ asyncio_task_new(caw__hub *hub, PyObject *awaitable)
     if (!state->posted && !(state->posted = caw__python_function(asyncio_task_source, "cawait_posted"))) {
         return NULL;
     }
-    PyObject *inner = caw__remote_awaitable(hub, awaitable);
+    PyObject *inner = caw__posted_awaitable(hub, awaitable);
     PyObject *coroutine = inner ? PyObject_CallOneArg(state->posted, inner) : NULL;
     Py_XDECREF(inner);
     PyObject *task = coroutine ? asyncio_task_of_coroutine(hub->loop, coroutine) : NULL;
@@ -87,29 +87,29 @@ asyncio_task_new(caw__hub *hub, PyObject *awaitable)
 
 /* Have its end told; or tell it now, which may free the remote. */
 static int
-asyncio_task_watch(caw__remote *remote, PyObject *task, PyObject *done)
+asyncio_task_watch(caw__posted *posted, PyObject *task, PyObject *done)
 {
     PyObject *is_done = PyObject_CallMethod(task, "done", NULL);
     if (is_done == Py_True) {
-        caw__remote_end(remote, PyObject_CallMethod(task, "result", NULL));
+        caw__posted_end(posted, PyObject_CallMethod(task, "result", NULL));
         Py_DECREF(is_done);
         return 0;
     }
     Py_XDECREF(is_done);
-    remote->task = Py_NewRef(task);
+    posted->task = Py_NewRef(task);
     PyObject *added = is_done ? PyObject_CallMethod(task, "add_done_callback", "O", done) : NULL;
     Py_XDECREF(added);
     return added ? 0 : -1;
 }
 
 int
-caw__asyncio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable)
+caw__asyncio_begin(caw__hub *hub, caw__posted *posted, PyObject *awaitable)
 {
-    PyObject *done = caw__remote_method(remote, &asyncio_task_done_def);
+    PyObject *done = caw__posted_method(posted, &asyncio_task_done_def);
     PyObject *task = !done                               ? NULL
                      : asyncio_task_is_future(awaitable) ? asyncio_task_of_future(hub->loop, awaitable)
                                                          : asyncio_task_new(hub, awaitable);
-    int begun = task ? asyncio_task_watch(remote, task, done) : -1;
+    int begun = task ? asyncio_task_watch(posted, task, done) : -1;
     Py_XDECREF(task);
     Py_XDECREF(done);
     return begun;

@@ -35,7 +35,7 @@ struct caw__helper {
 };
 
 static void
-helper_release(caw__helper *helper)
+asyncio_thread_release(caw__helper *helper)
 {
     /* acq_rel: all uses by the other side come before the free. */
     if (atomic_fetch_sub_explicit(&helper->refs, 1, memory_order_acq_rel) == 1) {
@@ -47,15 +47,15 @@ helper_release(caw__helper *helper)
 }
 
 static bool
-helper_forked(const caw__helper *helper)
+asyncio_thread_forked(const caw__helper *helper)
 {
     return helper->generation != caw__fork_count();
 }
 
 static void
-helper_set(caw__helper *helper, bool *flag)
+asyncio_thread_set(caw__helper *helper, bool *flag)
 {
-    if (helper_forked(helper)) {
+    if (asyncio_thread_forked(helper)) {
         return;
     }
     pthread_mutex_lock(&helper->lock);
@@ -66,7 +66,7 @@ helper_set(caw__helper *helper, bool *flag)
 
 /* Wait until the fd is readable. False: stop. Without the GIL. */
 static bool
-helper_wait_readable(caw__helper *helper)
+asyncio_thread_wait_readable(caw__helper *helper)
 {
     struct pollfd fd = {.fd = caw_reactor_fd(helper->reactor), .events = POLLIN};
     pthread_mutex_lock(&helper->lock);
@@ -85,7 +85,7 @@ helper_wait_readable(caw__helper *helper)
 
 /* Without the GIL. */
 static void
-helper_wait_drained(caw__helper *helper)
+asyncio_thread_wait_drained(caw__helper *helper)
 {
     pthread_mutex_lock(&helper->lock);
     while (!helper->drained && !helper->stop) {
@@ -96,7 +96,7 @@ helper_wait_drained(caw__helper *helper)
 
 /* Have the loop drain. False when it takes no more calls, or the hub is closed. */
 static bool
-helper_call_drain(caw__helper *helper)
+asyncio_thread_call_drain(caw__helper *helper)
 {
     if (!helper->hub) {
         return false;
@@ -120,49 +120,49 @@ helper_call_drain(caw__helper *helper)
 
 /* The thread. `capsule` holds the helper. */
 static PyObject *
-helper_main(PyObject *Py_UNUSED(self), PyObject *capsule)
+asyncio_thread_main(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
     caw__helper *helper = PyCapsule_GetPointer(capsule, NULL);
     bool readable;
     do {
         Py_BEGIN_ALLOW_THREADS;
-        helper_wait_drained(helper);
-        readable = helper_wait_readable(helper);
+        asyncio_thread_wait_drained(helper);
+        readable = asyncio_thread_wait_readable(helper);
         Py_END_ALLOW_THREADS;
-    } while (readable && helper_call_drain(helper));
-    helper_set(helper, &helper->ended);
+    } while (readable && asyncio_thread_call_drain(helper));
+    asyncio_thread_set(helper, &helper->ended);
     Py_RETURN_NONE;
 }
 
-static PyMethodDef helper_main_def = {"cawait_helper", helper_main, METH_O, NULL};
+static PyMethodDef asyncio_thread_main_def = {"cawait_helper", asyncio_thread_main, METH_O, NULL};
 
 void
-caw__helper_drained(caw__helper *helper)
+caw__asyncio_thread_drained(caw__helper *helper)
 {
-    helper_set(helper, &helper->drained);
+    asyncio_thread_set(helper, &helper->drained);
 }
 
 void
-caw__helper_stop(caw__helper *helper)
+caw__asyncio_thread_stop(caw__helper *helper)
 {
     helper->hub = NULL;
-    if (helper_forked(helper)) {
+    if (asyncio_thread_forked(helper)) {
         return;
     }
-    helper_set(helper, &helper->stop);
+    asyncio_thread_set(helper, &helper->stop);
     caw_reactor_ring(helper->reactor);
     pthread_mutex_lock(&helper->lock);
     while (helper->polling) { /* the caller closes the reactor next, and that uses up the ring */
         pthread_cond_wait(&helper->changed, &helper->lock);
     }
     pthread_mutex_unlock(&helper->lock);
-    helper_release(helper);
+    asyncio_thread_release(helper);
 }
 
 /* --- the end of the interpreter --- */
 
 static void
-helper_wait_ended(caw__helper *helper)
+asyncio_thread_wait_ended(caw__helper *helper)
 {
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&helper->lock);
@@ -176,14 +176,14 @@ helper_wait_ended(caw__helper *helper)
 /* A loop that still runs does so in a daemon thread. It stands still from now on, as that thread soon will; closing the hub
  * would have its tasks complain of that. Any other loop may be run once more at exit, and then gets an error. */
 static void
-helper_stop_at_exit(caw__hub *hub)
+asyncio_thread_stop_at_exit(caw__hub *hub)
 {
     Py_INCREF(hub);
     PyObject *running = PyObject_CallMethod(hub->loop, "is_running", NULL);
     caw__helper *helper = running == Py_True ? hub->helper : NULL;
     if (helper) {
         hub->helper = NULL;
-        caw__helper_stop(helper);
+        caw__asyncio_thread_stop(helper);
     }
     else {
         caw__hub_close(hub);
@@ -195,7 +195,7 @@ helper_stop_at_exit(caw__hub *hub)
 
 /* atexit: stop all helpers of this module and wait for their threads. `self` is the bridge's module. */
 static PyObject *
-helper_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
+asyncio_thread_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     caw__state *state = PyModule_GetState(self);
     caw__hub *hub = state->hubs;
@@ -206,39 +206,39 @@ helper_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
         }
         caw__helper *helper = hub->helper;
         atomic_fetch_add_explicit(&helper->refs, 1, memory_order_relaxed); /* relaxed: the hub has a reference */
-        helper_stop_at_exit(hub);
-        if (!helper_forked(helper)) {
-            helper_wait_ended(helper);
+        asyncio_thread_stop_at_exit(hub);
+        if (!asyncio_thread_forked(helper)) {
+            asyncio_thread_wait_ended(helper);
         }
-        helper_release(helper);
+        asyncio_thread_release(helper);
         hub = state->hubs; /* the list may have changed meanwhile */
     }
     Py_RETURN_NONE;
 }
 
-static PyMethodDef helper_stop_all_def = {"cawait_stop_helpers", helper_stop_all, METH_NOARGS, NULL};
+static PyMethodDef asyncio_thread_stop_all_def = {"cawait_stop_helpers", asyncio_thread_stop_all, METH_NOARGS, NULL};
 
 static int
-helper_register_atexit(caw__state *state)
+asyncio_thread_register_atexit(caw__state *state)
 {
-    if (state->helper_registered) {
+    if (state->asyncio_thread_registered) {
         return 0;
     }
     PyObject *module = ((PyHeapTypeObject *)state->hub_type)->ht_module;
-    PyObject *stop = PyCFunction_New(&helper_stop_all_def, module);
+    PyObject *stop = PyCFunction_New(&asyncio_thread_stop_all_def, module);
     PyObject *atexit = stop ? PyImport_ImportModule("atexit") : NULL;
     PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", stop) : NULL;
-    state->helper_registered = done != NULL;
+    state->asyncio_thread_registered = done != NULL;
     Py_XDECREF(done);
     Py_XDECREF(atexit);
     Py_XDECREF(stop);
-    return state->helper_registered ? 0 : -1;
+    return state->asyncio_thread_registered ? 0 : -1;
 }
 
 /* --- the start --- */
 
 static caw__helper *
-helper_new(caw__hub *hub)
+asyncio_thread_new(caw__hub *hub)
 {
     caw__helper *helper = calloc(1, sizeof *helper);
     if (!helper) {
@@ -256,35 +256,35 @@ helper_new(caw__hub *hub)
 }
 
 static void
-helper_capsule_free(PyObject *capsule)
+asyncio_thread_capsule_free(PyObject *capsule)
 {
-    helper_release(PyCapsule_GetPointer(capsule, NULL));
+    asyncio_thread_release(PyCapsule_GetPointer(capsule, NULL));
 }
 
 int
-caw__helper_start(caw__hub *hub)
+caw__asyncio_thread_start(caw__hub *hub)
 {
-    if (helper_register_atexit(hub->state) < 0) {
+    if (asyncio_thread_register_atexit(hub->state) < 0) {
         return -1;
     }
-    caw__helper *helper = helper_new(hub);
+    caw__helper *helper = asyncio_thread_new(hub);
     if (!helper) {
         return -1;
     }
-    PyObject *capsule = PyCapsule_New(helper, NULL, helper_capsule_free);
+    PyObject *capsule = PyCapsule_New(helper, NULL, asyncio_thread_capsule_free);
     if (!capsule) {
-        helper_release(helper);
-        helper_release(helper);
+        asyncio_thread_release(helper);
+        asyncio_thread_release(helper);
         return -1;
     }
     PyObject *thread = PyImport_ImportModule("_thread");
-    PyObject *run = thread ? PyCFunction_New(&helper_main_def, NULL) : NULL;
+    PyObject *run = thread ? PyCFunction_New(&asyncio_thread_main_def, NULL) : NULL;
     PyObject *started = run ? PyObject_CallMethod(thread, "start_new_thread", "O(O)", run, capsule) : NULL;
     Py_XDECREF(run);
     Py_XDECREF(thread);
     Py_DECREF(capsule);
     if (!started) { /* perhaps it was, and there is only no memory for its number */
-        caw__helper_stop(helper);
+        caw__asyncio_thread_stop(helper);
         return -1;
     }
     Py_DECREF(started);

@@ -429,7 +429,7 @@ const caw__framework caw__trio = {trio_attach,     trio_may_step,    trio_suspen
 static PyObject *
 trio_tell_why(caw__coroutine *c, PyObject *raise_cancel)
 {
-    if (!c->function->spec->thrown) {
+    if (!c->function->spec->on_throw) {
         return Py_NewRef(raise_cancel); /* called when the operation has ended, as trio's own functions do */
     }
     Py_XDECREF(PyObject_CallNoArgs(raise_cancel));

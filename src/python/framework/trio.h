@@ -38,7 +38,7 @@ bool caw__is_cancellation_of_any(caw__state *state, PyObject *exception);
 PyObject *caw__trio_abort(PyObject *park, PyObject *raise_cancel);
 
 /* trio_task.c: see caw__framework. */
-int caw__trio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable);
+int caw__trio_begin(caw__hub *hub, caw__posted *posted, PyObject *awaitable);
 void caw__trio_cancel(PyObject *scope);
 
 void caw__trio_forget(caw__trio_api *api);

@@ -20,7 +20,7 @@ static const char trio_task_source[] = "async def cawait_posted(awaitable, begin
 static PyObject *
 trio_task_begin(PyObject *capsule, PyObject *scope)
 {
-    caw__remote *r = caw__remote_of_capsule(capsule);
+    caw__posted *r = caw__posted_of_capsule(capsule);
     if (!r) { /* ended before its first step */
         return PyObject_CallMethod(scope, "cancel", NULL);
     }
@@ -34,9 +34,9 @@ trio_task_begin(PyObject *capsule, PyObject *scope)
 static PyObject *
 trio_task_end(PyObject *capsule, PyObject *value)
 {
-    caw__remote *r = caw__remote_of_capsule(capsule);
+    caw__posted *r = caw__posted_of_capsule(capsule);
     if (r) {
-        caw__remote_end(r, Py_NewRef(value));
+        caw__posted_end(r, Py_NewRef(value));
     }
     Py_RETURN_NONE;
 }
@@ -45,13 +45,13 @@ trio_task_end(PyObject *capsule, PyObject *value)
 static PyObject *
 trio_task_fail(PyObject *capsule, PyObject *error)
 {
-    caw__remote *r = caw__remote_of_capsule(capsule);
+    caw__posted *r = caw__posted_of_capsule(capsule);
     if (r && error == Py_None) {
-        caw__remote_end_cancelled(r);
+        caw__posted_end_cancelled(r);
     }
     else if (r) {
         caw__raise(Py_NewRef(error));
-        caw__remote_end(r, NULL);
+        caw__posted_end(r, NULL);
     }
     Py_RETURN_NONE;
 }
@@ -76,15 +76,15 @@ trio_task_spawn(caw__state *state, PyObject *awaitable, PyObject *begin, PyObjec
 }
 
 int
-caw__trio_begin(caw__hub *hub, caw__remote *remote, PyObject *awaitable)
+caw__trio_begin(caw__hub *hub, caw__posted *posted, PyObject *awaitable)
 {
     caw__state *state = hub->state;
     if (!state->trio_posted && !(state->trio_posted = caw__python_function(trio_task_source, "cawait_posted"))) {
         return -1;
     }
-    PyObject *begin = caw__remote_method(remote, &trio_task_begin_def),
-             *end = caw__remote_method(remote, &trio_task_end_def);
-    PyObject *fail = caw__remote_method(remote, &trio_task_fail_def), *inner = caw__remote_awaitable(hub, awaitable);
+    PyObject *begin = caw__posted_method(posted, &trio_task_begin_def),
+             *end = caw__posted_method(posted, &trio_task_end_def);
+    PyObject *fail = caw__posted_method(posted, &trio_task_fail_def), *inner = caw__posted_awaitable(hub, awaitable);
     PyObject *task = begin && end && fail && inner ? trio_task_spawn(state, inner, begin, end, fail) : NULL;
     Py_XDECREF(inner);
     Py_XDECREF(task);

@@ -129,7 +129,7 @@ function_wrap(caw__function *f, void *operation, PyObject *self)
         return caw__generator_new(f, operation, self);
     }
     PyObject *coroutine = caw__coroutine_new(f, operation, self, tstate);
-    return f->spec->python_coroutine ? caw__coroutine_wrap(f, coroutine) : coroutine;
+    return f->spec->wrap_in_python ? caw__coroutine_wrap(f, coroutine) : coroutine;
 }
 
 static PyObject *

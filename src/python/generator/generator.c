@@ -91,7 +91,7 @@ generator_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(g->function);
     Py_VISIT(g->self);
     Py_VISIT(g->raised);
-    return g->stream ? caw__pystream_traverse(g->stream, visit, arg) : 0;
+    return g->stream ? caw__iteration_traverse(g->stream, visit, arg) : 0;
 }
 
 static int
@@ -130,7 +130,7 @@ generator_dealloc(PyObject *self)
 
 /* A step, for which the generator has to be whole and known to the loop. As async_gen_init_hooks. */
 static PyObject *
-generator_advance(PyObject *self, caw__advance_kind kind, PyObject *arg)
+generator_advance(PyObject *self, caw__generator_step_kind kind, PyObject *arg)
 {
     caw__generator *g = (caw__generator *)self;
     if (!g->function || !g->function->state) {
@@ -148,13 +148,13 @@ generator_advance(PyObject *self, caw__advance_kind kind, PyObject *arg)
             return NULL;
         }
     }
-    return caw__advance_new(g, kind, arg);
+    return caw__generator_step_new(g, kind, arg);
 }
 
 static PyObject *
 generator_anext(PyObject *self)
 {
-    return generator_advance(self, ADVANCE_NEXT, NULL);
+    return generator_advance(self, GENERATOR_STEP_NEXT, NULL);
 }
 
 PyDoc_STRVAR(generator_asend_doc, "asend(value) -> an awaitable of the next item. A stream has no use for the value.");
@@ -162,7 +162,7 @@ PyDoc_STRVAR(generator_asend_doc, "asend(value) -> an awaitable of the next item
 static PyObject *
 generator_asend(PyObject *self, PyObject *value)
 {
-    return generator_advance(self, ADVANCE_NEXT, value);
+    return generator_advance(self, GENERATOR_STEP_NEXT, value);
 }
 
 PyDoc_STRVAR(generator_athrow_doc, "athrow(value)\nathrow(type[, value[, traceback]])\n\n"
@@ -176,7 +176,7 @@ generator_athrow(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     PyObject *exception = caw__thrown_exception(args, nargs);
-    PyObject *coroutine = exception ? generator_advance(self, ADVANCE_THROW, exception) : NULL;
+    PyObject *coroutine = exception ? generator_advance(self, GENERATOR_STEP_THROW, exception) : NULL;
     Py_XDECREF(exception);
     return coroutine;
 }
@@ -186,7 +186,7 @@ PyDoc_STRVAR(generator_aclose_doc, "aclose() -> an awaitable that ends the strea
 static PyObject *
 generator_aclose(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return generator_advance(self, ADVANCE_CLOSE, NULL);
+    return generator_advance(self, GENERATOR_STEP_CLOSE, NULL);
 }
 
 static PyMethodDef generator_methods[] = {

@@ -29,19 +29,23 @@
 
 CAW__INTERNAL_BEGIN
 
-typedef enum caw__advance_kind { ADVANCE_NEXT = 0, ADVANCE_THROW, ADVANCE_CLOSE } caw__advance_kind;
+typedef enum caw__generator_step_kind {
+    GENERATOR_STEP_NEXT = 0,
+    GENERATOR_STEP_THROW,
+    GENERATOR_STEP_CLOSE
+} caw__generator_step_kind;
 
-typedef struct caw__advance {
+typedef struct caw__generator_step {
     caw_future future;
     caw__generator *generator; /* a reference */
     PyObject *arg;             /* what was sent, or is to be thrown: a reference, or NULL */
     caw_item *items;           /* while ready: owned; a list */
     uint32_t length;           /* of them, at first */
-    unsigned char kind;        /* caw__advance_kind */
+    unsigned char kind;        /* caw__generator_step_kind */
     bool begun, ready, ended;
     bool stops;     /* it has raised the StopAsyncIteration that is the generator's end */
     bool cancelled; /* the stream is asked to stop: what still comes is destroyed */
-} caw__advance;
+} caw__generator_step;
 
 struct caw__generator {
     PyObject_HEAD
@@ -53,7 +57,7 @@ struct caw__generator {
     PyObject *name, *qualname; /* set by the user, or NULL */
     PyObject *weakrefs;
     const caw__coroutine *waiter; /* the coroutine of the advance that is pending: borrowed */
-    caw__advance own;             /* for the advance at hand: most need no other */
+    caw__generator_step own;      /* for the advance at hand: most need no other */
     uint64_t run_began;           /* ns: when items began to come without suspending; 0: since then none came */
     uint32_t run_length;          /* items since the clock was read */
     char running;
@@ -78,30 +82,30 @@ void caw__generator_end(caw__generator *g);
 caw_py_spec caw__generator_steps(const caw_py_stream_spec *stream);
 
 /* A coroutine that makes one step. `arg` is borrowed, may be NULL. */
-PyObject *caw__advance_new(caw__generator *g, caw__advance_kind kind, PyObject *arg);
+PyObject *caw__generator_step_new(caw__generator *g, caw__generator_step_kind kind, PyObject *arg);
 
 /* The first step of a coroutine that makes one, where there is nothing to wait for: the shortest way. PYGEN_NEXT, and nothing was
  * done: it is to be polled as any other. */
-PySendResult caw__advance_at_once(caw__coroutine *c, PyObject **result);
+PySendResult caw__generator_step_at_once(caw__coroutine *c, PyObject **result);
 
 /* generator/step_result.c: the `result` of its coroutine. */
-PyObject *caw__advance_result(caw_future *f);
+PyObject *caw__generator_step_result(caw_future *f);
 
 /* The advance that the future is, or NULL. */
-caw__advance *caw__advance_of(const caw_future *future);
+caw__generator_step *caw__generator_step_of(const caw_future *future);
 
 /* The next three do nothing where the future is no advance. */
 
 /* An exception is thrown in, or it is closed, before the first poll: that ends the generator, as if it had come at the `yield`.
  * -1 with an exception where another step has begun: that one is raised then, and the generator goes on. */
-int caw__advance_throw(const caw_future *future);
+int caw__generator_step_throw(const caw_future *future);
 
 /* A value is sent before the first poll: it counts as if it had been given to asend(). False where that makes no sense. */
-bool caw__advance_send(const caw_future *future, PyObject *value);
+bool caw__generator_step_send(const caw_future *future, PyObject *value);
 
 /* An exception is set, which leaves the generator: a StopAsyncIteration that is not its end becomes a RuntimeError. The future may
  * be NULL. */
-void caw__advance_guard_stop(const caw_future *future);
+void caw__generator_step_guard_stop(const caw_future *future);
 
 CAW__INTERNAL_END
 

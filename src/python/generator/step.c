@@ -11,13 +11,13 @@
 #include <stdlib.h>
 
 /* A run of items that come without suspending lets the loop turn: see python_stream.h. */
-#define ADVANCE_RUN_LENGTH 64
-#define ADVANCE_RUN_NS     1000000
+#define GENERATOR_STEP_RUN_LENGTH 64
+#define GENERATOR_STEP_RUN_NS     1000000
 
 /* --- the stream --- */
 
 static caw_poll
-advance_poll_stream(caw__generator *g, caw_context *cx, caw_item **out)
+generator_step_poll_stream(caw__generator *g, caw_context *cx, caw_item **out)
 {
     *out = NULL;
     if (!g->function->stream->poll_without_gil) {
@@ -33,7 +33,7 @@ advance_poll_stream(caw__generator *g, caw_context *cx, caw_item **out)
 
 /* Go on at the next turn of the loop. */
 static caw_poll
-advance_breathe(caw__generator *g, caw_context *cx)
+generator_step_breathe(caw__generator *g, caw_context *cx)
 {
     g->run_began = 0;
     caw_waker_wake_by_ref(cx->waker);
@@ -41,21 +41,21 @@ advance_breathe(caw__generator *g, caw_context *cx)
 }
 
 static bool
-advance_run_is_long(caw__generator *g)
+generator_step_run_is_long(caw__generator *g)
 {
     if (g->run_began == 0) {
         g->run_began = caw_now_ns();
         g->run_length = 0;
     }
-    if (g->run_length < ADVANCE_RUN_LENGTH) {
+    if (g->run_length < GENERATOR_STEP_RUN_LENGTH) {
         return false;
     }
     g->run_length = 0;
-    return caw_now_ns() - g->run_began >= ADVANCE_RUN_NS;
+    return caw_now_ns() - g->run_began >= GENERATOR_STEP_RUN_NS;
 }
 
 static caw_poll
-advance_finish(caw__advance *a, int status)
+generator_step_finish(caw__generator_step *a, int status)
 {
     a->ready = true;
     return caw_future_finish(&a->future, status);
@@ -63,7 +63,7 @@ advance_finish(caw__advance *a, int status)
 
 /* The one StopAsyncIteration that means the end. */
 static void
-advance_raise_stop(caw__advance *a)
+generator_step_raise_stop(caw__generator_step *a)
 {
     a->stops = true;
     PyErr_SetNone(PyExc_StopAsyncIteration);
@@ -71,7 +71,7 @@ advance_raise_stop(caw__advance *a)
 
 /* The stream has ended, and there is nothing more to return. */
 static caw_poll
-advance_finish_over(caw__advance *a)
+generator_step_finish_over(caw__generator_step *a)
 {
     caw__generator *g = a->generator;
     int status = g->stream->status;
@@ -79,17 +79,17 @@ advance_finish_over(caw__advance *a)
     if (g->raised) {
         caw__raise(g->raised);
         g->raised = NULL;
-        return advance_finish(a, CAW_EPYTHON);
+        return generator_step_finish(a, CAW_EPYTHON);
     }
     if (status == 0 && !PyErr_Occurred()) {
-        advance_raise_stop(a);
+        generator_step_raise_stop(a);
     }
-    return advance_finish(a, status == 0 ? CAW_EPYTHON : status);
+    return generator_step_finish(a, status == 0 ? CAW_EPYTHON : status);
 }
 
 /* The end has come after some items, which are returned first: keep the exception that it came with. */
 static void
-advance_keep_raised(caw__generator *g, const caw_context *cx)
+generator_step_keep_raised(caw__generator *g, const caw_context *cx)
 {
     const caw__coroutine *c = ((caw__poll_place *)cx->place)->coroutine;
     if (PyErr_Occurred()) {
@@ -102,7 +102,7 @@ advance_keep_raised(caw__generator *g, const caw_context *cx)
 
 /* The stream waits for a Python awaitable in place, which the coroutine has to wait for too. */
 static bool
-advance_delegates(const caw_context *cx)
+generator_step_delegates(const caw_context *cx)
 {
     const caw__coroutine *c = ((caw__poll_place *)cx->place)->coroutine;
     return c->extras && c->extras->inner && c->extras->inner->waits;
@@ -111,27 +111,27 @@ advance_delegates(const caw_context *cx)
 /* How many items make a step, at most. Of a Python iterable one, as nothing is there before it is asked for, and then what is
  * there would wait for it. */
 static size_t
-advance_wanted(const caw__generator *g)
+generator_step_wanted(const caw__generator *g)
 {
     size_t batch = g->function->stream->batch;
-    return batch && !caw__pystream_is_in_place(g->stream) ? batch : 1;
+    return batch && !caw__iteration_is_in_place(g->stream) ? batch : 1;
 }
 
 /* The stream's end: after the items that came before it. */
 static caw_poll
-advance_end(caw__advance *a, const caw_context *cx)
+generator_step_end(caw__generator_step *a, const caw_context *cx)
 {
     a->generator->over = true;
     if (!a->items) {
-        return advance_finish_over(a);
+        return generator_step_finish_over(a);
     }
-    advance_keep_raised(a->generator, cx);
-    return advance_finish(a, 0);
+    generator_step_keep_raised(a->generator, cx);
+    return generator_step_finish(a, 0);
 }
 
 /* Put an item at the end of those that there are; and behind it, up to `most` in all, those that a channel has at hand. */
 static void
-advance_add(caw__advance *a, caw_item ***last, caw_item *item, size_t most)
+generator_step_add(caw__generator_step *a, caw_item ***last, caw_item *item, size_t most)
 {
     caw__generator *g = a->generator;
     size_t more = 0;
@@ -146,7 +146,7 @@ advance_add(caw__advance *a, caw_item ***last, caw_item *item, size_t most)
 
 /* Take one item, or as many as are there for a list. */
 static caw_poll
-advance_take(caw__advance *a, caw_context *cx)
+generator_step_take(caw__generator_step *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
     caw_item **last = &a->items, *item;
@@ -154,20 +154,20 @@ advance_take(caw__advance *a, caw_context *cx)
         last = &(*last)->next;
     }
     do {
-        if (advance_poll_stream(g, cx, &item) == CAW_PENDING) {
+        if (generator_step_poll_stream(g, cx, &item) == CAW_PENDING) {
             g->run_began = 0;
-            return a->items && !advance_delegates(cx) ? advance_finish(a, 0) : CAW_PENDING;
+            return a->items && !generator_step_delegates(cx) ? generator_step_finish(a, 0) : CAW_PENDING;
         }
         if (!item) {
-            return advance_end(a, cx);
+            return generator_step_end(a, cx);
         }
-        advance_add(a, &last, item, advance_wanted(g));
-    } while (a->length < advance_wanted(g));
-    return advance_finish(a, 0);
+        generator_step_add(a, &last, item, generator_step_wanted(g));
+    } while (a->length < generator_step_wanted(g));
+    return generator_step_finish(a, 0);
 }
 
 static caw_poll
-advance_collect(caw__advance *a, caw_context *cx)
+generator_step_collect(caw__generator_step *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
     if (g->kept) {
@@ -176,44 +176,44 @@ advance_collect(caw__advance *a, caw_context *cx)
         for (const caw_item *item = a->items; item; item = item->next) {
             a->length++;
         }
-        return advance_finish(a, 0);
+        return generator_step_finish(a, 0);
     }
     if (g->over) {
-        return advance_finish_over(a);
+        return generator_step_finish_over(a);
     }
-    return advance_run_is_long(g) ? advance_breathe(g, cx) : advance_take(a, cx);
+    return generator_step_run_is_long(g) ? generator_step_breathe(g, cx) : generator_step_take(a, cx);
 }
 
 /* --- stopping --- */
 
 /* The stream was asked to stop: wait for its end, and for nothing that it gives. */
 static caw_poll
-advance_drain(caw__advance *a, caw_context *cx)
+generator_step_drain(caw__generator_step *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
     caw_item *item;
-    for (int n = 0; n < ADVANCE_RUN_LENGTH && !g->over; n++) {
-        if (advance_poll_stream(g, cx, &item) == CAW_PENDING) {
+    for (int n = 0; n < GENERATOR_STEP_RUN_LENGTH && !g->over; n++) {
+        if (generator_step_poll_stream(g, cx, &item) == CAW_PENDING) {
             return CAW_PENDING;
         }
         g->over = !item;
         caw_item_destroy(item);
     }
     if (!g->over) {
-        return advance_breathe(g, cx);
+        return generator_step_breathe(g, cx);
     }
     a->ended = true;
     int status = g->stream->status;
-    if (a->kind == ADVANCE_THROW && status != CAW_EPYTHON) { /* else another one was raised on the way */
+    if (a->kind == GENERATOR_STEP_THROW && status != CAW_EPYTHON) { /* else another one was raised on the way */
         caw__raise(Py_NewRef(a->arg));
-        return advance_finish(a, CAW_EPYTHON);
+        return generator_step_finish(a, CAW_EPYTHON);
     }
-    return advance_finish(a, a->kind == ADVANCE_CLOSE && status == CAW_ECANCELED ? 0 : status);
+    return generator_step_finish(a, a->kind == GENERATOR_STEP_CLOSE && status == CAW_ECANCELED ? 0 : status);
 }
 
 /* athrow() and aclose(), the first poll. */
 static caw_poll
-advance_stop(caw__advance *a, caw_context *cx)
+generator_step_stop(caw__generator_step *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
     caw_py_cancel cancel = g->function->stream->cancel;
@@ -222,45 +222,46 @@ advance_stop(caw__advance *a, caw_context *cx)
         a->cancelled = true;
         g->told = true;
         caw_stream_cancel(g->stream);
-        return advance_drain(a, cx);
+        return generator_step_drain(a, cx);
     }
     a->ended = true;
-    if (a->kind == ADVANCE_CLOSE) {
-        return advance_finish(a, 0);
+    if (a->kind == GENERATOR_STEP_CLOSE) {
+        return generator_step_finish(a, 0);
     }
     caw__raise(Py_NewRef(a->arg));
-    return advance_finish(a, CAW_EPYTHON);
+    return generator_step_finish(a, CAW_EPYTHON);
 }
 
 /* --- the future --- */
 
-static const char *const advance_names[] = {"anext", "athrow", "aclose"};
+static const char *const generator_step_names[] = {"anext", "athrow", "aclose"};
 
 /* Whether another advance has begun: with the exception for that. */
 static bool
-advance_is_refused(const caw__advance *a)
+generator_step_is_refused(const caw__generator_step *a)
 {
     if (a->generator->running) {
-        PyErr_Format(PyExc_RuntimeError, "%s(): asynchronous generator is already running", advance_names[a->kind]);
+        PyErr_Format(PyExc_RuntimeError, "%s(): asynchronous generator is already running",
+                     generator_step_names[a->kind]);
     }
     return a->generator->running;
 }
 
 /* False when it has nothing to do: with an exception, or because the generator is closed already. */
 static bool
-advance_begin(caw__advance *a)
+generator_step_begin(caw__generator_step *a)
 {
     caw__generator *g = a->generator;
-    if (advance_is_refused(a)) {
+    if (generator_step_is_refused(a)) {
         return false;
     }
     if (!g->stream) {
-        if (a->kind == ADVANCE_NEXT) {
-            advance_raise_stop(a);
+        if (a->kind == GENERATOR_STEP_NEXT) {
+            generator_step_raise_stop(a);
         }
         return false;
     }
-    if (a->kind == ADVANCE_NEXT && a->arg && a->arg != Py_None && !g->started) {
+    if (a->kind == GENERATOR_STEP_NEXT && a->arg && a->arg != Py_None && !g->started) {
         PyErr_SetString(PyExc_TypeError, "can't send non-None value to a just-started async generator");
         return false;
     }
@@ -270,28 +271,28 @@ advance_begin(caw__advance *a)
 }
 
 static caw_poll
-advance_poll(caw_future *f, caw_context *cx)
+generator_step_poll(caw_future *f, caw_context *cx)
 {
-    caw__advance *a = CAW_CONTAINER_OF(f, caw__advance, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
     bool begins = !a->begun;
-    if (begins && !advance_begin(a)) {
-        return advance_finish(a, PyErr_Occurred() ? CAW_EPYTHON : 0);
+    if (begins && !generator_step_begin(a)) {
+        return generator_step_finish(a, PyErr_Occurred() ? CAW_EPYTHON : 0);
     }
-    if (begins && a->kind != ADVANCE_NEXT) {
-        return advance_stop(a, cx);
+    if (begins && a->kind != GENERATOR_STEP_NEXT) {
+        return generator_step_stop(a, cx);
     }
     caw__generator *g = a->generator;
     g->started = true;
-    caw_poll poll = a->cancelled ? advance_drain(a, cx) : advance_collect(a, cx);
+    caw_poll poll = a->cancelled ? generator_step_drain(a, cx) : generator_step_collect(a, cx);
     g->waiter = poll == CAW_PENDING ? ((caw__poll_place *)cx->place)->coroutine : NULL;
     return poll;
 }
 
 /* The awaiter was cancelled. */
 static void
-advance_cancel(caw_future *f)
+generator_step_cancel(caw_future *f)
 {
-    caw__advance *a = CAW_CONTAINER_OF(f, caw__advance, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
     caw__generator *g = a->generator;
     a->cancelled = true;
     if (!g->told && !g->over) {
@@ -301,9 +302,9 @@ advance_cancel(caw_future *f)
 }
 
 static void
-advance_destroy(caw_future *f)
+generator_step_destroy(caw_future *f)
 {
-    caw__advance *a = CAW_CONTAINER_OF(f, caw__advance, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
     caw__generator *g = a->generator;
     PyObject *arg = a->arg;
     caw_item *items = a->items;
@@ -329,24 +330,26 @@ advance_destroy(caw_future *f)
     Py_DECREF(g);
 }
 
-static const caw_future_ops advance_ops = {"async_generator", advance_poll, advance_cancel, advance_destroy};
-static const caw_future_ops advance_ops_without_cancel = {"async_generator", advance_poll, NULL, advance_destroy};
+static const caw_future_ops generator_step_ops = {"async_generator", generator_step_poll, generator_step_cancel,
+                                                  generator_step_destroy};
+static const caw_future_ops generator_step_ops_without_cancel = {"async_generator", generator_step_poll, NULL,
+                                                                 generator_step_destroy};
 
-caw__advance *
-caw__advance_of(const caw_future *future)
+caw__generator_step *
+caw__generator_step_of(const caw_future *future)
 {
-    bool is = future->ops == &advance_ops || future->ops == &advance_ops_without_cancel;
-    return is ? (caw__advance *)CAW_CONTAINER_OF(future, caw__advance, future) : NULL;
+    bool is = future->ops == &generator_step_ops || future->ops == &generator_step_ops_without_cancel;
+    return is ? (caw__generator_step *)CAW_CONTAINER_OF(future, caw__generator_step, future) : NULL;
 }
 
 int
-caw__advance_throw(const caw_future *future)
+caw__generator_step_throw(const caw_future *future)
 {
-    caw__advance *a = caw__advance_of(future);
+    caw__generator_step *a = caw__generator_step_of(future);
     if (!a) {
         return 0;
     }
-    if (advance_is_refused(a)) {
+    if (generator_step_is_refused(a)) {
         return -1;
     }
     if (a->generator->stream) {
@@ -357,10 +360,10 @@ caw__advance_throw(const caw_future *future)
 }
 
 bool
-caw__advance_send(const caw_future *future, PyObject *value)
+caw__generator_step_send(const caw_future *future, PyObject *value)
 {
-    caw__advance *a = caw__advance_of(future);
-    bool takes = a && a->kind == ADVANCE_NEXT;
+    caw__generator_step *a = caw__generator_step_of(future);
+    bool takes = a && a->kind == GENERATOR_STEP_NEXT;
     if (takes) {
         Py_XSETREF(a->arg, Py_NewRef(value));
     }
@@ -368,9 +371,9 @@ caw__advance_send(const caw_future *future, PyObject *value)
 }
 
 void
-caw__advance_guard_stop(const caw_future *future)
+caw__generator_step_guard_stop(const caw_future *future)
 {
-    const caw__advance *a = future ? caw__advance_of(future) : NULL;
+    const caw__generator_step *a = future ? caw__generator_step_of(future) : NULL;
     if (a && !a->stops && a->generator->stream && a->generator->started &&
         PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
         caw__raise_instead_of("async generator raised StopAsyncIteration");
@@ -378,15 +381,15 @@ caw__advance_guard_stop(const caw_future *future)
 }
 
 PyObject *
-caw__advance_new(caw__generator *g, caw__advance_kind kind, PyObject *arg)
+caw__generator_step_new(caw__generator *g, caw__generator_step_kind kind, PyObject *arg)
 {
-    caw__advance *a = g->own_used ? malloc(sizeof *a) : &g->own;
+    caw__generator_step *a = g->own_used ? malloc(sizeof *a) : &g->own;
     if (!a) {
         return PyErr_NoMemory();
     }
     bool can_cancel = g->stream && g->stream->ops->cancel;
-    *a = (caw__advance){.generator = g, .arg = arg, .kind = (unsigned char)kind};
-    a->future.ops = can_cancel ? &advance_ops : &advance_ops_without_cancel;
+    *a = (caw__generator_step){.generator = g, .arg = arg, .kind = (unsigned char)kind};
+    a->future.ops = can_cancel ? &generator_step_ops : &generator_step_ops_without_cancel;
     g->own_used |= a == &g->own;
     Py_INCREF(g);
     Py_XINCREF(arg);
@@ -398,29 +401,30 @@ caw__advance_new(caw__generator *g, caw__advance_kind kind, PyObject *arg)
 /* Whether a channel's item that is there may be the value, without more ado. Every 64th goes the usual way, and looks at the
  * clock. */
 static bool
-advance_is_simple(const caw__advance *a)
+generator_step_is_simple(const caw__generator_step *a)
 {
     const caw__generator *g = a->generator;
-    return a->kind == ADVANCE_NEXT && !a->arg && !g->running && g->stream && !g->over && !g->kept &&
-           g->run_began != 0 && g->run_length < ADVANCE_RUN_LENGTH && !g->function->stream->poll_without_gil;
+    return a->kind == GENERATOR_STEP_NEXT && !a->arg && !g->running && g->stream && !g->over && !g->kept &&
+           g->run_began != 0 && g->run_length < GENERATOR_STEP_RUN_LENGTH && !g->function->stream->poll_without_gil;
 }
 
 PySendResult
-caw__advance_at_once(caw__coroutine *c, PyObject **result)
+caw__generator_step_at_once(caw__coroutine *c, PyObject **result)
 {
-    caw__advance *a = CAW_CONTAINER_OF(c->future, caw__advance, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(c->future, caw__generator_step, future);
     caw__generator *g = a->generator;
     size_t n = 0;
     caw_item *end;
     *result = NULL;
-    if (!advance_is_simple(a) || !(a->items = caw__channel_take_ready(g->stream, advance_wanted(g), &n, &end))) {
+    if (!generator_step_is_simple(a) ||
+        !(a->items = caw__channel_take_ready(g->stream, generator_step_wanted(g), &n, &end))) {
         return PYGEN_NEXT;
     }
     a->length = (uint32_t)n;
     g->run_length += (uint32_t)n;
     a->begun = a->ready = true;
     g->running = c->running = true;
-    *result = caw__advance_result(&a->future);
+    *result = caw__generator_step_result(&a->future);
     if (!*result) {
         PySendResult failed = caw__coroutine_fail(c, result);
         c->running = false;
@@ -428,7 +432,7 @@ caw__advance_at_once(caw__coroutine *c, PyObject **result)
     }
     c->future = NULL;
     c->state = CORO_CLOSED;
-    advance_destroy(&a->future);
+    generator_step_destroy(&a->future);
     c->running = false;
     return PYGEN_RETURN;
 }

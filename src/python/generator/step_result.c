@@ -5,10 +5,10 @@
 /* What the author's function makes of an item. A value with an exception set is a mistake that is looked for in debug builds only:
  * it costs as much as the function. */
 static inline PyObject *
-advance_value(const caw__generator *g, caw_item *item)
+generator_step_value(const caw__generator *g, caw_item *item)
 {
     const caw_py_stream_spec *spec = g->function->stream;
-    PyObject *value = spec->item ? spec->item(g->stream, item) : caw__pyitem_value(item);
+    PyObject *value = spec->item ? spec->item(g->stream, item) : caw__value_get(item);
 #ifndef NDEBUG
     if (value && PyErr_Occurred()) {
         PyErr_Format(PyExc_SystemError, "the item function of '%U' returned a value with an exception set",
@@ -25,18 +25,18 @@ advance_value(const caw__generator *g, caw_item *item)
 
 /* The next of the items as a value. */
 static inline PyObject *
-advance_take_value(caw__advance *a)
+generator_step_take_value(caw__generator_step *a)
 {
     caw_item *item = a->items;
     a->items = item->next;
-    PyObject *value = advance_value(a->generator, item);
+    PyObject *value = generator_step_value(a->generator, item);
     caw_item_destroy(item);
     return value;
 }
 
 /* The item after these values could not be made into one: they come first, and the error is for the next step. */
 static PyObject *
-advance_cut(caw__advance *a, PyObject *list, Py_ssize_t length)
+generator_step_cut(caw__generator_step *a, PyObject *list, Py_ssize_t length)
 {
     caw__generator *g = a->generator;
     PyObject *raised = caw__take_raised();
@@ -61,7 +61,7 @@ advance_cut(caw__advance *a, PyObject *list, Py_ssize_t length)
 }
 
 static PyObject *
-advance_list(caw__advance *a)
+generator_step_list(caw__generator_step *a)
 {
     Py_ssize_t length = a->length;
     PyObject *list = PyList_New(length);
@@ -70,29 +70,29 @@ advance_list(caw__advance *a)
     }
     PyObject_GC_UnTrack(list); /* while it is filled the item functions may run Python code, which must not find it */
     Py_ssize_t i = 0;
-    for (PyObject *value; i < length && (value = advance_take_value(a)); i++) {
+    for (PyObject *value; i < length && (value = generator_step_take_value(a)); i++) {
         PyList_SET_ITEM(list, i, value);
     }
     PyObject_GC_Track(list);
-    return i < length ? advance_cut(a, list, i) : list;
+    return i < length ? generator_step_cut(a, list, i) : list;
 }
 
 PyObject *
-caw__advance_result(caw_future *f)
+caw__generator_step_result(caw_future *f)
 {
-    caw__advance *a = CAW_CONTAINER_OF(f, caw__advance, future);
-    if (a->kind != ADVANCE_NEXT) {
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
+    if (a->kind != GENERATOR_STEP_NEXT) {
         Py_RETURN_NONE;
     }
-    PyObject *value = a->generator->function->stream->batch ? advance_list(a) : advance_take_value(a);
+    PyObject *value = a->generator->function->stream->batch ? generator_step_list(a) : generator_step_take_value(a);
     a->ended |= !value;
     return value;
 }
 
 static void
-advance_error(caw_future *f, int status)
+generator_step_error(caw_future *f, int status)
 {
-    const caw__generator *g = CAW_CONTAINER_OF(f, caw__advance, future)->generator;
+    const caw__generator *g = CAW_CONTAINER_OF(f, caw__generator_step, future)->generator;
     g->function->stream->error(g->stream, status);
 }
 
@@ -101,12 +101,12 @@ caw__generator_steps(const caw_py_stream_spec *stream)
 {
     return (caw_py_spec){
         .name = stream->name,
-        .result = caw__advance_result,
+        .result = caw__generator_step_result,
         .file = stream->file,
         .line = stream->line,
         .doc = stream->doc,
         .qualname = stream->qualname,
-        .error = stream->error ? advance_error : NULL,
+        .error = stream->error ? generator_step_error : NULL,
         .cancel = stream->cancel,
     };
 }

@@ -29,7 +29,7 @@ typedef struct closing {
 
 /* Nobody is there to be told of a failure. */
 static caw_poll
-closing_fail(closing *c)
+aclose_fail(closing *c)
 {
     if (PyErr_Occurred()) {
         PyErr_WriteUnraisable(c->iterator);
@@ -38,7 +38,7 @@ closing_fail(closing *c)
 }
 
 static caw_poll
-closing_poll(caw_future *f, caw_context *cx)
+aclose_poll(caw_future *f, caw_context *cx)
 {
     closing *c = CAW_CONTAINER_OF(f, closing, future);
     if (!c->child) {
@@ -47,7 +47,7 @@ closing_poll(caw_future *f, caw_context *cx)
             Py_CLEAR(awaitable);
         }
         if (!awaitable || !(c->child = caw_py_await(awaitable))) {
-            return closing_fail(c);
+            return aclose_fail(c);
         }
     }
     if (caw_future_poll(c->child, cx) == CAW_PENDING) {
@@ -57,11 +57,11 @@ closing_poll(caw_future *f, caw_context *cx)
         return caw_future_finish(f, c->child->status);
     }
     caw__raise(caw_py_exception(c->child));
-    return closing_fail(c);
+    return aclose_fail(c);
 }
 
 static void
-closing_destroy(caw_future *f)
+aclose_destroy(caw_future *f)
 {
     closing *c = CAW_CONTAINER_OF(f, closing, future);
     caw_future_destroy(c->child);
@@ -69,45 +69,45 @@ closing_destroy(caw_future *f)
     free(c);
 }
 
-static const caw_future_ops closing_ops = {"python.aclose", closing_poll, NULL, closing_destroy};
+static const caw_future_ops aclose_ops = {"python.aclose", aclose_poll, NULL, aclose_destroy};
 
 /* --- the call that makes it --- */
 
-typedef struct closing_arg {
+typedef struct aclose_arg {
     caw_py_locals *locals; /* a reference */
     caw_py_ref *iterator;  /* a reference */
-} closing_arg;
+} aclose_arg;
 
 static PyObject *
-closing_call(void *arg)
+aclose_call(void *arg)
 {
     static const caw_py_spec spec = {.name = "aclose"};
-    const closing_arg *a = arg;
+    const aclose_arg *a = arg;
     closing *c = calloc(1, sizeof *c);
     if (!c) {
         return PyErr_NoMemory();
     }
-    caw_future_init(&c->future, &closing_ops);
+    caw_future_init(&c->future, &aclose_ops);
     c->iterator = Py_NewRef(caw_py_ref_get(a->iterator));
     return caw__hub_coroutine(a->locals->inbox->hub, &c->future, &spec); /* which calls this just now */
 }
 
 static void
-closing_free(void *arg)
+aclose_free(void *arg)
 {
-    closing_arg *a = arg;
+    aclose_arg *a = arg;
     caw_py_ref_release(a->iterator);
     caw_py_locals_release(a->locals);
     free(a);
 }
 
-static const caw_py_call_spec closing_spec = {closing_call, NULL, closing_free};
+static const caw_py_call_spec aclose_spec = {aclose_call, NULL, aclose_free};
 
 void
 caw__close_later(caw_py_locals *locals, PyObject *iterator)
 {
     PyObject *method = caw__awaitable_method(iterator, "aclose");
-    closing_arg *a = method ? malloc(sizeof *a) : NULL;
+    aclose_arg *a = method ? malloc(sizeof *a) : NULL;
     caw_py_ref *ref = a ? caw__ref_new(locals->inbox, iterator) : NULL;
     Py_XDECREF(method);
     PyErr_Clear();
@@ -116,8 +116,8 @@ caw__close_later(caw_py_locals *locals, PyObject *iterator)
         Py_DECREF(iterator);
         return;
     }
-    *a = (closing_arg){caw_py_locals_retain(locals), ref};
-    caw_future *f = caw_py_call(locals, &closing_spec, a);
+    *a = (aclose_arg){caw_py_locals_retain(locals), ref};
+    caw_future *f = caw_py_call(locals, &aclose_spec, a);
     if (f) {
         caw__future_detach(f);
     }

@@ -6,11 +6,11 @@
 #include "python/loop/value.h"
 
 /* After so many values that `convert` leaves out, the loop has its turn. */
-#define PYSTREAM_RUN_LENGTH 64
+#define ITERATION_RUN_LENGTH 64
 
 /* The awaitable of the next item, or of the end: a new reference. NULL: with an exception, or the end. */
 static PyObject *
-pystream_next_awaitable(caw__pystream *s)
+iteration_next_awaitable(caw__iteration *s)
 {
     if (!s->cancelled) {
         return Py_TYPE(s->iterator)->tp_as_async->am_anext(s->iterator);
@@ -25,7 +25,7 @@ pystream_next_awaitable(caw__pystream *s)
 
 /* The iterator has said so: not an error. The coroutine that polls is not to raise it. */
 static void
-pystream_forget_stop(caw__coroutine *c, PyObject *stop)
+iteration_forget_stop(caw__coroutine *c, PyObject *stop)
 {
     if (c->extras && c->extras->raised == stop) {
         c->extras->raised = NULL;
@@ -35,20 +35,20 @@ pystream_forget_stop(caw__coroutine *c, PyObject *stop)
 
 /* What is set, or nothing, ends it. */
 static caw_poll
-pystream_end_raised(caw__pystream *s, caw__coroutine *c, caw_item **out)
+iteration_end_raised(caw__iteration *s, caw__coroutine *c, caw_item **out)
 {
     PyObject *raised = caw__take_raised();
     int status = s->cancelled ? CAW_ECANCELED : 0;
     if (raised && !PyErr_GivenExceptionMatches(raised, PyExc_StopAsyncIteration)) {
-        status = caw__pyfuture_keep(c, raised);
+        status = caw__py_await_keep(c, raised);
     }
     Py_XDECREF(raised);
-    return caw__pystream_end(s, status, out);
+    return caw__iteration_end(s, status, out);
 }
 
 /* Who waits for aclose() was cancelled: that is not the end that was asked for, so it has not the status of that. */
 static int
-pystream_interrupted(caw__coroutine *c, PyObject *exception)
+iteration_interrupted(caw__coroutine *c, PyObject *exception)
 {
     if (c->extras && c->extras->raised == exception) {
         c->extras->raised_status = CAW_EPYTHON;
@@ -58,22 +58,22 @@ pystream_interrupted(caw__coroutine *c, PyObject *exception)
 
 /* The child ended without a value. */
 static caw_poll
-pystream_end_of_child(caw__pystream *s, caw__coroutine *c, int status, PyObject *exception, caw_item **out)
+iteration_end_of_child(caw__iteration *s, caw__coroutine *c, int status, PyObject *exception, caw_item **out)
 {
     if (exception && PyErr_GivenExceptionMatches(exception, PyExc_StopAsyncIteration)) {
-        pystream_forget_stop(c, exception);
+        iteration_forget_stop(c, exception);
         status = s->cancelled ? CAW_ECANCELED : 0;
     }
     else if (exception && status == CAW_ECANCELED && s->closing && !s->pumped) {
-        status = pystream_interrupted(c, exception);
+        status = iteration_interrupted(c, exception);
     }
     Py_XDECREF(exception);
-    return caw__pystream_end(s, status, out);
+    return caw__iteration_end(s, status, out);
 }
 
 /* A value has come, which is taken: CAW_READY where it makes an item or an error. */
 static caw_poll
-pystream_take_value(caw__pystream *s, PyObject *value, caw_item **out)
+iteration_take_value(caw__iteration *s, PyObject *value, caw_item **out)
 {
     *out = NULL;
     if (s->cancelled) {
@@ -81,23 +81,23 @@ pystream_take_value(caw__pystream *s, PyObject *value, caw_item **out)
         return CAW_PENDING;
     }
     if (!s->spec.convert) {
-        *out = caw__pyitem_new(s->locals->inbox, value);
+        *out = caw__value_new(s->locals->inbox, value);
         s->left = !*out;
-        return *out ? CAW_READY : caw__pystream_end(s, CAW_ENOMEM, out);
+        return *out ? CAW_READY : caw__iteration_end(s, CAW_ENOMEM, out);
     }
     int status = s->spec.convert(s->spec.user, value, out);
     Py_DECREF(value);
     if (status < 0 || PyErr_Occurred()) {
         caw_item_destroy(*out);
         s->left = true;
-        return caw__pystream_end(s, PyErr_Occurred() ? CAW_EPYTHON : status, out);
+        return caw__iteration_end(s, PyErr_Occurred() ? CAW_EPYTHON : status, out);
     }
     return *out ? CAW_READY : CAW_PENDING;
 }
 
 /* The child is ready: CAW_PENDING where it gave nothing, and the next one is wanted. */
 static caw_poll
-pystream_take_child(caw__pystream *s, caw__coroutine *c, caw_item **out)
+iteration_take_child(caw__iteration *s, caw__coroutine *c, caw_item **out)
 {
     caw_future *child = s->child;
     int status = child->status;
@@ -105,33 +105,33 @@ pystream_take_child(caw__pystream *s, caw__coroutine *c, caw_item **out)
     s->child = NULL;
     caw_future_destroy(child);
     if (status != 0) {
-        return pystream_end_of_child(s, c, status, value, out);
+        return iteration_end_of_child(s, c, status, value, out);
     }
     if (s->closing) {
         Py_DECREF(value);
-        return caw__pystream_end(s, CAW_ECANCELED, out);
+        return caw__iteration_end(s, CAW_ECANCELED, out);
     }
-    return pystream_take_value(s, value, out);
+    return iteration_take_value(s, value, out);
 }
 
 /* The next item's iterator is begun here, and becomes a child only if it suspends: most do not, and a future for each would cost
  * as much as all the rest. Takes the iterator. CAW_PENDING: there is a child, or else nothing came and the next one is wanted. */
 static caw_poll
-pystream_begin_next(caw__pystream *s, caw__coroutine *c, PyObject *iterator, caw_item **out)
+iteration_begin_next(caw__iteration *s, caw__coroutine *c, PyObject *iterator, caw_item **out)
 {
     PyObject *result = NULL;
     PySendResult outcome = PyIter_Send(iterator, Py_None, &result);
     if (outcome == PYGEN_NEXT) {
-        s->child = caw__pyfuture_suspended(c, iterator, result);
-        return s->child ? CAW_PENDING : pystream_end_raised(s, c, out);
+        s->child = caw__py_await_suspended(c, iterator, result);
+        return s->child ? CAW_PENDING : iteration_end_raised(s, c, out);
     }
     Py_DECREF(iterator);
-    return outcome == PYGEN_RETURN ? pystream_take_value(s, result, out) : pystream_end_raised(s, c, out);
+    return outcome == PYGEN_RETURN ? iteration_take_value(s, result, out) : iteration_end_raised(s, c, out);
 }
 
 /* What can be begun here: not a coroutine of ours, which the chain drives, and not what has no __await__. */
 static bool
-pystream_may_begin(const caw__coroutine *c, PyObject *awaitable)
+iteration_may_begin(const caw__coroutine *c, PyObject *awaitable)
 {
     const PyAsyncMethods *methods = Py_TYPE(awaitable)->tp_as_async;
     return methods && methods->am_await && Py_TYPE(awaitable) != caw__coroutine_state_of(c)->coroutine_type;
@@ -139,30 +139,30 @@ pystream_may_begin(const caw__coroutine *c, PyObject *awaitable)
 
 /* There is no child: ask for the next item, or for the end. As above. */
 static caw_poll
-pystream_ask(caw__pystream *s, caw_context *cx, caw__coroutine *c, caw_item **out)
+iteration_ask(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **out)
 {
-    PyObject *awaitable = pystream_next_awaitable(s);
+    PyObject *awaitable = iteration_next_awaitable(s);
     if (!awaitable) {
-        return pystream_end_raised(s, c, out);
+        return iteration_end_raised(s, c, out);
     }
-    bool begins = !s->closing && caw__pyfuture_may_go_in_place(c, cx);
+    bool begins = !s->closing && caw__py_await_may_go_in_place(c, cx);
     if (begins && PyAsyncGen_CheckExact(s->iterator)) {
-        return pystream_begin_next(s, c, awaitable, out); /* its awaitables are their own iterators */
+        return iteration_begin_next(s, c, awaitable, out); /* its awaitables are their own iterators */
     }
-    if (begins && pystream_may_begin(c, awaitable)) {
+    if (begins && iteration_may_begin(c, awaitable)) {
         PyObject *iterator = caw__await_iterator(caw__coroutine_state_of(c), awaitable);
         Py_DECREF(awaitable);
-        return iterator ? pystream_begin_next(s, c, iterator, out) : pystream_end_raised(s, c, out);
+        return iterator ? iteration_begin_next(s, c, iterator, out) : iteration_end_raised(s, c, out);
     }
     s->child = caw_py_await(awaitable);
-    return s->child ? CAW_PENDING : pystream_end_raised(s, c, out);
+    return s->child ? CAW_PENDING : iteration_end_raised(s, c, out);
 }
 
 caw_poll
-caw__pystream_poll_in_place(caw__pystream *s, caw_context *cx, caw__coroutine *c, caw_item **out)
+caw__iteration_poll_in_place(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **out)
 {
-    for (int n = 0; n < PYSTREAM_RUN_LENGTH; n++) {
-        if (!s->child && pystream_ask(s, cx, c, out) == CAW_READY) {
+    for (int n = 0; n < ITERATION_RUN_LENGTH; n++) {
+        if (!s->child && iteration_ask(s, cx, c, out) == CAW_READY) {
             return CAW_READY;
         }
         if (!s->child) {
@@ -171,7 +171,7 @@ caw__pystream_poll_in_place(caw__pystream *s, caw_context *cx, caw__coroutine *c
         if (caw_future_poll(s->child, cx) == CAW_PENDING) {
             return CAW_PENDING;
         }
-        if (pystream_take_child(s, c, out) == CAW_READY) {
+        if (iteration_take_child(s, c, out) == CAW_READY) {
             return CAW_READY;
         }
     }

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 caw_poll
-caw__pystream_end(caw__pystream *s, int status, caw_item **out)
+caw__iteration_end(caw__iteration *s, int status, caw_item **out)
 {
-    s->state = PYSTREAM_ENDED;
+    s->state = ITERATION_ENDED;
     return caw_stream_finish(&s->stream, status, out);
 }
 
@@ -20,45 +20,45 @@ caw__pystream_end(caw__pystream *s, int status, caw_item **out)
 
 /* Hand the iterator to a pump. False when out of memory. */
 static bool
-pystream_post(caw__pystream *s)
+iteration_post(caw__iteration *s)
 {
-    s->pump = caw__pump_new(s->locals, s->iterator, &s->spec);
+    s->pump = caw__posted_iteration_new(s->locals, s->iterator, &s->spec);
     if (s->pump) {
         s->iterator = NULL;
         s->spec = (caw_py_iterable_spec){NULL, NULL, NULL, 0};
-        s->state = PYSTREAM_POSTED;
+        s->state = ITERATION_POSTED;
     }
     return s->pump != NULL;
 }
 
 /* Polled by a coroutine of ours, with the GIL. */
 static caw_poll
-pystream_begin(caw__pystream *s, caw_context *cx, caw_item **out)
+iteration_begin(caw__iteration *s, caw_context *cx, caw_item **out)
 {
     caw__poll_place *place = cx->place;
     int status;
     s->locals = caw__locals_capture(place->state, place->coroutine, &status);
     if (!s->locals) {
-        return caw__pystream_end(s, CAW_EPYTHON, out); /* the exception is set */
+        return caw__iteration_end(s, CAW_EPYTHON, out); /* the exception is set */
     }
-    if (caw__pyfuture_may_go_in_place(place->coroutine, cx)) {
-        s->state = PYSTREAM_IN_PLACE;
+    if (caw__py_await_may_go_in_place(place->coroutine, cx)) {
+        s->state = ITERATION_IN_PLACE;
     }
-    else if (!pystream_post(s)) {
-        return caw__pystream_end(s, CAW_ENOMEM, out);
+    else if (!iteration_post(s)) {
+        return caw__iteration_end(s, CAW_ENOMEM, out);
     }
     return CAW_PENDING;
 }
 
 /* Polled elsewhere. */
 static caw_poll
-pystream_begin_elsewhere(caw__pystream *s, caw_item **out)
+iteration_begin_elsewhere(caw__iteration *s, caw_item **out)
 {
     if (!s->locals) {
         s->locals = caw_py_locals_retain(caw_py_locals_current());
     }
-    if (!s->locals || !pystream_post(s)) {
-        return caw__pystream_end(s, s->locals ? CAW_ENOMEM : CAW_ENOREACTOR, out);
+    if (!s->locals || !iteration_post(s)) {
+        return caw__iteration_end(s, s->locals ? CAW_ENOMEM : CAW_ENOREACTOR, out);
     }
     return CAW_PENDING;
 }
@@ -66,60 +66,60 @@ pystream_begin_elsewhere(caw__pystream *s, caw_item **out)
 /* --- the stream --- */
 
 static caw_poll
-pystream_poll_with_gil(caw__pystream *s, caw_context *cx, caw_item **out)
+iteration_poll_with_gil(caw__iteration *s, caw_context *cx, caw_item **out)
 {
     caw__poll_place *place = cx->place;
-    if (s->state == PYSTREAM_NEW && pystream_begin(s, cx, out) == CAW_READY) {
+    if (s->state == ITERATION_NEW && iteration_begin(s, cx, out) == CAW_READY) {
         return CAW_READY;
     }
-    if (s->state != PYSTREAM_IN_PLACE) {
+    if (s->state != ITERATION_IN_PLACE) {
         return CAW_PENDING; /* posted: who called goes on */
     }
-    return caw__pystream_poll_in_place(s, cx, (caw__coroutine *)place->coroutine, out);
+    return caw__iteration_poll_in_place(s, cx, (caw__coroutine *)place->coroutine, out);
 }
 
 static caw_poll
-pystream_poll_pump(caw__pystream *s, caw_context *cx, caw_item **out)
+iteration_poll_posted(caw__iteration *s, caw_context *cx, caw_item **out)
 {
     int status = 0;
-    caw_poll poll = caw__pump_poll_next(s->pump, cx, out, &status);
-    return poll == CAW_READY && !*out ? caw__pystream_end(s, status, out) : poll;
+    caw_poll poll = caw__posted_iteration_poll_next(s->pump, cx, out, &status);
+    return poll == CAW_READY && !*out ? caw__iteration_end(s, status, out) : poll;
 }
 
 static caw_poll
-pystream_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
+iteration_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
 {
-    caw__pystream *s = CAW_CONTAINER_OF(stream, caw__pystream, stream);
+    caw__iteration *s = CAW_CONTAINER_OF(stream, caw__iteration, stream);
     caw_poll poll = CAW_PENDING;
     *out = NULL;
-    if (s->state == PYSTREAM_NEW && s->cancelled) {
-        return caw__pystream_end(s, CAW_ECANCELED, out);
+    if (s->state == ITERATION_NEW && s->cancelled) {
+        return caw__iteration_end(s, CAW_ECANCELED, out);
     }
-    if (s->state == PYSTREAM_NEW && (s->posts || cx->host != &caw__poll_host)) {
-        poll = pystream_begin_elsewhere(s, out);
+    if (s->state == ITERATION_NEW && (s->posts || cx->host != &caw__poll_host)) {
+        poll = iteration_begin_elsewhere(s, out);
     }
-    else if (s->state != PYSTREAM_POSTED && cx->host != &caw__poll_host) {
-        return caw__pystream_end(s, CAW_EINVAL, out); /* it has moved while it was iterated in place */
+    else if (s->state != ITERATION_POSTED && cx->host != &caw__poll_host) {
+        return caw__iteration_end(s, CAW_EINVAL, out); /* it has moved while it was iterated in place */
     }
-    else if (s->state != PYSTREAM_POSTED) {
+    else if (s->state != ITERATION_POSTED) {
         caw__poll_place *place = cx->place;
         PyThreadState *released = place->released;
         place->released = NULL; /* for those that it polls */
         caw__gil_take(released);
-        poll = pystream_poll_with_gil(s, cx, out);
+        poll = iteration_poll_with_gil(s, cx, out);
         caw__gil_give(released);
         place->released = released;
     }
-    return s->state == PYSTREAM_POSTED && poll == CAW_PENDING ? pystream_poll_pump(s, cx, out) : poll;
+    return s->state == ITERATION_POSTED && poll == CAW_PENDING ? iteration_poll_posted(s, cx, out) : poll;
 }
 
 static void
-pystream_cancel(caw_stream *stream)
+iteration_cancel(caw_stream *stream)
 {
-    caw__pystream *s = CAW_CONTAINER_OF(stream, caw__pystream, stream);
+    caw__iteration *s = CAW_CONTAINER_OF(stream, caw__iteration, stream);
     s->cancelled = true;
-    if (s->state == PYSTREAM_POSTED) {
-        caw__pump_cancel(s->pump);
+    if (s->state == ITERATION_POSTED) {
+        caw__posted_iteration_cancel(s->pump);
     }
 }
 
@@ -128,13 +128,13 @@ pystream_cancel(caw_stream *stream)
 /* Given up while an item is awaited. As CPython 3.13 closes an `asend` object: the iterator gets a GeneratorExit, and has no chance
  * to await; before that it would be left as it is, for ever running. */
 static void
-pystream_throw_exit(const caw__pystream *s, PyObject *iterator)
+iteration_throw_exit(const caw__iteration *s, PyObject *iterator)
 {
-    if (s->child->ops != &caw__pyfuture_ops || s->closing) {
+    if (s->child->ops != &caw__py_await_ops || s->closing) {
         return;
     }
-    const caw__pyfuture *f = CAW_CONTAINER_OF(s->child, const caw__pyfuture, future);
-    if (f->state != PYFUTURE_INNER || f->is_ours) {
+    const caw__py_await *f = CAW_CONTAINER_OF(s->child, const caw__py_await, future);
+    if (f->state != AWAIT_IN_PLACE || f->is_ours) {
         return;
     }
     PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit);
@@ -154,7 +154,7 @@ pystream_throw_exit(const caw__pystream *s, PyObject *iterator)
 }
 
 static void
-pystream_free(caw__pystream *s)
+iteration_free(caw__iteration *s)
 {
     if (s->spec.free) {
         s->spec.free(s->spec.user);
@@ -165,22 +165,22 @@ pystream_free(caw__pystream *s)
 
 /* With the GIL; not POSTED. */
 static void
-pystream_drop(caw__pystream *s)
+iteration_drop(caw__iteration *s)
 {
     PyObject *raised = caw__take_raised(), *iterator = s->iterator;
     s->iterator = NULL;
     if (s->child) {
-        pystream_throw_exit(s, iterator);
+        iteration_throw_exit(s, iterator);
         caw_future_destroy(s->child);
         Py_DECREF(iterator);
     }
-    else if (s->state == PYSTREAM_IN_PLACE || s->left) {
+    else if (s->state == ITERATION_IN_PLACE || s->left) {
         caw__close_later(s->locals, iterator);
     }
     else {
         Py_DECREF(iterator);
     }
-    pystream_free(s);
+    iteration_free(s);
     if (raised) {
         caw__raise(raised);
     }
@@ -189,65 +189,65 @@ pystream_drop(caw__pystream *s)
 /* On a thread that never had the GIL, before the first poll: the iterator goes by a reference, which drops it on its loop. Without
  * memory it leaks: nothing here may touch it. */
 static CAW__APART void
-pystream_drop_without_gil(caw__pystream *s, const caw_py_locals *locals)
+iteration_drop_without_gil(caw__iteration *s, const caw_py_locals *locals)
 {
     caw_py_ref_release(caw__ref_new(locals->inbox, s->iterator));
-    pystream_free(s);
+    iteration_free(s);
 }
 
 static void
-pystream_destroy(caw_stream *stream)
+iteration_destroy(caw_stream *stream)
 {
-    caw__pystream *s = CAW_CONTAINER_OF(stream, caw__pystream, stream);
+    caw__iteration *s = CAW_CONTAINER_OF(stream, caw__iteration, stream);
     if (s->pump) {
-        caw__pump_destroy(s->pump);
-        pystream_free(s);
+        caw__posted_iteration_destroy(s->pump);
+        iteration_free(s);
         return;
     }
     PyThreadState *released = caw__gil_released;
     const caw_py_locals *locals = s->locals ? s->locals : caw_py_locals_current();
-    bool plain = s->state != PYSTREAM_IN_PLACE && !s->left; /* nothing but references */
+    bool plain = s->state != ITERATION_IN_PLACE && !s->left; /* nothing but references */
     if (!released && plain && locals && !caw__has_gil()) {
-        pystream_drop_without_gil(s, locals);
+        iteration_drop_without_gil(s, locals);
         return;
     }
     caw__gil_take(released);
-    pystream_drop(s);
+    iteration_drop(s);
     caw__gil_give(released);
 }
 
-static const caw_stream_ops pystream_ops = {"python.stream", pystream_poll_next, pystream_cancel, pystream_destroy};
+static const caw_stream_ops iteration_ops = {"python.stream", iteration_poll_next, iteration_cancel, iteration_destroy};
 
 bool
-caw__pystream_is_closing(const caw_stream *stream)
+caw__iteration_is_closing(const caw_stream *stream)
 {
-    return CAW_CONTAINER_OF(stream, const caw__pystream, stream)->closing;
+    return CAW_CONTAINER_OF(stream, const caw__iteration, stream)->closing;
 }
 
 bool
-caw__pystream_is_in_place(const caw_stream *stream)
+caw__iteration_is_in_place(const caw_stream *stream)
 {
-    return stream->ops == &pystream_ops &&
-           CAW_CONTAINER_OF(stream, const caw__pystream, stream)->state == PYSTREAM_IN_PLACE;
+    return stream->ops == &iteration_ops &&
+           CAW_CONTAINER_OF(stream, const caw__iteration, stream)->state == ITERATION_IN_PLACE;
 }
 
 int
-caw__pystream_traverse(const caw_stream *stream, visitproc visit, void *arg)
+caw__iteration_traverse(const caw_stream *stream, visitproc visit, void *arg)
 {
-    if (stream->ops == &pystream_ops && !CAW_CONTAINER_OF(stream, const caw__pystream, stream)->posts) {
-        Py_VISIT(CAW_CONTAINER_OF(stream, const caw__pystream, stream)->iterator);
+    if (stream->ops == &iteration_ops && !CAW_CONTAINER_OF(stream, const caw__iteration, stream)->posts) {
+        Py_VISIT(CAW_CONTAINER_OF(stream, const caw__iteration, stream)->iterator);
     }
     return 0; /* of one that posts a poll without the GIL may just be giving the iterator away */
 }
 
 /* --- birth --- */
 
-static caw__pystream *
-pystream_new(PyObject *iterator, const caw_py_iterable_spec *spec)
+static caw__iteration *
+iteration_new(PyObject *iterator, const caw_py_iterable_spec *spec)
 {
-    caw__pystream *s = calloc(1, sizeof *s);
+    caw__iteration *s = calloc(1, sizeof *s);
     if (s) {
-        caw_stream_init(&s->stream, &pystream_ops);
+        caw_stream_init(&s->stream, &iteration_ops);
         s->iterator = iterator;
         if (spec) {
             s->spec = *spec;
@@ -257,21 +257,21 @@ pystream_new(PyObject *iterator, const caw_py_iterable_spec *spec)
 }
 
 caw_stream *
-caw__pystream_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
+caw__iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
 {
-    caw__pystream *s = pystream_new(iterator, spec);
+    caw__iteration *s = iteration_new(iterator, spec);
     if (!s) {
         return NULL;
     }
     s->locals = caw_py_locals_retain(locals);
-    s->state = PYSTREAM_IN_PLACE;
+    s->state = ITERATION_IN_PLACE;
     s->pumped = true;
     return &s->stream;
 }
 
 /* What iterates it, as `async for` asks for it: a new reference. Takes the iterable. */
 static PyObject *
-pystream_iterator(PyObject *iterable)
+iteration_iterator(PyObject *iterable)
 {
     PyAsyncMethods *methods = Py_TYPE(iterable)->tp_as_async;
     PyObject *iterator = NULL;
@@ -294,11 +294,11 @@ pystream_iterator(PyObject *iterable)
 }
 
 /* Takes the iterable and spec->user, also on failure. */
-static caw__pystream *
-pystream_of(PyObject *iterable, const caw_py_iterable_spec *spec)
+static caw__iteration *
+iteration_of(PyObject *iterable, const caw_py_iterable_spec *spec)
 {
-    PyObject *iterator = iterable ? pystream_iterator(iterable) : NULL;
-    caw__pystream *s = iterator ? pystream_new(iterator, spec) : NULL;
+    PyObject *iterator = iterable ? iteration_iterator(iterable) : NULL;
+    caw__iteration *s = iterator ? iteration_new(iterator, spec) : NULL;
     if (iterator && !s) {
         Py_DECREF(iterator);
         PyErr_NoMemory();
@@ -310,21 +310,21 @@ pystream_of(PyObject *iterable, const caw_py_iterable_spec *spec)
 }
 
 caw_stream *
-caw_py_stream(PyObject *iterable, const caw_py_iterable_spec *spec)
+caw_py_iterate(PyObject *iterable, const caw_py_iterable_spec *spec)
 {
-    caw__pystream *s = pystream_of(iterable, spec);
+    caw__iteration *s = iteration_of(iterable, spec);
     return s ? &s->stream : NULL;
 }
 
 caw_stream *
-caw_py_stream_on(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec)
+caw_py_iterate_on(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec)
 {
-    bool foreign = iterable && !caw__late_is_of_this_interpreter(locals->inbox->late);
+    bool foreign = iterable && !caw__orphans_is_of_this_interpreter(locals->inbox->orphans);
     if (foreign) {
         PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
         Py_CLEAR(iterable);
     }
-    caw__pystream *s = pystream_of(iterable, spec);
+    caw__iteration *s = iteration_of(iterable, spec);
     if (!s) {
         return NULL;
     }

@@ -19,24 +19,24 @@
 
 CAW__INTERNAL_BEGIN
 
-typedef struct caw__pump caw__pump;
-typedef struct caw__pystream caw__pystream;
+typedef struct caw__posted_iteration caw__posted_iteration;
+typedef struct caw__iteration caw__iteration;
 
-typedef enum caw__pystream_state {
-    PYSTREAM_NEW = 0,
-    PYSTREAM_IN_PLACE,
-    PYSTREAM_POSTED,
-    PYSTREAM_ENDED
-} caw__pystream_state;
+typedef enum caw__iteration_state {
+    ITERATION_NEW = 0,
+    ITERATION_IN_PLACE,
+    ITERATION_POSTED,
+    ITERATION_ENDED
+} caw__iteration_state;
 
-struct caw__pystream {
+struct caw__iteration {
     caw_stream stream;
     PyObject *iterator; /* a reference; NULL in POSTED */
     caw_py_iterable_spec spec;
-    caw_py_locals *locals; /* a reference; NULL before the first poll, where it was not given any */
-    caw_future *child;     /* IN_PLACE: what is awaited, or NULL: owned */
-    caw__pump *pump;       /* POSTED: owned */
-    caw__pystream_state state;
+    caw_py_locals *locals;       /* a reference; NULL before the first poll, where it was not given any */
+    caw_future *child;           /* IN_PLACE: what is awaited, or NULL: owned */
+    caw__posted_iteration *pump; /* POSTED: owned */
+    caw__iteration_state state;
     bool posts;     /* it was given its locals, for any place */
     bool cancelled; /* it was asked to stop */
     bool closing;   /* IN_PLACE: the child is that of aclose() */
@@ -48,35 +48,36 @@ struct caw__pystream {
 
 /* Iterated in place only: for a coroutine in the iterator's own loop, which the locals say. Takes the iterator; NULL when out of
  * memory: then it does not. */
-caw_stream *caw__pystream_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec);
+caw_stream *caw__iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec);
 
 /* Have the collector see what a stream of this kind holds; nothing where it is another one. */
-int caw__pystream_traverse(const caw_stream *s, visitproc visit, void *arg);
+int caw__iteration_traverse(const caw_stream *s, visitproc visit, void *arg);
 
 /* Whether it waits for the iterator's aclose(). */
-bool caw__pystream_is_closing(const caw_stream *s);
+bool caw__iteration_is_closing(const caw_stream *s);
 
 /* Whether it is one, and iterated in place. */
-bool caw__pystream_is_in_place(const caw_stream *s);
+bool caw__iteration_is_in_place(const caw_stream *s);
 
 /* Its end: of the stream, not of the struct. */
-caw_poll caw__pystream_end(caw__pystream *s, int status, caw_item **out);
+caw_poll caw__iteration_end(caw__iteration *s, int status, caw_item **out);
 
 /* iterate/in_place.c: poll one that is IN_PLACE, in a poll of the coroutine, which has the GIL. */
-caw_poll caw__pystream_poll_in_place(caw__pystream *s, caw_context *cx, caw__coroutine *c, caw_item **out);
+caw_poll caw__iteration_poll_in_place(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **out);
 
 /* iterate/posted.c */
 
 /* The consumer's end of an iterator that runs on the loop of the locals. Takes the iterator and spec->user; NULL when out of
  * memory: then it does not.
  *   any-thread · no-gil · borrows(locals), which are retained · returns-new · quiet */
-caw__pump *caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec);
+caw__posted_iteration *caw__posted_iteration_new(caw_py_locals *locals, PyObject *iterator,
+                                                 const caw_py_iterable_spec *spec);
 
 /* As of a stream; *status at the end.
  *   poller · no-gil */
-caw_poll caw__pump_poll_next(caw__pump *p, caw_context *cx, caw_item **out, int *status);
-void caw__pump_cancel(caw__pump *p);
-void caw__pump_destroy(caw__pump *p);
+caw_poll caw__posted_iteration_poll_next(caw__posted_iteration *p, caw_context *cx, caw_item **out, int *status);
+void caw__posted_iteration_cancel(caw__posted_iteration *p);
+void caw__posted_iteration_destroy(caw__posted_iteration *p);
 
 /* iterate/aclose.c */
 

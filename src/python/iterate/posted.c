@@ -31,11 +31,11 @@
 #include <stdlib.h>
 
 /* So many items, then the loop has its turn, where the iterator never suspends and the consumer is as fast. */
-#define PUMP_RUN_LENGTH 1024
+#define POSTED_ITERATION_RUN_LENGTH 1024
 
 typedef struct runner runner;
 
-struct caw__pump {
+struct caw__posted_iteration {
     _Atomic uint32_t refs;
     pthread_mutex_t lock;
     bool full, stopped, dropped;
@@ -54,7 +54,7 @@ struct caw__pump {
 };
 
 static void
-pump_release(caw__pump *p)
+posted_iteration_release(caw__posted_iteration *p)
 {
     /* acq_rel: all uses by the other side, before its release, come before the free. */
     if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) {
@@ -73,7 +73,7 @@ pump_release(caw__pump *p)
 
 /* Under the lock: the runner's waker, to wake after it. */
 static caw_waker
-pump_take_room(caw__pump *p)
+posted_iteration_take_room(caw__posted_iteration *p)
 {
     caw_waker room = p->room;
     p->room = CAW_WAKER_NONE;
@@ -81,44 +81,44 @@ pump_take_room(caw__pump *p)
 }
 
 static void
-pump_set_full(caw__pump *p, bool full)
+posted_iteration_set_full(caw__posted_iteration *p, bool full)
 {
     pthread_mutex_lock(&p->lock);
     p->full = full;
-    caw_waker room = full ? CAW_WAKER_NONE : pump_take_room(p);
+    caw_waker room = full ? CAW_WAKER_NONE : posted_iteration_take_room(p);
     pthread_mutex_unlock(&p->lock);
     caw_waker_wake(room);
 }
 
 static void
-pump_pause(void *user)
+posted_iteration_pause(void *user)
 {
-    pump_set_full(user, true);
+    posted_iteration_set_full(user, true);
 }
 
 static void
-pump_resume(void *user)
+posted_iteration_resume(void *user)
 {
-    pump_set_full(user, false);
+    posted_iteration_set_full(user, false);
 }
 
 /* --- the runner, in the loop's thread with the GIL --- */
 
 struct runner {
     caw_future future;
-    caw__pump *pump;   /* a reference */
-    caw_stream *inner; /* owned */
-    caw_item *kept;    /* what found the channel full, or NULL: owned */
-    bool cancelled;    /* the inner was asked to stop */
-    bool asks;         /* it waits for the iterator: for its next item, or for its end */
+    caw__posted_iteration *pump; /* a reference */
+    caw_stream *inner;           /* owned */
+    caw_item *kept;              /* what found the channel full, or NULL: owned */
+    bool cancelled;              /* the inner was asked to stop */
+    bool asks;                   /* it waits for the iterator: for its next item, or for its end */
 };
 
-/* As caw__remote's `spares`. */
+/* As caw__posted's `spares`. */
 static bool
 runner_is_spared(const void *pump)
 {
-    const runner *r = ((const caw__pump *)pump)->runner;
-    return r && (!r->asks || caw__pystream_is_closing(r->inner));
+    const runner *r = ((const caw__posted_iteration *)pump)->runner;
+    return r && (!r->asks || caw__iteration_is_closing(r->inner));
 }
 
 static void
@@ -129,7 +129,7 @@ runner_cancel(caw_future *f)
         r->cancelled = true;
         caw_stream_cancel(r->inner);
         pthread_mutex_lock(&r->pump->lock);
-        caw_waker room = pump_take_room(r->pump);
+        caw_waker room = posted_iteration_take_room(r->pump);
         pthread_mutex_unlock(&r->pump->lock);
         caw_waker_wake(room); /* by the loop's end: nobody may ever make room */
     }
@@ -140,9 +140,9 @@ runner_cancel(caw_future *f)
 static bool
 runner_waits(runner *r, caw_waker waker)
 {
-    caw__pump *p = r->pump;
+    caw__posted_iteration *p = r->pump;
     pthread_mutex_lock(&p->lock);
-    caw_waker old = pump_take_room(p);
+    caw_waker old = posted_iteration_take_room(p);
     bool stopped = p->stopped, waits = p->full && !stopped && !r->cancelled;
     if (waits) {
         p->room = caw_waker_clone(waker);
@@ -159,7 +159,7 @@ runner_waits(runner *r, caw_waker waker)
 static caw_poll
 runner_finish(runner *r, const caw_context *cx)
 {
-    caw__pump *p = r->pump;
+    caw__posted_iteration *p = r->pump;
     int status = r->inner->status;
     const caw__coroutine *c = ((caw__poll_place *)cx->place)->coroutine;
     PyObject *raised = caw__take_raised();
@@ -205,7 +205,7 @@ runner_poll(caw_future *f, caw_context *cx)
 {
     runner *r = CAW_CONTAINER_OF(f, runner, future);
     r->asks = false;
-    for (int n = 0; n < PUMP_RUN_LENGTH; n++) {
+    for (int n = 0; n < POSTED_ITERATION_RUN_LENGTH; n++) {
         if (runner_waits(r, cx->waker)) {
             return CAW_PENDING;
         }
@@ -241,7 +241,7 @@ runner_destroy(caw_future *f)
     caw_item_destroy(r->kept);
     caw_stream_destroy(r->inner);
     (void)caw_channel_close(r->pump->channel, CAW_EBROKEN); /* unless it has come to its end */
-    pump_release(r->pump);
+    posted_iteration_release(r->pump);
     free(r);
 }
 
@@ -250,14 +250,14 @@ static const caw_future_ops runner_ops = {"python.stream", runner_poll, runner_c
 /* --- the call that makes it --- */
 
 static PyObject *
-pump_call(void *arg)
+posted_iteration_call(void *arg)
 {
     static const caw_py_spec spec = {.name = "stream"};
-    caw__pump *p = arg;
+    caw__posted_iteration *p = arg;
     PyObject *iterator = Py_NewRef(caw_py_ref_get(p->iterator));
     const caw_py_iterable_spec convert = {.convert = p->spec.convert, .user = p->spec.user};
     runner *r = calloc(1, sizeof *r);
-    caw_stream *inner = r ? caw__pystream_new(p->locals, iterator, &convert) : NULL;
+    caw_stream *inner = r ? caw__iteration_new(p->locals, iterator, &convert) : NULL;
     if (!inner) {
         free(r);
         Py_DECREF(iterator);
@@ -272,27 +272,27 @@ pump_call(void *arg)
 }
 
 static void
-pump_call_free(void *arg)
+posted_iteration_call_free(void *arg)
 {
-    pump_release(arg);
+    posted_iteration_release(arg);
 }
 
-static const caw_py_call_spec pump_call_spec = {pump_call, NULL, pump_call_free};
+static const caw_py_call_spec posted_iteration_call_spec = {posted_iteration_call, NULL, posted_iteration_call_free};
 
 /* --- the consumer --- */
 
-caw__pump *
-caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
+caw__posted_iteration *
+caw__posted_iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
 {
-    caw__pump *p = calloc(1, sizeof *p);
+    caw__posted_iteration *p = calloc(1, sizeof *p);
     if (!p || pthread_mutex_init(&p->lock, NULL) != 0) {
         free(p);
         return NULL;
     }
     size_t capacity = spec->capacity ? spec->capacity : 1;
     caw_channel_spec channel = {.capacity = capacity, .high = capacity, .low = capacity - 1};
-    channel.pause = pump_pause;
-    channel.resume = pump_resume;
+    channel.pause = posted_iteration_pause;
+    channel.resume = posted_iteration_resume;
     channel.user = p;
     if (caw_channel_new(&channel, &p->channel) < 0 || !(p->iterator = caw__ref_new(locals->inbox, iterator))) {
         caw_channel_release(p->channel);
@@ -310,13 +310,13 @@ caw__pump_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_s
 
 /* Have it begin. False when out of memory. */
 static bool
-pump_begin(caw__pump *p)
+posted_iteration_begin(caw__posted_iteration *p)
 {
     if (!p->call) {
         atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed); /* relaxed: the consumer has one */
-        p->call = caw_py_call(p->locals, &pump_call_spec, p);
+        p->call = caw_py_call(p->locals, &posted_iteration_call_spec, p);
         if (p->call) {
-            caw__remote_of(p->call)->spares = runner_is_spared;
+            caw__posted_of(p->call)->spares = runner_is_spared;
         }
     }
     return p->call != NULL;
@@ -324,7 +324,7 @@ pump_begin(caw__pump *p)
 
 /* The end; the coroutine or scope that polls is told of the exception. */
 static caw_poll
-pump_end(caw__pump *p, const caw_context *cx, int ended, int *status)
+posted_iteration_end(caw__posted_iteration *p, const caw_context *cx, int ended, int *status)
 {
     *status = ended;
     if (p->raised && p->raised_status == ended) {
@@ -335,51 +335,51 @@ pump_end(caw__pump *p, const caw_context *cx, int ended, int *status)
 
 /* The task has ended, after the channel was empty: what else it may have been that ended it. */
 static caw_poll
-pump_end_of_call(caw__pump *p, caw_context *cx, caw_item **out, int *status)
+posted_iteration_end_of_call(caw__posted_iteration *p, caw_context *cx, caw_item **out, int *status)
 {
     if (!p->cancelled) {
         caw_poll poll = caw_stream_poll_next(p->items, cx, out);
         if (poll == CAW_READY) {
-            return *out ? poll : pump_end(p, cx, p->items->status, status);
+            return *out ? poll : posted_iteration_end(p, cx, p->items->status, status);
         }
-        return pump_end(p, cx, p->call->status < 0 ? p->call->status : CAW_EBROKEN, status);
+        return posted_iteration_end(p, cx, p->call->status < 0 ? p->call->status : CAW_EBROKEN, status);
     }
-    return pump_end(p, cx, p->raised_status < 0 ? p->raised_status : CAW_ECANCELED, status);
+    return posted_iteration_end(p, cx, p->raised_status < 0 ? p->raised_status : CAW_ECANCELED, status);
 }
 
 caw_poll
-caw__pump_poll_next(caw__pump *p, caw_context *cx, caw_item **out, int *status)
+caw__posted_iteration_poll_next(caw__posted_iteration *p, caw_context *cx, caw_item **out, int *status)
 {
     *out = NULL;
-    if (!pump_begin(p)) {
-        return pump_end(p, cx, CAW_ENOMEM, status);
+    if (!posted_iteration_begin(p)) {
+        return posted_iteration_end(p, cx, CAW_ENOMEM, status);
     }
     if (!p->cancelled && caw_stream_poll_next(p->items, cx, out) == CAW_READY) {
-        return *out ? CAW_READY : pump_end(p, cx, p->items->status, status);
+        return *out ? CAW_READY : posted_iteration_end(p, cx, p->items->status, status);
     }
     if (caw_future_poll(p->call, cx) == CAW_PENDING) {
         return CAW_PENDING;
     }
-    return pump_end_of_call(p, cx, out, status);
+    return posted_iteration_end_of_call(p, cx, out, status);
 }
 
 /* Have the runner close the iterator, if it waits for room. */
 static void
-pump_stop(caw__pump *p, bool drops)
+posted_iteration_stop(caw__posted_iteration *p, bool drops)
 {
     pthread_mutex_lock(&p->lock);
     p->stopped = true;
     p->dropped = drops;
-    caw_waker room = pump_take_room(p);
+    caw_waker room = posted_iteration_take_room(p);
     pthread_mutex_unlock(&p->lock);
     caw_waker_wake(room);
 }
 
 void
-caw__pump_cancel(caw__pump *p)
+caw__posted_iteration_cancel(caw__posted_iteration *p)
 {
     p->cancelled = true;
-    pump_stop(p, false);
+    posted_iteration_stop(p, false);
     if (p->call) {
         caw_future_cancel(p->call);
     }
@@ -387,12 +387,12 @@ caw__pump_cancel(caw__pump *p)
 }
 
 void
-caw__pump_destroy(caw__pump *p)
+caw__posted_iteration_destroy(caw__posted_iteration *p)
 {
     caw_future *call = p->call;
-    pump_stop(p, true);
+    posted_iteration_stop(p, true);
     p->call = NULL;
     caw_stream_destroy(p->items);
     caw_future_destroy(call); /* which cancels it */
-    pump_release(p);
+    posted_iteration_release(p);
 }

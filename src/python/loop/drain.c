@@ -35,7 +35,7 @@ drain_step_soon(caw__coroutine *c)
     int failed = caw__hub_resume_soon(c) < 0 ? drain_report((PyObject *)c) : 0;
     if (failed && c->callback && c->state == CORO_SUSPENDED) {
         c->woken = false; /* a signal came before the work was done: again, later */
-        caw__node_wake(c->node);
+        caw__wake_target_wake(c->target);
     }
     Py_DECREF(c);
     return failed;
@@ -85,17 +85,18 @@ static int
 drain_deliver_batch(caw__hub *hub, bool direct)
 {
     while (hub->batch) {
-        caw__node *node = (caw__node *)hub->batch;
-        hub->batch = node->link.next; /* before anything is called: a step may run the loop, and so the drain, again */
-        if (caw__node_is_job(node)) {
-            if (caw__job_run((caw__job *)node, JOB_ON_LOOP, hub) < 0) {
+        caw__wake_target *target = (caw__wake_target *)hub->batch;
+        hub->batch =
+            target->link.next; /* before anything is called: a step may run the loop, and so the drain, again */
+        if (caw__wake_target_is_job(target)) {
+            if (caw__job_run((caw__job *)target, JOB_ON_LOOP, hub) < 0) {
                 return -1;
             }
             continue;
         }
-        caw__node_rearm(node);
-        caw__coroutine *c = node->owner; /* borrowed; nothing runs before drain_deliver that could drop it */
-        caw__node_release(node);
+        caw__wake_target_rearm(target);
+        caw__coroutine *c = target->owner; /* borrowed; nothing runs before drain_deliver that could drop it */
+        caw__wake_target_release(target);
         if (c && drain_deliver(c, direct) < 0) {
             return -1;
         }
@@ -179,7 +180,7 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     int direct = hub->drainer ? 0 : hub->framework->may_step(hub);
     if (direct < 0) { /* nothing was taken: the fd is still readable */
         if (hub->helper) {
-            caw__helper_drained(hub->helper);
+            caw__asyncio_thread_drained(hub->helper);
         }
         Py_DECREF(hub);
         return NULL;
@@ -193,13 +194,13 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     PyObject *context = drain_leave_context();
     int failed = drain_passes(hub, direct);
     if (!failed && hub->state) {
-        caw__late_run(state->late);
+        caw__orphans_run(state->orphans);
     }
     drain_enter_context(context);
     hub->drainer = outer;
     Py_XSETREF(hub->mark, outer_mark);
     if (hub->helper) {
-        caw__helper_drained(hub->helper);
+        caw__asyncio_thread_drained(hub->helper);
     }
     Py_DECREF(hub);
     if (failed) {

@@ -24,9 +24,9 @@ struct caw__framework {
     /* Have the awaiter of a suspended coroutine that has a callback resume, later. On failure the callback stays. */
     int (*resume)(caw__hub *hub, caw__coroutine *c);
 
-    /* Begin to run an awaitable as a task, in the current context, for a remote: its end is said by caw__remote_end. -1 with
+    /* Begin to run an awaitable as a task, in the current context, for a remote: its end is said by caw__posted_end. -1 with
      * an exception, and it has not begun. */
-    int (*begin)(caw__hub *hub, caw__remote *remote, PyObject *awaitable);
+    int (*begin)(caw__hub *hub, caw__posted *posted, PyObject *awaitable);
 
     /* Cancel what `begin` has left in remote->task. May leave an exception. */
     void (*cancel)(PyObject *task);

@@ -78,7 +78,7 @@ static caw__hub *
 hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
 {
     int error;
-    caw__inbox *inbox = caw__inbox_new(state->late, &error);
+    caw__inbox *inbox = caw__inbox_new(state->orphans, &error);
     if (!inbox) {
         caw_py_set_error(error);
         return NULL;
@@ -90,7 +90,7 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     }
     hub->state = state;
     hub->thread = PyThread_get_thread_ident();
-    hub->remotes = NULL;
+    hub->posted = NULL;
     hub->free_items = NULL;
     hub->n_free_items = 0;
     hub->framework = framework;
@@ -191,18 +191,18 @@ hub_unlink(caw__hub *hub)
     }
 }
 
-/* What is queued and will not be delivered: nodes go, jobs are told. */
+/* What is queued and will not be delivered: targets go, jobs are told. */
 static void
 hub_release_nodes(caw__wake_node *nodes)
 {
     while (nodes) {
-        caw__node *node = (caw__node *)nodes;
+        caw__wake_target *target = (caw__wake_target *)nodes;
         nodes = nodes->next;
-        if (caw__node_is_job(node)) {
-            (void)caw__job_run((caw__job *)node, JOB_WITHOUT_LOOP, NULL);
+        if (caw__wake_target_is_job(target)) {
+            (void)caw__job_run((caw__job *)target, JOB_WITHOUT_LOOP, NULL);
         }
         else {
-            caw__node_release(node);
+            caw__wake_target_release(target);
         }
     }
 }
@@ -230,10 +230,10 @@ caw__hub_close(caw__hub *hub)
     if (hub->helper) {
         caw__helper *helper = hub->helper;
         hub->helper = NULL;
-        caw__helper_stop(helper);
+        caw__asyncio_thread_stop(helper);
     }
-    caw__remote_close_all(hub);
-    caw__pyitem_free_list_clear(hub);
+    caw__posted_close_all(hub);
+    caw__value_free_list_clear(hub);
     caw_reactor_close(hub->inbox->reactor);
     caw__wake_node *batch = hub->batch;
     hub->batch = NULL;
@@ -261,7 +261,7 @@ hub_traverse(PyObject *self, visitproc visit, void *arg)
     for (uint32_t i = 0; i < hub->n_held && hub->framework->holds; i++) {
         Py_VISIT(hub->held[i]);
     }
-    for (const caw__remote *r = hub->remotes; r; r = r->next) {
+    for (const caw__posted *r = hub->posted; r; r = r->next) {
         Py_VISIT(r->task);
     }
     return 0;

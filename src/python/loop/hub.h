@@ -2,7 +2,7 @@
  *
  * Born at the first suspension on a loop. Found again from the loop, not from the thread: a loop may move. Its owner is
  * the loop itself, by the reader callback: when the loop is closed it drops its readers, and with them the hub, at
- * once. (Without add_reader it is a timer, see asyncio.c.) The native half, the inbox, stays as long as nodes know it, so a
+ * once. (Without add_reader it is a timer, see asyncio.c.) The native half, the inbox, stays as long as targets know it, so a
  * late wake finds a closed reactor and nothing else.
  *
  * The hub holds a reference to every coroutine that a task waits for here. Without it a task that nobody else
@@ -26,12 +26,12 @@ struct caw__hub {
     const caw__framework *framework;
     PyObject *loop;        /* the loop, or the token of a trio run; NULL once the hub is closed */
     caw__inbox *inbox;     /* a reference; inbox->hub is this hub until it is closed */
-    caw__wake_node *batch; /* woken nodes that the drain has not come to */
+    caw__wake_node *batch; /* woken targets that the drain has not come to */
     caw__coroutine **held; /* suspended coroutines with a callback: references where the framework holds */
     uint32_t n_held, n_room;
     caw_item *free_items; /* memory for Python's values as items: see loop/value.c */
     uint32_t n_free_items;
-    caw__remote *remotes;   /* awaitables that run here for somebody else, linked by remote->next */
+    caw__posted *posted;    /* awaitables that run here for somebody else, linked by remote->next */
     unsigned long thread;   /* the loop's: where it was attached, or drained last */
     PyThreadState *drainer; /* true while a drain runs: whose */
     PyObject *mark;         /* with drainer: caw__asyncio_running_mark() when it began */
@@ -51,7 +51,7 @@ caw__hub *caw__hub_current(caw__state *state, const caw__coroutine *c, int *stat
 static inline caw__hub *
 caw__hub_of(const caw__coroutine *c)
 {
-    return c->node && c->node->inbox ? c->node->inbox->hub : NULL;
+    return c->target && c->target->inbox ? c->target->inbox->hub : NULL;
 }
 
 /* The same; NULL with a RuntimeError. */

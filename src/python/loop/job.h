@@ -1,6 +1,6 @@
 /* job.h: what a thread without the GIL has to have done by Python: queued at the loop like a wake, and done by its drain.
  *
- * A job is a part of a bigger struct. It is a node that belongs to no coroutine; while it is QUEUED the queue has it, and
+ * A job is a part of a bigger struct. It is a target that belongs to no coroutine; while it is QUEUED the queue has it, and
  * to push it again does nothing. `run` is called with the GIL, in the loop's thread, with the hub; or, for what was queued
  * when the loop was closed, with the GIL and without a hub; or, when the interpreter is gone, with neither, to free what is
  * not Python's. Whoever pushes a job sees to it that it lives until `run`.
@@ -11,7 +11,7 @@
  *
  * Words of a late list, and who may touch them:
  *
- *   head     any thread, atomic: a stack. LATE_CLOSED once the state is gone; what comes then finds no interpreter
+ *   head     any thread, atomic: a stack. ORPHANS_CLOSED once the state is gone; what comes then finds no interpreter
  *   asked    any thread, atomic: a pending call is under way
  *   users    any thread, atomic: who is between pushing and having asked for the call. The state's end waits for them, since
  *            an interpreter that is gone cannot be asked
@@ -27,7 +27,7 @@ typedef enum caw__job_place { JOB_ON_LOOP, JOB_WITHOUT_LOOP, JOB_WITHOUT_PYTHON 
 
 typedef struct caw__job caw__job;
 struct caw__job {
-    caw__node node;
+    caw__wake_target target;
     /* -1 with an exception that has to leave the drain: only on the loop. `hub` is NULL elsewhere. */
     int (*run)(caw__job *job, caw__job_place place, caw__hub *hub);
 };
@@ -52,18 +52,18 @@ bool caw__job_is_at_home(const caw__job *job);
 
 /* The late list of a state: counted, for an inbox may outlive the state. NULL with an exception. The interpreter's dict
  * refers to it, too, for a state may be leaked by whoever leaks a coroutine: it is closed at the interpreter's end at last. */
-caw__late *caw__late_new(void);
-caw__late *caw__late_retain(caw__late *late);
-void caw__late_release(caw__late *late);
+caw__orphans *caw__orphans_new(void);
+caw__orphans *caw__orphans_retain(caw__orphans *orphans);
+void caw__orphans_release(caw__orphans *orphans);
 
 /* Whether this thread is in the interpreter of the state. With the GIL. */
-bool caw__late_is_of_this_interpreter(const caw__late *late);
+bool caw__orphans_is_of_this_interpreter(const caw__orphans *orphans);
 
 /* Run what is in it: with the GIL. */
-void caw__late_run(caw__late *late);
+void caw__orphans_run(caw__orphans *orphans);
 
 /* Run what is in it, and what comes later without Python. */
-void caw__late_close(caw__late *late);
+void caw__orphans_close(caw__orphans *orphans);
 
 CAW__INTERNAL_END
 

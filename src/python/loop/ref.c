@@ -17,7 +17,7 @@ ref_drop(caw__job *job, caw__job_place place, caw__hub *hub)
     caw_py_ref *ref = CAW_CONTAINER_OF(job, caw_py_ref, job);
     (void)hub;
     PyObject *object = ref->object;
-    caw__inbox_release(ref->job.node.inbox);
+    caw__inbox_release(ref->job.target.inbox);
     free(ref);
     if (place != JOB_WITHOUT_PYTHON) {
         Py_XDECREF(object); /* last: may run any Python code */

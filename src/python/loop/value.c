@@ -15,7 +15,7 @@ typedef struct pyitem {
 static void
 item_free(pyitem *item)
 {
-    caw__inbox_release(item->job.node.inbox);
+    caw__inbox_release(item->job.target.inbox);
     free(item);
 }
 
@@ -36,7 +36,7 @@ item_drop(caw__job *job, caw__job_place place, caw__hub *hub)
 static void
 item_end_at_home(pyitem *item)
 {
-    caw__hub *hub = item->job.node.inbox->hub;
+    caw__hub *hub = item->job.target.inbox->hub;
     PyObject *raised = caw__take_raised(), *value = item->value;
     if (hub->n_free_items < CAW__FREELIST_MAX) {
         item->item.next = hub->free_items;
@@ -65,7 +65,7 @@ item_destroy(caw_item *i)
 }
 
 caw_item *
-caw__pyitem_new(caw__inbox *inbox, PyObject *value)
+caw__value_new(caw__inbox *inbox, PyObject *value)
 {
     caw__hub *hub = inbox->hub;
     pyitem *item;
@@ -87,7 +87,7 @@ caw__pyitem_new(caw__inbox *inbox, PyObject *value)
 }
 
 void
-caw__pyitem_free_list_clear(caw__hub *hub)
+caw__value_free_list_clear(caw__hub *hub)
 {
     hub->n_free_items = CAW__FREELIST_MAX; /* full from now on */
     while (hub->free_items) {
@@ -98,7 +98,7 @@ caw__pyitem_free_list_clear(caw__hub *hub)
 }
 
 PyObject *
-caw__pyitem_value(const caw_item *item)
+caw__value_get(const caw_item *item)
 {
     if (item->destroy != item_destroy) {
         Py_RETURN_NONE;
@@ -109,5 +109,5 @@ caw__pyitem_value(const caw_item *item)
 PyObject *
 caw_py_item_value(const caw_item *item)
 {
-    return caw__pyitem_value(item);
+    return caw__value_get(item);
 }

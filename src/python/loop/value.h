@@ -7,13 +7,13 @@
 CAW__INTERNAL_BEGIN
 
 /* Takes the value; NULL when out of memory. In the inbox's thread, with the GIL. */
-caw_item *caw__pyitem_new(caw__inbox *inbox, PyObject *value);
+caw_item *caw__value_new(caw__inbox *inbox, PyObject *value);
 
 /* Free the memory that the hub keeps for items; it keeps no more. */
-void caw__pyitem_free_list_clear(caw__hub *hub);
+void caw__value_free_list_clear(caw__hub *hub);
 
 /* The value, or None of another item: a new reference. */
-PyObject *caw__pyitem_value(const caw_item *item);
+PyObject *caw__value_get(const caw_item *item);
 
 CAW__INTERNAL_END
 

@@ -1,10 +1,10 @@
-/* wake_target.c: see loop/wake_target.h for what a node is and why its words are safe. */
+/* wake_target.c: see loop/wake_target.h for what a target is and why its words are safe. */
 #include "python/loop/job.h"
 
 #include <stdlib.h>
 
 caw__inbox *
-caw__inbox_new(caw__late *late, int *error)
+caw__inbox_new(caw__orphans *orphans, int *error)
 {
     caw__inbox *inbox = malloc(sizeof *inbox);
     if (!inbox) {
@@ -17,7 +17,7 @@ caw__inbox_new(caw__late *late, int *error)
         return NULL;
     }
     atomic_init(&inbox->refs, 1);
-    inbox->late = caw__late_retain(late);
+    inbox->orphans = caw__orphans_retain(orphans);
     inbox->hub = NULL;
     return inbox;
 }
@@ -35,116 +35,118 @@ caw__inbox_release(caw__inbox *inbox)
     /* acq_rel: all uses by others, before their release, come before the free. */
     if (atomic_fetch_sub_explicit(&inbox->refs, 1, memory_order_acq_rel) == 1) {
         caw_reactor_release(inbox->reactor);
-        caw__late_release(inbox->late);
+        caw__orphans_release(inbox->orphans);
         free(inbox);
     }
 }
 
 static void
-node_free(caw__node *node)
+wake_target_free(caw__wake_target *target)
 {
-    if (node->inbox) {
-        caw__inbox_release(node->inbox);
+    if (target->inbox) {
+        caw__inbox_release(target->inbox);
     }
-    free(node);
+    free(target);
 }
 
 void
-caw__node_release(caw__node *node)
+caw__wake_target_release(caw__wake_target *target)
 {
     /* acq_rel: as in caw__inbox_release. */
-    if (atomic_fetch_sub_explicit(&node->refs, 1, memory_order_acq_rel) == 1) {
-        node_free(node);
+    if (atomic_fetch_sub_explicit(&target->refs, 1, memory_order_acq_rel) == 1) {
+        wake_target_free(target);
     }
 }
 
 static void
-node_waker_clone(void *data)
+wake_target_waker_clone(void *data)
 {
-    caw__node *node = data;
-    atomic_fetch_add_explicit(&node->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
+    caw__wake_target *target = data;
+    atomic_fetch_add_explicit(&target->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
 }
 
 static void
-node_waker_wake(void *data)
+wake_target_waker_wake(void *data)
 {
-    caw__node *node = data;
+    caw__wake_target *target = data;
     /* Release: what the waker did before is visible to the drain, which clears QUEUED with acquire. Acquire: pairs with
-     * caw__node_bind, for `inbox`. */
-    uint32_t flags = atomic_fetch_or_explicit(&node->flags, CAW__NODE_QUEUED, memory_order_acq_rel);
-    if ((flags & (CAW__NODE_QUEUED | CAW__NODE_UNBOUND)) || !caw__reactor_push(node->inbox->reactor, &node->link)) {
-        caw__node_release(node); /* else the queue has the waker's reference now */
+     * caw__wake_target_bind, for `inbox`. */
+    uint32_t flags = atomic_fetch_or_explicit(&target->flags, CAW__TARGET_QUEUED, memory_order_acq_rel);
+    if ((flags & (CAW__TARGET_QUEUED | CAW__TARGET_UNBOUND)) ||
+        !caw__reactor_push(target->inbox->reactor, &target->link)) {
+        caw__wake_target_release(target); /* else the queue has the waker's reference now */
     }
 }
 
 static void
-node_waker_drop(void *data)
+wake_target_waker_drop(void *data)
 {
-    caw__node_release(data);
+    caw__wake_target_release(data);
 }
 
-static const caw_waker_ops node_waker_ops = {node_waker_clone, node_waker_wake, node_waker_drop};
+static const caw_waker_ops wake_target_waker_ops = {wake_target_waker_clone, wake_target_waker_wake,
+                                                    wake_target_waker_drop};
 
 caw_waker
-caw__node_waker(caw__node *node)
+caw__wake_target_waker(caw__wake_target *target)
 {
-    return (caw_waker){&node_waker_ops, node};
+    return (caw_waker){&wake_target_waker_ops, target};
 }
 
-caw__node *
-caw__node_new(caw__coroutine *owner)
+caw__wake_target *
+caw__wake_target_new(caw__coroutine *owner)
 {
-    caw__node *node = malloc(sizeof *node);
-    if (node) {
-        atomic_init(&node->refs, 1);
-        atomic_init(&node->flags, CAW__NODE_UNBOUND);
-        node->inbox = NULL;
-        node->owner = owner;
+    caw__wake_target *target = malloc(sizeof *target);
+    if (target) {
+        atomic_init(&target->refs, 1);
+        atomic_init(&target->flags, CAW__TARGET_UNBOUND);
+        target->inbox = NULL;
+        target->owner = owner;
     }
-    return node;
+    return target;
 }
 
 bool
-caw__node_reset(caw__node *node)
+caw__wake_target_reset(caw__wake_target *target)
 {
-    /* Acquire: if the count is 1 nobody else has the node, and what the others did to it is over. */
-    if (atomic_load_explicit(&node->refs, memory_order_acquire) != 1) {
-        node->owner = NULL;
-        caw__node_release(node);
+    /* Acquire: if the count is 1 nobody else has the target, and what the others did to it is over. */
+    if (atomic_load_explicit(&target->refs, memory_order_acquire) != 1) {
+        target->owner = NULL;
+        caw__wake_target_release(target);
         return false;
     }
-    if (node->inbox) {
-        caw__inbox_release(node->inbox);
-        node->inbox = NULL;
+    if (target->inbox) {
+        caw__inbox_release(target->inbox);
+        target->inbox = NULL;
     }
-    atomic_store_explicit(&node->flags, CAW__NODE_UNBOUND, memory_order_relaxed); /* relaxed: nobody else has it */
+    atomic_store_explicit(&target->flags, CAW__TARGET_UNBOUND, memory_order_relaxed); /* relaxed: nobody else has it */
     return true;
 }
 
 void
-caw__node_bind(caw__node *node, caw__inbox *inbox)
+caw__wake_target_bind(caw__wake_target *target, caw__inbox *inbox)
 {
-    node->inbox = caw__inbox_retain(inbox);
+    target->inbox = caw__inbox_retain(inbox);
     /* Release: publishes `inbox` to a wake. Acquire: pairs with a wake that came first. */
-    uint32_t flags = atomic_fetch_and_explicit(&node->flags, ~CAW__NODE_UNBOUND, memory_order_acq_rel);
-    if (flags & CAW__NODE_QUEUED) {
-        node_waker_clone(node);
-        if (!caw__reactor_push(inbox->reactor, &node->link)) {
-            caw__node_release(node);
+    uint32_t flags = atomic_fetch_and_explicit(&target->flags, ~CAW__TARGET_UNBOUND, memory_order_acq_rel);
+    if (flags & CAW__TARGET_QUEUED) {
+        wake_target_waker_clone(target);
+        if (!caw__reactor_push(inbox->reactor, &target->link)) {
+            caw__wake_target_release(target);
         }
     }
 }
 
 void
-caw__node_wake(caw__node *node)
+caw__wake_target_wake(caw__wake_target *target)
 {
-    caw_waker_wake_by_ref(caw__node_waker(node));
+    caw_waker_wake_by_ref(caw__wake_target_waker(target));
 }
 
 void
-caw__node_rearm(caw__node *node)
+caw__wake_target_rearm(caw__wake_target *target)
 {
     /* Acquire: pairs with the wake, so that the poll which follows sees what the waker did. Release: the drain is through with
-     * `link`, which the next wake that queues the node writes. */
-    atomic_fetch_and_explicit(&node->flags, ~CAW__NODE_QUEUED, memory_order_acq_rel);
+     * `link`, which the next wake that queues the target writes. */
+    atomic_fetch_and_explicit(&target->flags, ~CAW__TARGET_QUEUED, memory_order_acq_rel);
 }

@@ -1,10 +1,10 @@
 /* wake_target.h: the native half of a suspended coroutine, which wakers point to.
  *
  * Promise. A waker may be used on any thread, after the coroutine, the loop and the interpreter are gone. So it must not
- * point to a Python object: it points to a node, plain memory that is counted and touches nothing of Python. A node
+ * point to a Python object: it points to a target, plain memory that is counted and touches nothing of Python. A target
  * belongs to one coroutine; each clone of the coroutine's waker and the wake queue hold a reference more. If nobody else
  * has it when the coroutine is closed, it stays with the coroutine's memory, for the next coroutine that lives there: so
- * a future that is ready at its first poll costs no node.
+ * a future that is ready at its first poll costs no target.
  *
  * Words and who may touch them:
  *
@@ -12,16 +12,16 @@
  *   refs     any thread, atomic
  *   flags    any thread, atomic:
  *     QUEUED   a wake has happened that the coroutine has not been told of. Set by wake; cleared by the drain
- *              before the coroutine is resumed, so that a wake from then on queues the node again
+ *              before the coroutine is resumed, so that a wake from then on queues the target again
  *     UNBOUND  there is no inbox yet: the first poll is running. Cleared by the poller when it has suspended
  *   inbox    written by the poller before it clears UNBOUND (release); read by a wake that saw UNBOUND clear (acquire);
  *            never changed after that while anybody else holds a reference
  *     JOB      it is a job's (job.h), not a coroutine's. Never changes
- *   owner    the coroutine, borrowed; NULL when it has left the node to others. Protected by the GIL
+ *   owner    the coroutine, borrowed; NULL when it has left the target to others. Protected by the GIL
  *
  * The race that looks bad: an operation completes on another thread during the first poll, when nobody knows yet which
  * loop will have to be woken. The wake sets QUEUED, sees UNBOUND, and leaves. The poller clears UNBOUND afterwards, sees
- * QUEUED, and pushes the node itself. Both words are one atomic, so one of the two always sees the other.
+ * QUEUED, and pushes the target itself. Both words are one atomic, so one of the two always sees the other.
  */
 #ifndef CAWAIT_PYTHON_LOOP_WAKE_TARGET_H
 #define CAWAIT_PYTHON_LOOP_WAKE_TARGET_H
@@ -33,19 +33,19 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The native half of a hub: what nodes know of a loop. It outlives the hub as long as a node knows it. */
+/* The native half of a hub: what targets know of a loop. It outlives the hub as long as a target knows it. */
 typedef struct caw__inbox {
     _Atomic uint32_t refs;
-    caw_reactor *reactor; /* a reference; closed when the hub goes */
-    caw__late *late;      /* a reference */
-    caw__hub *hub;        /* protected by the GIL; borrowed; NULL when the loop is closed or gone */
+    caw_reactor *reactor;  /* a reference; closed when the hub goes */
+    caw__orphans *orphans; /* a reference */
+    caw__hub *hub;         /* protected by the GIL; borrowed; NULL when the loop is closed or gone */
 } caw__inbox;
 
-#define CAW__NODE_QUEUED  1u
-#define CAW__NODE_UNBOUND 2u
-#define CAW__NODE_JOB     4u
+#define CAW__TARGET_QUEUED  1u
+#define CAW__TARGET_UNBOUND 2u
+#define CAW__TARGET_JOB     4u
 
-struct caw__node {
+struct caw__wake_target {
     caw__wake_node link;
     _Atomic uint32_t refs;
     _Atomic uint32_t flags;
@@ -53,56 +53,56 @@ struct caw__node {
     caw__coroutine *owner;
 };
 
-caw__inbox *caw__inbox_new(caw__late *late, int *error);
+caw__inbox *caw__inbox_new(caw__orphans *orphans, int *error);
 caw__inbox *caw__inbox_retain(caw__inbox *inbox);
 void caw__inbox_release(caw__inbox *inbox);
 
 static inline bool
-caw__node_is_job(const caw__node *node)
+caw__wake_target_is_job(const caw__wake_target *target)
 {
-    return atomic_load_explicit(&node->flags, memory_order_relaxed) & CAW__NODE_JOB; /* relaxed: never changes */
+    return atomic_load_explicit(&target->flags, memory_order_relaxed) & CAW__TARGET_JOB; /* relaxed: never changes */
 }
 
-/* A node with one reference, unbound; NULL when out of memory. */
-caw__node *caw__node_new(caw__coroutine *owner);
+/* A target with one reference, unbound; NULL when out of memory. */
+caw__wake_target *caw__wake_target_new(caw__coroutine *owner);
 
-/* The coroutine is through with what the node was for. True: nobody else has it, it is as new. False: others may still
+/* The coroutine is through with what the target was for. True: nobody else has it, it is as new. False: others may still
  * wake it, so the coroutine's reference was given back. */
-bool caw__node_reset(caw__node *node);
+bool caw__wake_target_reset(caw__wake_target *target);
 
 /* Whether it was woken, and the coroutine has not been told. */
 static inline bool
-caw__node_is_queued(const caw__node *node)
+caw__wake_target_is_queued(const caw__wake_target *target)
 {
-    return atomic_load_explicit(&node->flags, memory_order_relaxed) &
-           CAW__NODE_QUEUED; /* relaxed: nothing is read after it */
+    return atomic_load_explicit(&target->flags, memory_order_relaxed) &
+           CAW__TARGET_QUEUED; /* relaxed: nothing is read after it */
 }
 
-/* Whether somebody may still wake it: a waker was cloned that is not used up, as that in the queue is. Only this node's
+/* Whether somebody may still wake it: a waker was cloned that is not used up, as that in the queue is. Only this target's
  * coroutine asks, so nobody else can begin to have one. */
 static inline bool
-caw__node_is_shared(const caw__node *node)
+caw__wake_target_is_shared(const caw__wake_target *target)
 {
     uint32_t flags =
-        atomic_load_explicit(&node->flags, memory_order_relaxed); /* relaxed, both: nothing is read after it */
-    uint32_t in_queue = (flags & (CAW__NODE_QUEUED | CAW__NODE_UNBOUND)) == CAW__NODE_QUEUED;
-    return atomic_load_explicit(&node->refs, memory_order_relaxed) > 1 + in_queue;
+        atomic_load_explicit(&target->flags, memory_order_relaxed); /* relaxed, both: nothing is read after it */
+    uint32_t in_queue = (flags & (CAW__TARGET_QUEUED | CAW__TARGET_UNBOUND)) == CAW__TARGET_QUEUED;
+    return atomic_load_explicit(&target->refs, memory_order_relaxed) > 1 + in_queue;
 }
 
-/* A waker of the node, borrowed from the coroutine's reference. */
-caw_waker caw__node_waker(caw__node *node);
+/* A waker of the target, borrowed from the coroutine's reference. */
+caw_waker caw__wake_target_waker(caw__wake_target *target);
 
-/* Tell wakes where to go; queues the node if a wake came before. Once per node. */
-void caw__node_bind(caw__node *node, caw__inbox *inbox);
+/* Tell wakes where to go; queues the target if a wake came before. Once per target. */
+void caw__wake_target_bind(caw__wake_target *target, caw__inbox *inbox);
 
-/* Put a node into its inbox, as a wake does. */
-void caw__node_wake(caw__node *node);
+/* Put a target into its inbox, as a wake does. */
+void caw__wake_target_wake(caw__wake_target *target);
 
-/* After a drain took the node: allow the next wake to queue it. */
-void caw__node_rearm(caw__node *node);
+/* After a drain took the target: allow the next wake to queue it. */
+void caw__wake_target_rearm(caw__wake_target *target);
 
 /* Give back the reference that the queue held. Any thread, no GIL. */
-void caw__node_release(caw__node *node);
+void caw__wake_target_release(caw__wake_target *target);
 
 CAW__INTERNAL_END
 

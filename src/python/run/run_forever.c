@@ -12,8 +12,8 @@
 
 #include <stdlib.h>
 
-#define STOPPER_BEGUN   1u
-#define STOPPER_STOPPED 2u
+#define FOREVER_BEGUN   1u
+#define FOREVER_STOPPED 2u
 
 struct caw_py_stopper {
     caw_promise promise;
@@ -22,46 +22,46 @@ struct caw_py_stopper {
 };
 
 static void
-stopper_free(caw_promise *p)
+forever_free(caw_promise *p)
 {
     caw_py_stopper_release(CAW_CONTAINER_OF(p, caw_py_stopper, promise));
 }
 
 static int
-stopper_start(caw_promise *p)
+forever_start(caw_promise *p)
 {
     caw_py_stopper *s = CAW_CONTAINER_OF(p, caw_py_stopper, promise);
     /* acq_rel, here and below: who resolves sees what the other side did before. */
-    if (atomic_fetch_or_explicit(&s->flags, STOPPER_BEGUN, memory_order_acq_rel) & STOPPER_STOPPED) {
+    if (atomic_fetch_or_explicit(&s->flags, FOREVER_BEGUN, memory_order_acq_rel) & FOREVER_STOPPED) {
         caw_promise_resolve(p, 0);
     }
     return 0;
 }
 
 static void
-stopper_end(caw_py_stopper *s, int status)
+forever_end(caw_py_stopper *s, int status)
 {
-    uint32_t flags = atomic_fetch_or_explicit(&s->flags, STOPPER_STOPPED, memory_order_acq_rel);
-    if (flags == STOPPER_BEGUN) {
+    uint32_t flags = atomic_fetch_or_explicit(&s->flags, FOREVER_STOPPED, memory_order_acq_rel);
+    if (flags == FOREVER_BEGUN) {
         caw_promise_resolve(&s->promise, status);
     }
 }
 
 static void
-stopper_on_cancel(caw_promise *p)
+forever_on_cancel(caw_promise *p)
 {
-    stopper_end(CAW_CONTAINER_OF(p, caw_py_stopper, promise), CAW_ECANCELED);
+    forever_end(CAW_CONTAINER_OF(p, caw_py_stopper, promise), CAW_ECANCELED);
 }
 
-static const caw_promise_ops stopper_ops =
-    CAW_PROMISE_OPS_CANCEL("python.run_forever", stopper_start, stopper_on_cancel, stopper_free);
+static const caw_promise_ops forever_ops =
+    CAW_PROMISE_OPS_CANCEL("python.run_forever", forever_start, forever_on_cancel, forever_free);
 
 caw_py_stopper *
 caw_py_stopper_new(void)
 {
     caw_py_stopper *s = malloc(sizeof *s);
     if (s) {
-        caw_promise_init(&s->promise, &stopper_ops);
+        caw_promise_init(&s->promise, &forever_ops);
         atomic_init(&s->refs, 1);
         atomic_init(&s->flags, 0);
     }
@@ -71,7 +71,7 @@ caw_py_stopper_new(void)
 void
 caw_py_stopper_stop(caw_py_stopper *stopper)
 {
-    stopper_end(stopper, 0);
+    forever_end(stopper, 0);
 }
 
 void

@@ -17,7 +17,7 @@ typedef struct harness_slot {
     uint64_t began;
 } harness_slot;
 
-/* On the stack of caw_py_test_main. */
+/* On the stack of caw_test_main. */
 typedef struct harness {
     caw_future future;
     const caw__test_options *options;
@@ -296,7 +296,7 @@ harness_main(harness *h, int argc, char **argv)
 }
 
 int
-caw_py_test_main(const caw_test *tests, int argc, char **argv)
+caw_test_main(const caw_test *tests, int argc, char **argv)
 {
     caw__test_options options;
     harness h = {.options = &options, .program = argc > 0 ? argv[0] : "tests"};

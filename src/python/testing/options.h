@@ -1,4 +1,4 @@
-/* options.h: the command line of caw_py_test_main. */
+/* options.h: the command line of caw_test_main. */
 #ifndef CAWAIT_PYTHON_TESTING_OPTIONS_H
 #define CAWAIT_PYTHON_TESTING_OPTIONS_H
 

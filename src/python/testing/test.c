@@ -236,7 +236,7 @@ test_begin(test_future *t)
 static caw_poll
 test_finish(test_future *t)
 {
-    char late[64];
+    char orphans[64];
     bool timed_out = t->stopping && !t->cancelled;
     const char *checks = NULL;
     if (t->record) {
@@ -244,11 +244,11 @@ test_finish(test_future *t)
         checks = caw__test_record_text(t->record);
     }
     if (timed_out) {
-        (void)snprintf(late, sizeof late, "timed out after %g seconds", (double)t->timeout_ns / 1e9);
+        (void)snprintf(orphans, sizeof orphans, "timed out after %g seconds", (double)t->timeout_ns / 1e9);
         PyErr_Clear(); /* that it was cancelled, most likely */
     }
     if (timed_out || checks) {
-        test_set_failure(timed_out ? late : NULL, checks);
+        test_set_failure(timed_out ? orphans : NULL, checks);
     }
     return caw_future_finish(&t->future, PyErr_Occurred() ? CAW_EPYTHON : t->cancelled ? CAW_ECANCELED : 0);
 }
@@ -435,7 +435,7 @@ test_list(PyObject *module)
 }
 
 int
-caw_py_add_tests(PyObject *module, const caw_test *tests)
+caw_test_add(PyObject *module, const caw_test *tests)
 {
     int result = -1;
     PyObject *types = PyImport_ImportModule("types");

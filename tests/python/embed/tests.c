@@ -332,5 +332,5 @@ static const caw_test tests[] = {
 int
 main(int argc, char **argv)
 {
-    return caw_py_test_main(tests, argc, argv);
+    return caw_test_main(tests, argc, argv);
 }

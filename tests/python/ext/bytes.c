@@ -34,9 +34,9 @@ typedef struct copy {
     caw_reader *reader;
     caw_writer *writer;
     copy_state state;
-    caw_read read;
-    caw_write write;
-    caw_close close;
+    caw_read_op read;
+    caw_write_op write;
+    caw_close_op close;
     long long total;
     int closes;
     bool cancelled; /* what was under way then may yet end well */

@@ -238,7 +238,7 @@ feeder_main(void *arg)
     for (long long i = 0; i < f->length && status == 0; i++) {
         caw_item *item = ext_number_new(f->first + i);
         if (f->waits) {
-            caw_send send;
+            caw_send_op send;
             caw_send_init(&send, f->channel, item);
             status = caw_block_on(&send.future);
             caw_future_destroy(&send.future);

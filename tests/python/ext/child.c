@@ -241,9 +241,9 @@ const caw_py_async_def ext_child_functions[] = {
     CAW_PY_ASYNC_O("woken_late", woken_late_start, parent_result, NULL),
     CAW_PY_ASYNC_NOARGS("wake_kept", wake_kept_start, NULL, NULL),
     CAW_PY_ASYNC_O("woken_twice", woken_twice_start, parent_result, NULL),
-    CAW_PY_ASYNC_O("dropped_when_thrown", just_polled_start, parent_result, NULL, .thrown = drop_thrown),
-    CAW_PY_ASYNC_FASTCALL("told", told_start, parent_result, NULL, .thrown = told_thrown),
-    CAW_PY_ASYNC_FASTCALL("told_shielded", told_start, parent_result, NULL, .thrown = told_thrown,
+    CAW_PY_ASYNC_O("dropped_when_thrown", just_polled_start, parent_result, NULL, .on_throw = drop_thrown),
+    CAW_PY_ASYNC_FASTCALL("told", told_start, parent_result, NULL, .on_throw = told_thrown),
+    CAW_PY_ASYNC_FASTCALL("told_shielded", told_start, parent_result, NULL, .on_throw = told_thrown,
                           .cancel = CAW_PY_CANCEL_SHIELD),
     CAW_PY_ASYNC_END,
 };

@@ -81,7 +81,7 @@ static const caw_py_async_def gate_async_methods[] = {
     CAW_PY_ASYNC_NOARGS("wait", gate_wait_start, NULL, "wait($self)\n--\n\nUntil the gate is open and woken."),
     CAW_PY_ASYNC_NOARGS("wait_asked", gate_wait_asked_start, NULL,
                         "wait_asked($self)\n--\n\nThe same; counts each cancel."),
-    CAW_PY_ASYNC_NOARGS("wait_told", gate_wait_asked_start, NULL, NULL, .thrown = gate_thrown),
+    CAW_PY_ASYNC_NOARGS("wait_told", gate_wait_asked_start, NULL, NULL, .on_throw = gate_thrown),
     CAW_PY_ASYNC_END,
 };
 
