@@ -6,14 +6,14 @@
  */
 #include "core/os/fork.h"
 
-#include "cawait/error.h"
+#include "core/os/once.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 static atomic_uint fork_count;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-static int fork_watch_error; /* true after fork_once; pthread_once publishes it */
+static caw__once fork_once = CAW__ONCE_INIT;
+static int fork_watch_error; /* true after fork_once; fork_once publishes it */
 
 static void
 fork_in_child(void)
@@ -30,7 +30,7 @@ fork_watch_begin(void)
 int
 caw__fork_watch(void)
 {
-    int error = -pthread_once(&fork_once, fork_watch_begin);
+    int error = caw__once_call(&fork_once, fork_watch_begin);
     return error ? error : fork_watch_error;
 }
 

@@ -1,12 +1,13 @@
-/* thread.c: threads with signals blocked. The mask is inherited, so it is set here, not in the new thread: there is
- * no moment at which a signal could be delivered to it. */
+/* thread.c: threads of POSIX. The mask of signals is inherited, so it is set by the thread that starts another, not in the
+ * new one: there is no moment at which a signal could be delivered to that. */
 #include "core/os/thread.h"
 
+#include <sched.h>
 #include <signal.h>
-#include <stddef.h>
+#include <unistd.h>
 
 int
-caw__thread_start(void *(*entry)(void *), void *argument, pthread_t *out)
+caw__thread_start(void *(*entry)(void *), void *argument, caw__thread *out)
 {
     static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
     sigset_t blocked, before;
@@ -21,4 +22,17 @@ caw__thread_start(void *(*entry)(void *), void *argument, pthread_t *out)
     error = pthread_create(out, NULL, entry, argument);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -error;
+}
+
+void
+caw__thread_yield(void)
+{
+    (void)sched_yield();
+}
+
+unsigned
+caw__thread_processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 1 ? (unsigned)n : 1;
 }

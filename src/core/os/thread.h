@@ -1,4 +1,4 @@
-/* thread.h: how the core starts a thread. */
+/* thread.h: threads. */
 #ifndef CAWAIT_CORE_OS_THREAD_H
 #define CAWAIT_CORE_OS_THREAD_H
 
@@ -8,10 +8,48 @@
 
 CAW__INTERNAL_BEGIN
 
+typedef pthread_t caw__thread;
+
 /* Start a joinable thread with all signals blocked: a signal of the program is for the program's own threads. Only
  * those that a fault of the thread itself raises are let through, so that a crash is reported like any other.
  *   any-thread · no-gil · borrows(argument) · fails(-errno) · quiet */
-int caw__thread_start(void *(*entry)(void *), void *argument, pthread_t *out);
+int caw__thread_start(void *(*entry)(void *), void *argument, caw__thread *out);
+
+/* Wait for its end; or let it go, to end by itself. One of the two, once.
+ *   any-thread · no-gil · takes(thread) · never fails · quiet */
+static inline void
+caw__thread_join(caw__thread thread)
+{
+    (void)pthread_join(thread, NULL);
+}
+
+static inline void
+caw__thread_detach(caw__thread thread)
+{
+    (void)pthread_detach(thread);
+}
+
+/* The thread that calls this; and whether a thread is that one.
+ *   any-thread · no-gil · - · never fails · quiet */
+static inline caw__thread
+caw__thread_current(void)
+{
+    return pthread_self();
+}
+
+static inline bool
+caw__thread_is_current(caw__thread thread)
+{
+    return pthread_equal(thread, pthread_self()) != 0;
+}
+
+/* Let another thread have the processor.
+ *   any-thread · no-gil · - · never fails · quiet */
+void caw__thread_yield(void);
+
+/* How many processors are there for threads; 1 or more.
+ *   any-thread · no-gil · - · never fails · quiet */
+unsigned caw__thread_processors(void);
 
 CAW__INTERNAL_END
 

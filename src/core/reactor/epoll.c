@@ -9,9 +9,11 @@
  * An fd stays in the kernel's set after its report, disarmed, because the next wait for it is then one EPOLL_CTL_MOD.
  * If it was closed meanwhile the kernel has forgotten it (ENOENT), and it is added anew.
  */
-#include "core/reactor/shared.h"
+#include "core/reactor/epoll.h"
 
-#ifdef __linux__
+#include "core/os/compiler.h"
+
+#if CAW__HAS_EPOLL
 
 #  include <errno.h>
 #  include <limits.h>

@@ -1,7 +1,6 @@
 /* fd_table.c: the table of fds of a reactor, and the foreign sources in it.
  *
- * Each fd number has a list of those who wait for it: sources, and the waits of io futures (a source whose `ready` is
- * NULL). The backend reports an fd once and then is asked again if somebody still waits: so there is one rule for
+ * Each fd number has a list of those who wait for it: foreign sources, and those of waits (whose `ready` is NULL). The backend reports an fd once and then is asked again if somebody still waits: so there is one rule for
  * both kinds, and nothing spins on an fd that nobody handles yet.
  *
  * A source is called without the lock, so its callback may add and remove sources, itself too. What is still to be
@@ -13,10 +12,11 @@
  * removed, closed, opened by someone else under the same number and added. Each first addition gives the number a new
  * stamp, an event carries the stamp of its time, and one with an old stamp is ignored.
  */
-#include "core/reactor/shared.h"
+#include "core/reactor/fd_table.h"
+
+#include "core/os/fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ fds_reserve(caw_reactor *r, int fd)
     if (fd < r->n_fds) {
         return fd < 0 ? CAW_EBADF : 0;
     }
-    if (fcntl(fd, F_GETFD) < 0) {
+    if (!caw__fd_is_open(fd)) {
         return CAW_EBADF;
     }
     int n = r->n_fds > 0 ? r->n_fds : 16;
@@ -42,6 +42,12 @@ fds_reserve(caw_reactor *r, int fd)
     r->fds = fds;
     r->n_fds = n;
     return 0;
+}
+
+static caw__wait *
+fds_wait_of(caw_fd_source *source)
+{
+    return &CAW_CONTAINER_OF(source, caw__fd_wait, source)->wait;
 }
 
 static caw_fd_source *
@@ -151,7 +157,7 @@ fds_end_waits(caw__fd *entry, int status, caw__wakes *wakes)
             return false;
         }
         (void)fds_unlink(entry, source);
-        caw__wait_end(caw__io_wait(source), status, wakes);
+        caw__wait_end(fds_wait_of(source), status, wakes);
     }
     return true;
 }
@@ -193,7 +199,7 @@ fds_call_sources(caw_reactor *r, int fd, unsigned events, int *done)
     while ((source = fds_marked_source(&r->fds[fd])) != NULL) {
         source->links[1] = NULL;
         r->calling = source;
-        r->caller = pthread_self();
+        r->caller = caw__thread_current();
         caw__reactor_unlock(r);
         source->ready(source, events & source->events);
         ++*done;
@@ -201,7 +207,7 @@ fds_call_sources(caw_reactor *r, int fd, unsigned events, int *done)
             return false; /* the callback forked, and this is the child */
         }
         r->calling = NULL;
-        pthread_cond_broadcast(&r->called);
+        caw__condition_broadcast(&r->called);
     }
     return true;
 }
@@ -284,8 +290,8 @@ caw_reactor_remove(caw_reactor *r, caw_fd_source *source)
         return;
     }
     caw__fds_remove(r, source);
-    while (r->calling == source && !pthread_equal(r->caller, pthread_self())) {
-        pthread_cond_wait(&r->called, &r->lock);
+    while (r->calling == source && !caw__thread_is_current(r->caller)) {
+        caw__condition_wait(&r->called, &r->lock);
     }
     caw__reactor_unlock(r);
 }

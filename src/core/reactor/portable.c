@@ -14,16 +14,14 @@
  * stamp in the copy is then not the one in the table, and the result is dropped; the table has changed, so the thread
  * polls again at once.
  */
-#include "core/reactor/shared.h"
+#include "core/reactor/portable.h"
 
-#include "core/os/thread.h"
+#include "core/os/pipe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct portable_set {
     struct pollfd *polls; /* the first one is the pipe */
@@ -32,9 +30,9 @@ typedef struct portable_set {
 } portable_set;
 
 struct caw__portable {
-    int ring_fd;      /* unchanged; the write end of the one fd */
-    int kick_fds[2];  /* unchanged; wakes the thread */
-    pthread_t thread; /* true while started */
+    int ring_fd;        /* unchanged; the write end of the one fd */
+    int kick_fds[2];    /* unchanged; wakes the thread */
+    caw__thread thread; /* true while started */
     bool started, stop;
     bool changed;       /* the thread's copy is out of date */
     int n_fired;        /* entries that fired and that no turn has collected */
@@ -46,42 +44,6 @@ struct caw__portable {
 
 #define PORTABLE_FIRED_SHIFT 2 /* caw__fd.fired: events that fired; shifted by this once a turn has collected them */
 #define PORTABLE_FIRED       (CAW_READABLE | CAW_WRITABLE)
-
-static void
-portable_write(int fd)
-{
-    int before = errno; /* a wake may come in any code */
-    while (write(fd, "", 1) < 0 && errno == EINTR) {
-    }
-    errno = before; /* EAGAIN: the pipe is full, so it is readable */
-}
-
-static void
-portable_drain(int fd)
-{
-    char bytes[256];
-    ssize_t n;
-    do {
-        n = read(fd, bytes, sizeof bytes);
-    } while (n == (ssize_t)sizeof bytes || (n < 0 && errno == EINTR));
-}
-
-static int
-portable_pipe(int fds[2])
-{
-#if defined(__APPLE__)
-    if (pipe(fds) < 0) {
-        return -errno;
-    }
-    for (int i = 0; i < 2; i++) {
-        (void)fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-        (void)fcntl(fds[i], F_SETFL, O_NONBLOCK);
-    }
-    return 0;
-#else
-    return pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
-#endif
-}
 
 static void
 portable_set_fini(portable_set *set)
@@ -110,10 +72,10 @@ static void
 portable_shut(caw_reactor *r, bool forked)
 {
     struct caw__portable *p = r->at.portable;
-    (void)close(r->fd);
-    (void)close(p->ring_fd);
-    (void)close(p->kick_fds[0]);
-    (void)close(p->kick_fds[1]);
+    caw__pipe_close(r->fd);
+    caw__pipe_close(p->ring_fd);
+    caw__pipe_close(p->kick_fds[0]);
+    caw__pipe_close(p->kick_fds[1]);
     if (!forked) { /* else: the thread may have been writing them */
         portable_set_fini(&p->set);
         portable_set_fini(&p->spare);
@@ -130,17 +92,17 @@ portable_open(caw_reactor *r)
     }
     int ring[2], error = portable_set_init(&p->set, 8);
     if (!error) {
-        error = portable_pipe(ring);
+        error = caw__pipe_open(ring);
     }
     if (error) {
         portable_set_fini(&p->set);
         free(p);
         return error;
     }
-    error = portable_pipe(p->kick_fds);
+    error = caw__pipe_open(p->kick_fds);
     if (error) {
-        (void)close(ring[0]);
-        (void)close(ring[1]);
+        caw__pipe_close(ring[0]);
+        caw__pipe_close(ring[1]);
         portable_set_fini(&p->set);
         free(p);
         return error;
@@ -156,7 +118,7 @@ portable_open(caw_reactor *r)
 static void
 portable_ring(caw_reactor *r)
 {
-    portable_write(r->at.portable->ring_fd);
+    caw__pipe_ring(r->at.portable->ring_fd);
 }
 
 static void
@@ -168,8 +130,8 @@ portable_stop(caw_reactor *r)
     p->stop = true;
     caw__reactor_unlock(r);
     if (started) {
-        portable_write(p->kick_fds[1]);
-        pthread_join(p->thread, NULL);
+        caw__pipe_ring(p->kick_fds[1]);
+        caw__thread_join(p->thread);
     }
 }
 
@@ -224,7 +186,7 @@ portable_record(caw_reactor *r)
         p->n_fired++;
         p->changed = any = true;
     }
-    if (p->deadline <= caw_now_ns()) {
+    if (p->deadline <= caw__now_ns()) {
         p->deadline = CAW__NO_ALARM;
         any = true;
     }
@@ -236,23 +198,23 @@ portable_main(void *user)
 {
     caw_reactor *r = user;
     struct caw__portable *p = r->at.portable;
-    pthread_mutex_lock(&r->lock);
+    caw__mutex_lock(&r->lock);
     while (!p->stop) {
         if (p->changed) {
             portable_refresh(r);
         }
         uint64_t deadline = p->deadline;
-        pthread_mutex_unlock(&r->lock);
+        caw__mutex_unlock(&r->lock);
         int n = poll(p->set.polls, (nfds_t)p->length, caw__milliseconds_until(deadline));
         if (n > 0 && p->set.polls[0].revents) {
-            portable_drain(p->kick_fds[0]); /* before the lock: what changes after it kicks again */
+            caw__pipe_drain(p->kick_fds[0]); /* before the lock: what changes after it kicks again */
         }
-        pthread_mutex_lock(&r->lock);
+        caw__mutex_lock(&r->lock);
         if (n >= 0 && portable_record(r)) {
             portable_ring(r);
         }
     }
-    pthread_mutex_unlock(&r->lock);
+    caw__mutex_unlock(&r->lock);
     return NULL;
 }
 
@@ -262,7 +224,7 @@ portable_kick(caw_reactor *r)
 {
     struct caw__portable *p = r->at.portable;
     if (p->started) {
-        portable_write(p->kick_fds[1]);
+        caw__pipe_ring(p->kick_fds[1]);
         return 0;
     }
     int error = caw__thread_start(portable_main, r, &p->thread);
@@ -326,7 +288,7 @@ portable_forget(caw_reactor *r, int fd, caw__fd *entry)
     entry->armed = 0;
     p->changed = true;
     if (p->started) {
-        portable_write(p->kick_fds[1]);
+        caw__pipe_ring(p->kick_fds[1]);
     }
 }
 
@@ -364,8 +326,8 @@ portable_sleep(caw_reactor *r, int milliseconds, caw__fd_event *out)
     if (n <= 0) {
         return n < 0 ? -errno : -ETIMEDOUT;
     }
-    portable_drain(r->fd); /* before looking: who rings after this finds the pipe empty, and it stays readable */
-    r->alarm_rang = true;  /* which of the rings it was is not known; asking for the alarm again costs little */
+    caw__pipe_drain(r->fd); /* before looking: who rings after this finds the pipe empty, and it stays readable */
+    r->alarm_rang = true;   /* which of the rings it was is not known; asking for the alarm again costs little */
     return portable_collect(r, out);
 }
 

@@ -1,19 +1,24 @@
-/* shared.h: the inside of a reactor, for the files that make it up.
+/* shared.h: the inside of a reactor, for the files that make it up: the struct, its lock, its clock, its references.
  *
- *   reactor.c            lifecycle, wake queue, turn
- *   reactor/fd_table.c             the table of fds: who waits for which, and calling them
- *   wait.c, sleep.c, reactor/readiness.c   the futures that wait on a reactor
- *   reactor/epoll.c, reactor/portable.c   the two backends, behind caw__backend
+ *   timer_heap.c            which timer is due first
+ *   wake_queue.c            the queue that any thread pushes to
+ *   wait.c                  what the futures that wait on a reactor have in common
+ *   sleep.c, readiness.c    those futures
+ *   fd_table.c              who waits for which fd, and calling them
+ *   epoll.c, portable.c     the two backends, behind caw__backend
+ *   reactor.c               birth, close, and the turn
  */
 #ifndef CAWAIT_CORE_REACTOR_SHARED_H
 #define CAWAIT_CORE_REACTOR_SHARED_H
 
 #include "cawait/reactor.h"
 
+#include "core/os/clock.h"
+#include "core/os/condition.h"
+#include "core/os/fork.h"
+#include "core/os/thread.h"
 #include "core/reactor/timer_heap.h"
-#include "core/reactor/wake_queue.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 CAW__INTERNAL_BEGIN
@@ -59,12 +64,13 @@ struct caw_reactor {
     const caw__backend *backend; /* unchanged */
     int fd;                      /* unchanged; the one fd */
     unsigned generation;         /* unchanged; caw__fork_count() when made */
+    void (*end)(caw_reactor *r); /* unchanged; called by the last release: close it, and free it */
     atomic_uint references;
-    _Atomic(caw__wake_node *) head; /* the wake queue; see reactor.c */
-    caw__wake_node *left;           /* the turning thread's: what was queued when the reactor was closed */
-    bool alarm_rang;                /* the turning thread's */
+    _Atomic(struct caw__wake_node *) head; /* the wake queue; see wake_queue.c */
+    struct caw__wake_node *left;           /* the turning thread's: what was queued when the reactor was closed */
+    bool alarm_rang;                       /* the turning thread's */
 
-    pthread_mutex_t lock; /* guards all that follows, and every caw__wait and caw_fd_source of this reactor */
+    caw__mutex lock; /* guards all that follows, and every caw__wait and caw_fd_source of this reactor */
     bool closed;
     bool manual;         /* time moves by caw__reactor_set_clock alone, and there is no alarm */
     uint64_t manual_now; /* true while manual */
@@ -74,8 +80,8 @@ struct caw_reactor {
     int n_fds;
     unsigned last_stamp;
     caw_fd_source *calling; /* the source whose callback runs; NULL when none */
-    pthread_t caller;       /* true while calling: who runs it */
-    pthread_cond_t called;
+    caw__thread caller;     /* true while calling: who runs it */
+    caw__condition called;
 
     union {
         struct {
@@ -85,15 +91,49 @@ struct caw_reactor {
     } at;
 };
 
-/* NULL where the system has no epoll. */
-const caw__backend *caw__backend_epoll(void);
-const caw__backend *caw__backend_portable(void);
+/* Whether it was made before a fork() that this process is the child of.
+ *   any-thread · no-gil · borrows(r) · never fails · quiet */
+static inline bool
+caw__reactor_is_of_parent(const caw_reactor *r)
+{
+    return r->generation != caw__fork_count();
+}
 
-/* Take the lock. False in a forked child, where another thread may hold it for ever: then nothing was locked, and the
- * reactor is to be treated as closed.
+/* Take the lock; and give it back. False in a forked child, where another thread may hold it for ever: then nothing was
+ * locked, and the reactor is to be treated as closed.
  *   any-thread · no-gil · borrows(r) · - · quiet */
-bool caw__reactor_lock(caw_reactor *r);
-void caw__reactor_unlock(caw_reactor *r);
+static inline bool
+caw__reactor_lock(caw_reactor *r)
+{
+    if (caw__reactor_is_of_parent(r)) {
+        return false;
+    }
+    caw__mutex_lock(&r->lock);
+    return true;
+}
+
+static inline void
+caw__reactor_unlock(caw_reactor *r)
+{
+    caw__mutex_unlock(&r->lock);
+}
+
+/* caw_reactor_retain and caw_reactor_release. Relaxed: whoever retains has a reference already. Release and acquire: the last
+ * one sees all that the others did.
+ *   any-thread · no-gil · borrows(r) / takes(one reference) · never fails · quiet / wakes */
+static inline void
+caw__reactor_hold(caw_reactor *r)
+{
+    atomic_fetch_add_explicit(&r->references, 1, memory_order_relaxed);
+}
+
+static inline void
+caw__reactor_drop(caw_reactor *r)
+{
+    if (atomic_fetch_sub_explicit(&r->references, 1, memory_order_acq_rel) == 1) {
+        r->end(r);
+    }
+}
 
 /* Set the alarm to the first timer. locked; fails only where the alarm was never set before.
  *   any-thread · no-gil · - · fails(-errno) · quiet */
@@ -109,7 +149,11 @@ uint64_t caw__deadline_after(uint64_t now, uint64_t duration_ns);
 
 /* What time it is for the timers of this reactor.
  *   locked · no-gil · borrows(r) · never fails · quiet */
-uint64_t caw__reactor_now(const caw_reactor *r);
+static inline uint64_t
+caw__reactor_now(const caw_reactor *r)
+{
+    return r->manual ? r->manual_now : caw__now_ns();
+}
 
 /* From now on its time is this one until the next call, whatever the clock says; the next turn expires what is due by then.
  * The first call comes before the reactor is shared.
@@ -122,6 +166,8 @@ typedef struct caw__wakes {
     caw_waker wakers[64];
 } caw__wakes;
 
+/* Whether there is no room for another one.
+ *   any-thread · no-gil · borrows(wakes) · never fails · quiet */
 static inline bool
 caw__wakes_full(const caw__wakes *wakes)
 {
@@ -131,58 +177,6 @@ caw__wakes_full(const caw__wakes *wakes)
 /* Wake them all and forget them. Returns how many.
  *   any-thread, not locked · no-gil · takes(the wakers) · never fails · wakes */
 int caw__wakes_send(caw__wakes *wakes);
-
-/* A future that waits on a reactor: the first member of what malloc() gave. Before the first poll `reactor` is NULL and the poller owns all of it;
- * then the reactor's lock guards `waker`, `status`, `phase`. */
-typedef enum caw__wait_phase { CAW__WAIT_NEW, CAW__WAIT_WAITING, CAW__WAIT_ENDED } caw__wait_phase;
-
-typedef struct caw__wait caw__wait;
-
-typedef struct caw__wait_ops {
-    int (*enter)(caw__wait *w);  /* locked: begin; 0, or 1: ready already, or an error */
-    void (*leave)(caw__wait *w); /* locked: undo that */
-} caw__wait_ops;
-
-struct caw__wait {
-    caw_future future;
-    const caw__wait_ops *ops;
-    caw_reactor *reactor; /* retained */
-    caw_waker waker;      /* true while waiting */
-    int status;           /* true once ended */
-    caw__wait_phase phase;
-};
-
-void caw__wait_init(caw__wait *w, const caw_future_ops *future_ops, const caw__wait_ops *ops);
-
-/* The functions of such a future.
- *   poller · no-gil · borrows, destroy takes(f) · never fails · quiet, cancel wakes */
-caw_poll caw__wait_poll(caw_future *f, caw_context *cx);
-void caw__wait_cancel(caw_future *f);
-void caw__wait_destroy(caw_future *f);
-
-/* It has left the reactor for good: end it, and collect its waker.
- *   locked · no-gil · takes(its waker, into `wakes`) · never fails · quiet */
-void caw__wait_end(caw__wait *w, int status, caw__wakes *wakes);
-
-/* The wait of a timer in the heap, and of a source that is not a foreign one (its `ready` is NULL). */
-caw__wait *caw__sleep_wait(caw__timer *timer);
-caw__wait *caw__io_wait(caw_fd_source *source);
-
-/* Add a source or the source of a caw__wait; 1 when its fd is always ready, and then it was not added.
- *   locked · no-gil · borrows(source) · fails(CAW_EBADF, CAW_ENOMEM, -EEXIST, -errno) · quiet */
-int caw__fds_add(caw_reactor *r, caw_fd_source *source);
-
-/* Take it out. Nothing happens when it is not in.
- *   locked · no-gil · - · never fails · quiet */
-void caw__fds_remove(caw_reactor *r, caw_fd_source *source);
-
-/* Do what an event asks for. Returns how many were woken or called.
- *   turning thread, not locked · no-gil · - · never fails · wakes, calls-user */
-int caw__fds_dispatch(caw_reactor *r, const caw__fd_event *event);
-
-/* Take out sources, end waits with CAW_ECLOSED, until `wakes` is full. False when there are none left.
- *   locked · no-gil · - · never fails · quiet */
-bool caw__fds_close(caw_reactor *r, caw__wakes *wakes);
 
 CAW__INTERNAL_END
 

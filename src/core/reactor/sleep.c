@@ -1,5 +1,5 @@
-/* sleep.c: a future that waits for a time. See wait.c for what it shares with reactor/readiness.c. */
-#include "core/reactor/shared.h"
+/* sleep.c: a future that waits for a time. */
+#include "core/reactor/sleep.h"
 
 #include <stdlib.h>
 

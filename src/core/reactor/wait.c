@@ -7,7 +7,7 @@
  * In a forked child the lock may be held for ever, and what it guards may be half written: there a wait is ready with
  * CAW_ECLOSED, its waker is neither woken nor dropped, and destroying it touches nothing of the parent's.
  */
-#include "core/reactor/shared.h"
+#include "core/reactor/wait.h"
 
 #include <stdlib.h>
 

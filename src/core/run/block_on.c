@@ -16,7 +16,10 @@
 #include "cawait/future.h"
 #include "cawait/reactor.h"
 
-#include <pthread.h>
+#include "core/os/clock.h"
+#include "core/os/compiler.h"
+#include "core/os/condition.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -24,14 +27,14 @@
 #define SPIN_MOST_FAILURES 8u
 
 /* Of this thread: how often it has looked for a wake in vain, in a row, and how often it is to sleep at once now. */
-static _Thread_local struct {
+static CAW__THREAD_LOCAL struct {
     unsigned failures, sleeps_left;
 } spin;
 
 typedef struct sleeper {
     _Atomic uint32_t refs;
-    pthread_mutex_t lock;
-    pthread_cond_t wakeup;
+    caw__mutex lock;
+    caw__condition wakeup;
     _Atomic bool notified;
     caw_reactor *reactor; /* a reference, or NULL */
 } sleeper;
@@ -42,8 +45,8 @@ sleeper_new(void)
     sleeper *s = malloc(sizeof *s);
     if (s) {
         atomic_init(&s->refs, 1);
-        pthread_mutex_init(&s->lock, NULL);
-        pthread_cond_init(&s->wakeup, NULL);
+        caw__mutex_init(&s->lock);
+        caw__condition_init(&s->wakeup);
         atomic_init(&s->notified, false);
         s->reactor = NULL;
     }
@@ -65,8 +68,8 @@ sleeper_release(void *data)
         if (s->reactor) {
             caw_reactor_release(s->reactor);
         }
-        pthread_cond_destroy(&s->wakeup);
-        pthread_mutex_destroy(&s->lock);
+        caw__condition_fini(&s->wakeup);
+        caw__mutex_fini(&s->lock);
         free(s);
     }
 }
@@ -75,15 +78,15 @@ static void
 sleeper_wake(void *data)
 {
     sleeper *s = data;
-    pthread_mutex_lock(&s->lock);
+    caw__mutex_lock(&s->lock);
     atomic_store_explicit(&s->notified, true, memory_order_release); /* release: for who looks without the lock */
     if (s->reactor) {
         caw_reactor_ring(s->reactor);
     }
     else {
-        pthread_cond_signal(&s->wakeup);
+        caw__condition_signal(&s->wakeup);
     }
-    pthread_mutex_unlock(&s->lock);
+    caw__mutex_unlock(&s->lock);
     sleeper_release(s);
 }
 
@@ -106,7 +109,7 @@ sleeper_spin(sleeper *s)
         spin.sleeps_left--;
         return false;
     }
-    for (uint64_t end = caw_now_ns() + SPIN_NS; caw_now_ns() < end;) {
+    for (uint64_t end = caw__now_ns() + SPIN_NS; caw__now_ns() < end;) {
         if (sleeper_take(s)) {
             spin.failures = 0;
             return true;
@@ -124,12 +127,12 @@ sleeper_sleep(sleeper *s)
     if (!s->reactor && sleeper_spin(s)) {
         return 0;
     }
-    pthread_mutex_lock(&s->lock);
+    caw__mutex_lock(&s->lock);
     bool notified;
     while (!(notified = sleeper_take(s)) && !s->reactor) {
-        pthread_cond_wait(&s->wakeup, &s->lock);
+        caw__condition_wait(&s->wakeup, &s->lock);
     }
-    pthread_mutex_unlock(&s->lock);
+    caw__mutex_unlock(&s->lock);
     int turned = s->reactor ? caw_reactor_turn(s->reactor, notified ? 0 : -1) : 0;
     return turned < 0 ? turned : 0;
 }
@@ -144,9 +147,9 @@ block_on_reactor(const caw_context *cx, int *error)
         if (*error < 0) {
             return NULL;
         }
-        pthread_mutex_lock(&s->lock);
+        caw__mutex_lock(&s->lock);
         s->reactor = r;
-        pthread_mutex_unlock(&s->lock);
+        caw__mutex_unlock(&s->lock);
     }
     return s->reactor;
 }

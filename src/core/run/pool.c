@@ -19,10 +19,8 @@
 #include "cawait/reactor.h"
 
 #include "core/os/fork.h"
-#include "core/os/thread.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #define POOL_MOST_THREADS 32768u /* no system starts more; and what is asked for is only "up to" */
 
@@ -45,26 +43,26 @@ caw__pool_closing(const caw_pool *pool)
 static unsigned
 pool_default_size(void)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return cpus > 4 ? (unsigned)cpus : 4;
+    unsigned processors = caw__thread_processors();
+    return processors > 4 ? processors : 4;
 }
 
 static int
 pool_init(caw_pool *pool)
 {
-    int error = -pthread_mutex_init(&pool->lock, NULL);
+    int error = caw__mutex_init(&pool->lock);
     if (error) {
         return error;
     }
-    error = -pthread_cond_init(&pool->changed, NULL);
+    error = caw__condition_init(&pool->changed);
     if (!error) {
-        error = -pthread_cond_init(&pool->ended, NULL);
+        error = caw__condition_init(&pool->ended);
         if (!error) {
             return 0;
         }
-        pthread_cond_destroy(&pool->changed);
+        caw__condition_fini(&pool->changed);
     }
-    pthread_mutex_destroy(&pool->lock);
+    caw__mutex_fini(&pool->lock);
     return error;
 }
 
@@ -78,7 +76,7 @@ caw_pool_new(unsigned threads, caw_pool **out)
     }
     unsigned max = threads > 0 ? threads : pool_default_size();
     max = max < POOL_MOST_THREADS ? max : POOL_MOST_THREADS;
-    caw_pool *pool = calloc(1, sizeof *pool + max * sizeof(pthread_t));
+    caw_pool *pool = calloc(1, sizeof *pool + max * sizeof(caw__thread));
     if (!pool) {
         return CAW_ENOMEM;
     }
@@ -132,9 +130,9 @@ caw__pool_drop(caw_pool *pool)
         caw_reactor_release(pool->reactor);
     }
     if (!caw__pool_forked(pool)) {
-        pthread_cond_destroy(&pool->ended);
-        pthread_cond_destroy(&pool->changed);
-        pthread_mutex_destroy(&pool->lock);
+        caw__condition_fini(&pool->ended);
+        caw__condition_fini(&pool->changed);
+        caw__mutex_fini(&pool->lock);
     }
     free(pool);
 }
@@ -202,7 +200,7 @@ pool_next(caw_pool *pool)
             return NULL;
         }
         pool->idle++;
-        pthread_cond_wait(&pool->changed, &pool->lock);
+        caw__condition_wait(&pool->changed, &pool->lock);
         pool->idle--;
     }
     caw_work *w = pool->first;
@@ -216,17 +214,17 @@ pool_main(void *user)
 {
     caw_pool *pool = user;
     caw_work *w;
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     while ((w = pool_next(pool)) != NULL) {
-        pthread_mutex_unlock(&pool->lock);
+        caw__mutex_unlock(&pool->lock);
         pool_run(w);
-        pthread_mutex_lock(&pool->lock);
+        caw__mutex_lock(&pool->lock);
     }
     if (--pool->running == 0 && pool->reactor_running) {
         pool->reactor_stop = true;
         caw_reactor_ring(pool->reactor);
     }
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
     caw__pool_drop(pool);
     return NULL;
 }
@@ -261,7 +259,7 @@ caw__pool_offer(caw_pool *pool, caw_work *w)
         pool_unlink(pool, w);
         return error;
     }
-    pthread_cond_signal(&pool->changed);
+    caw__condition_signal(&pool->changed);
     return 0;
 }
 
@@ -271,9 +269,9 @@ caw__pool_submit(caw_pool *pool, caw_work *w)
     if (caw__pool_forked(pool)) {
         return CAW_EFORKED;
     }
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     int error = caw__pool_offer(pool, w);
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
     return error;
 }
 
@@ -283,12 +281,12 @@ caw__pool_withdraw(caw_pool *pool, caw_work *w)
     if (caw__pool_forked(pool)) {
         return false;
     }
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     bool queued = pool_is_queued(pool, w);
     if (queued) {
         pool_unlink(pool, w);
     }
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
     return queued;
 }
 
@@ -314,7 +312,7 @@ pool_stop(caw_pool *pool)
             caw__pool_append(pool, &task->work);
         }
     }
-    pthread_cond_broadcast(&pool->changed);
+    caw__condition_broadcast(&pool->changed);
     return calls;
 }
 
@@ -334,10 +332,10 @@ pool_detach(caw_pool *pool)
 {
     pool->detached = true;
     for (unsigned i = 0; i < pool->started; i++) {
-        pthread_detach(pool->threads[i]);
+        caw__thread_detach(pool->threads[i]);
     }
     if (pool->reactor_running) {
-        pthread_detach(pool->reactor_thread);
+        caw__thread_detach(pool->reactor_thread);
     }
 }
 
@@ -346,10 +344,10 @@ static void
 pool_join(caw_pool *pool)
 {
     for (unsigned i = 0; i < pool->started; i++) {
-        pthread_join(pool->threads[i], NULL);
+        caw__thread_join(pool->threads[i]);
     }
     if (pool->reactor_running) {
-        pthread_join(pool->reactor_thread, NULL);
+        caw__thread_join(pool->reactor_thread);
     }
 }
 
@@ -359,22 +357,22 @@ caw_pool_close(caw_pool *pool)
     if (caw__pool_forked(pool)) {
         return;
     }
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     bool first = !pool->joining;
     caw_work *calls = first ? pool_stop(pool) : NULL;
     pool->joining = true;
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
     pool_cancel(calls);
     if (first) {
         pool_join(pool);
     }
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     pool->joined = pool->joined || first;
     while (!pool->joined) {
-        pthread_cond_wait(&pool->ended, &pool->lock);
+        caw__condition_wait(&pool->ended, &pool->lock);
     }
-    pthread_cond_broadcast(&pool->ended);
-    pthread_mutex_unlock(&pool->lock);
+    caw__condition_broadcast(&pool->ended);
+    caw__mutex_unlock(&pool->lock);
 }
 
 caw_pool *
@@ -393,12 +391,12 @@ caw_pool_release(caw_pool *pool)
     }
     if (!caw__pool_forked(pool)) {
         caw_work *calls = NULL;
-        pthread_mutex_lock(&pool->lock);
+        caw__mutex_lock(&pool->lock);
         if (!pool->joining) {
             calls = pool_stop(pool);
             pool_detach(pool);
         }
-        pthread_mutex_unlock(&pool->lock);
+        caw__mutex_unlock(&pool->lock);
         pool_cancel(calls);
     }
     caw__pool_drop(pool);

@@ -11,7 +11,9 @@
 
 #include "cawait/pool.h"
 
-#include <pthread.h>
+#include "core/os/condition.h"
+#include "core/os/thread.h"
+
 #include <stdatomic.h>
 
 CAW__INTERNAL_BEGIN
@@ -28,9 +30,9 @@ struct caw_pool {
     atomic_uint handles, references;
     atomic_bool closing;
 
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* the queue, closing, or the last task has gone */
-    pthread_cond_t ended;   /* joined */
+    caw__mutex lock;
+    caw__condition changed; /* the queue, closing, or the last task has gone */
+    caw__condition ended;   /* joined */
     caw_work *first, *last; /* the queue; linked by next and previous */
     unsigned queued, idle;
     unsigned started, running; /* threads: ever; now */
@@ -39,8 +41,8 @@ struct caw_pool {
     bool reactor_running; /* its thread was started */
     bool reactor_stop;
     caw_reactor *reactor; /* retained; kept until the memory goes */
-    pthread_t reactor_thread;
-    pthread_t threads[]; /* `started` of them */
+    caw__thread reactor_thread;
+    caw__thread threads[]; /* `started` of them */
 };
 
 /* References to a pool's memory. They keep nothing running: that is what caw_pool_retain is for.

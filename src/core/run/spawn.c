@@ -76,7 +76,7 @@ spawn_enter(caw_pool *pool, caw__task *task)
     if (caw__pool_forked(pool)) {
         return CAW_EFORKED;
     }
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     int error = caw__pool_offer(pool, &task->work);
     if (!error) {
         task->previous = NULL;
@@ -86,31 +86,31 @@ spawn_enter(caw_pool *pool, caw__task *task)
         }
         pool->tasks = task;
     }
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
     return error;
 }
 
 static void
 spawn_leave(caw_pool *pool, caw__task *task)
 {
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     *(task->previous ? &task->previous->next : &pool->tasks) = task->next;
     if (task->next) {
         task->next->previous = task->previous;
     }
     if (!pool->tasks && caw__pool_closing(pool)) {
-        pthread_cond_broadcast(&pool->changed);
+        caw__condition_broadcast(&pool->changed);
     }
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
 }
 
 static void
 spawn_requeue(caw_pool *pool, caw__task *task)
 {
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     caw__pool_append(pool, &task->work);
-    pthread_cond_signal(&pool->changed);
-    pthread_mutex_unlock(&pool->lock);
+    caw__condition_signal(&pool->changed);
+    caw__mutex_unlock(&pool->lock);
 }
 
 /* The pool's reactor, which turns on a thread of its own from when it is first asked for until the last worker ends. */
@@ -118,9 +118,9 @@ spawn_requeue(caw_pool *pool, caw__task *task)
 static bool
 spawn_reactor_stopped(caw_pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     bool stop = pool->reactor_stop;
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
     return stop;
 }
 
@@ -153,7 +153,7 @@ spawn_reactor_start(caw_pool *pool)
     }
     pool->reactor_running = true;
     if (pool->detached) {
-        pthread_detach(pool->reactor_thread);
+        caw__thread_detach(pool->reactor_thread);
     }
     return 0;
 }
@@ -166,10 +166,10 @@ spawn_reactor(const caw_context *cx, int *error)
         *error = CAW_EFORKED;
         return NULL;
     }
-    pthread_mutex_lock(&pool->lock);
+    caw__mutex_lock(&pool->lock);
     int result = pool->reactor ? 0 : spawn_reactor_start(pool);
     caw_reactor *r = pool->reactor;
-    pthread_mutex_unlock(&pool->lock);
+    caw__mutex_unlock(&pool->lock);
     if (result) {
         *error = result;
     }

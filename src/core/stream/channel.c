@@ -19,20 +19,20 @@ caw__channel_lock(caw_channel *c)
     if (caw__channel_forked(c)) {
         return false;
     }
-    pthread_mutex_lock(&c->lock);
+    caw__mutex_lock(&c->lock);
     return true;
 }
 
 bool
 caw__channel_lock_to_end(caw_channel *c)
 {
-    return caw__channel_lock(c) || pthread_mutex_trylock(&c->lock) == 0;
+    return caw__channel_lock(c) || caw__mutex_try_lock(&c->lock);
 }
 
 void
 caw__channel_unlock(caw_channel *c)
 {
-    pthread_mutex_unlock(&c->lock);
+    caw__mutex_unlock(&c->lock);
 }
 
 static void
@@ -45,7 +45,7 @@ channel_unref(caw_channel *c)
     if (caw__channel_lock_to_end(c)) {
         caw_item_destroy_all(c->first);
         caw__channel_unlock(c);
-        pthread_mutex_destroy(&c->lock);
+        caw__mutex_fini(&c->lock);
     }
     if (c->spec.free) {
         c->spec.free(c->spec.user);
@@ -347,7 +347,7 @@ caw_channel_new(const caw_channel_spec *spec, caw_channel **out)
     }
     int error = caw__fork_watch();
     caw_channel *c = error ? NULL : calloc(1, sizeof *c);
-    if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
+    if (!c || caw__mutex_init(&c->lock) != 0) {
         free(c);
         return error ? error : CAW_ENOMEM;
     }

@@ -33,12 +33,12 @@
 
 #include "cawait/channel.h"
 
-#include <pthread.h>
+#include "core/os/mutex.h"
 
 CAW__INTERNAL_BEGIN
 
 struct caw_channel {
-    pthread_mutex_t lock;
+    caw__mutex lock;
     caw_stream stream;
     caw_channel_spec spec;
     unsigned forks; /* caw__fork_count when it was made */

@@ -23,9 +23,10 @@
  * nor dropped.
  */
 #include "cawait/stream.h"
-#include "core/os/fork.h"
 
-#include <pthread.h>
+#include "core/os/fork.h"
+#include "core/os/mutex.h"
+
 #include <stdlib.h>
 
 typedef struct merge merge;
@@ -42,7 +43,7 @@ struct merge {
     caw_stream stream;
     _Atomic uint32_t refs;
     unsigned forks; /* caw__fork_count when it was made */
-    pthread_mutex_t lock;
+    caw__mutex lock;
     merge_child *line, **line_end;
     caw_waker waker; /* the owner's: empty unless it is pending */
     bool cancelled;
@@ -57,7 +58,7 @@ merge_lock(merge *m)
     if (m->forks != caw__fork_count()) {
         return false;
     }
-    pthread_mutex_lock(&m->lock);
+    caw__mutex_lock(&m->lock);
     return true;
 }
 
@@ -66,7 +67,7 @@ merge_release(merge *m)
 {
     /* acq_rel: all uses by others, before their release, come before the free. */
     if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1) {
-        pthread_mutex_destroy(&m->lock);
+        caw__mutex_fini(&m->lock);
         free(m);
     }
 }
@@ -130,7 +131,7 @@ merge_waker_wake(void *data)
     if (merge_lock(m)) {
         merge_queue(m, child);
         waker = merge_take_waker(m);
-        pthread_mutex_unlock(&m->lock);
+        caw__mutex_unlock(&m->lock);
     }
     merge_release(m);
     caw_waker_wake(waker);
@@ -196,7 +197,7 @@ merge_next(merge *m, caw_waker waker, int *error)
         old = m->waker;
         m->waker = caw_waker_clone(waker);
     }
-    pthread_mutex_unlock(&m->lock);
+    caw__mutex_unlock(&m->lock);
     caw_waker_drop(old);
     return child;
 }
@@ -207,7 +208,7 @@ merge_again(merge *m, merge_child *child)
 {
     if (merge_lock(m)) {
         merge_queue(m, child);
-        pthread_mutex_unlock(&m->lock);
+        caw__mutex_unlock(&m->lock);
     }
 }
 
@@ -272,7 +273,7 @@ merge_cancel(caw_stream *s)
     caw_waker waker = CAW_WAKER_NONE;
     if (m->live == 0 && merge_lock(m)) { /* nobody else will wake */
         waker = merge_take_waker(m);
-        pthread_mutex_unlock(&m->lock);
+        caw__mutex_unlock(&m->lock);
     }
     caw_waker_wake(waker);
 }
@@ -289,7 +290,7 @@ merge_destroy(caw_stream *s)
     caw_waker waker = CAW_WAKER_NONE;
     if (merge_lock(m)) {
         waker = merge_take_waker(m);
-        pthread_mutex_unlock(&m->lock);
+        caw__mutex_unlock(&m->lock);
     }
     caw_waker_drop(waker);
     merge_release(m);
@@ -310,7 +311,7 @@ merge_new(caw_stream *const *streams, size_t n)
         is_whole = streams[i] != NULL;
     }
     m = is_whole && caw__fork_watch() == 0 ? malloc(sizeof *m + n * sizeof *m->children) : NULL;
-    if (m && pthread_mutex_init(&m->lock, NULL) != 0) {
+    if (m && caw__mutex_init(&m->lock) != 0) {
         free(m);
         return NULL;
     }

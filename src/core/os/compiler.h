@@ -1,0 +1,37 @@
+/* compiler.h: what is not ISO C11, in one place: what a compiler has beyond it, and which system's parts there are. */
+#ifndef CAWAIT_CORE_OS_COMPILER_H
+#define CAWAIT_CORE_OS_COMPILER_H
+
+/* Before a function that the shortest way, a future that is ready at once, does not call. It stays out of its callers, which
+ * then save fewer registers: APART where it is on another usual way, SLOW where it is not. */
+#ifdef __GNUC__
+#  define CAW__APART __attribute__((noinline))
+#  define CAW__SLOW  __attribute__((cold, noinline))
+#else
+#  define CAW__APART
+#  define CAW__SLOW
+#endif
+
+/* Before a variable of which each thread has its own. */
+#define CAW__THREAD_LOCAL _Thread_local
+
+/* Before an expression that ISO C does not have, and every compiler does. */
+#ifdef __GNUC__
+#  define CAW__EXTENSION __extension__
+#else
+#  define CAW__EXTENSION
+#endif
+
+/* Whether the system has epoll, eventfd and timerfd; pipe2. */
+#ifdef __linux__
+#  define CAW__HAS_EPOLL 1
+#else
+#  define CAW__HAS_EPOLL 0
+#endif
+#ifdef __APPLE__
+#  define CAW__HAS_PIPE2 0
+#else
+#  define CAW__HAS_PIPE2 1
+#endif
+
+#endif
