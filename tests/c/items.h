@@ -163,8 +163,8 @@ script_destroy(caw_stream *stream)
     caw_waker_drop(waker);
 }
 
-static const caw_stream_ops script_ops = {"script", script_poll_next, script_cancel, script_destroy};
-static const caw_stream_ops script_ops_without_cancel = {"script", script_poll_next, NULL, script_destroy};
+static const caw_stream_ops script_ops = {"script", script_poll_next, script_cancel, script_destroy, NULL};
+static const caw_stream_ops script_ops_without_cancel = {"script", script_poll_next, NULL, script_destroy, NULL};
 
 static inline caw_stream *
 script_init(script *s, const char *steps)

@@ -80,13 +80,6 @@ caw_work_cancelled(const caw_work *w)
     return caw_promise_abandoned(&w->promise) || caw__pool_closing(w->pool);
 }
 
-void
-caw__work_run(caw_work *w)
-{
-    int status = w->run(w);
-    caw_promise_resolve(&w->promise, status);
-}
-
 /* The short form. */
 
 typedef struct blocking_call {

@@ -175,10 +175,12 @@ static void
 pool_run(caw_work *w)
 {
     if (w->run) {
-        caw__work_run(w);
+        int status = w->run(w);
+        caw_promise_resolve(&w->promise, status);
     }
     else {
-        caw__task_run(CAW_CONTAINER_OF(w, caw__task, work));
+        caw__task *task = CAW_CONTAINER_OF(w, caw__task, work);
+        task->ops->run(task);
     }
 }
 
@@ -292,7 +294,7 @@ caw__pool_withdraw(caw_pool *pool, caw_work *w)
 
 /* The end. */
 
-/* Empty the queue of calls, and queue all tasks, so that they hear of it. Returns the calls, linked by next. With the
+/* Empty the queue of calls, and queue all tasks, so that each is stopped. Returns the calls, linked by next. With the
  * lock held. */
 static caw_work *
 pool_stop(caw_pool *pool)
@@ -308,7 +310,7 @@ pool_stop(caw_pool *pool)
         }
     }
     for (caw__task *task = pool->tasks; task; task = task->next) {
-        if (caw__task_stop(task)) {
+        if (task->ops->stop(task)) {
             caw__pool_append(pool, &task->work);
         }
     }

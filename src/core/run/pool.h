@@ -1,10 +1,9 @@
-/* pool.h: what a pool offers to the things that run on it.
+/* pool.h: what a pool offers to the things that run on it; see pool.c for what guards what.
  *
- *   pool.c       threads, the queue, close; the essay on what guards what
  *   blocking.c   caw_work and caw_blocking: one call
  *   spawn.c      caw_spawn: a future, a "task", polled whenever it is woken; and the reactor that tasks use
  *
- * Both are queued as a caw_work. A task's has no `run`.
+ * Both are queued as a caw_work. A task's has no `run`: the pool goes by its table.
  */
 #ifndef CAWAIT_CORE_RUN_POOL_H
 #define CAWAIT_CORE_RUN_POOL_H
@@ -18,11 +17,23 @@
 
 CAW__INTERNAL_BEGIN
 
+typedef struct caw__task caw__task;
+
+typedef struct caw__task_ops {
+    /* On a worker: run it, and let it go.
+     *   worker · no-gil · takes(the queue's reference) · never fails · calls-user, wakes */
+    void (*run)(caw__task *task);
+    /* The pool closes. True: the task was asleep, and the caller queues it, with the reference that this took.
+     *   pool's lock · no-gil · - · never fails · quiet */
+    bool (*stop)(caw__task *task);
+} caw__task_ops;
+
 /* A task's place in the list of its pool; guarded by the pool's lock. */
-typedef struct caw__task {
-    caw_work work; /* its promise is the join future */
-    struct caw__task *next, *previous;
-} caw__task;
+struct caw__task {
+    caw_work work;            /* its promise is the join future */
+    const caw__task_ops *ops; /* unchanged */
+    caw__task *next, *previous;
+};
 
 struct caw_pool {
     unsigned generation; /* unchanged; caw__fork_count() when made */
@@ -71,18 +82,6 @@ int caw__pool_submit(caw_pool *pool, caw_work *w);
 /* Take a call out of the queue. False when it is not there: it runs, or did.
  *   any-thread · no-gil · - · never fails · quiet */
 bool caw__pool_withdraw(caw_pool *pool, caw_work *w);
-
-/* A call and a task, on a worker: run it, and let it go.
- *   worker · no-gil · takes · never fails · calls-user, wakes */
-void caw__work_run(caw_work *w);
-void caw__task_run(caw__task *task);
-
-/* The pool closes. True: the task was asleep, and the caller queues it, with the reference that this took.
- *   pool's lock · no-gil · - · never fails · quiet */
-bool caw__task_stop(caw__task *task);
-
-/* Whether caw_spawn made this future. */
-bool caw__is_spawned(const caw_future *f);
 
 CAW__INTERNAL_END
 

@@ -23,11 +23,11 @@
  * When the pool closes, a child that can be asked is asked, and polled until it is ready; one that nobody can ask is
  * polled once more and then given up: the join future ends with CAW_ECANCELED, the child is destroyed with it.
  */
-#include "core/run/pool.h"
+#include "core/run/spawn.h"
 
 #include "cawait/reactor.h"
 
-#include "core/os/thread.h"
+#include "core/run/pool.h"
 
 #include <stdlib.h>
 
@@ -235,8 +235,8 @@ spawn_pass_stop(spawn_task *s)
     }
 }
 
-void
-caw__task_run(caw__task *task)
+static void
+spawn_run(caw__task *task)
 {
     spawn_task *s = CAW_CONTAINER_OF(task, spawn_task, task);
     (void)atomic_exchange_explicit(&s->state, SPAWN_RUNNING, memory_order_acq_rel); /* it was NOTIFIED */
@@ -260,8 +260,8 @@ caw__task_run(caw__task *task)
     }
 }
 
-bool
-caw__task_stop(caw__task *task)
+static bool
+spawn_wake_to_stop(caw__task *task)
 {
     spawn_task *s = CAW_CONTAINER_OF(task, spawn_task, task);
     atomic_store_explicit(&s->stop, true, memory_order_relaxed); /* published by the notification */
@@ -271,6 +271,8 @@ caw__task_stop(caw__task *task)
     spawn_clone(s);
     return true;
 }
+
+static const caw__task_ops spawn_task_ops = {spawn_run, spawn_wake_to_stop};
 
 /* The join future. */
 
@@ -288,7 +290,7 @@ spawn_start(caw_promise *p)
 static void
 spawn_stop(spawn_task *s)
 {
-    if (!caw__pool_forked(s->task.work.pool) && caw__task_stop(&s->task)) {
+    if (!caw__pool_forked(s->task.work.pool) && spawn_wake_to_stop(&s->task)) {
         spawn_requeue(s->task.work.pool, &s->task);
     }
 }
@@ -358,6 +360,7 @@ caw_spawn(caw_pool *pool, caw_future *child)
     }
     caw_promise *p = &s->task.work.promise;
     caw_promise_init(p, &spawn_ops);
+    s->task.ops = &spawn_task_ops;
     s->task.work.run = NULL; /* this is how the pool tells a task from a call */
     s->task.work.free = NULL;
     s->task.work.pool = caw__pool_hold(pool);

@@ -2,7 +2,7 @@
  *
  * Nothing here is shared between threads: who polls the outer stream polls the inner one, with the same waker. The
  * inner stream is destroyed as soon as it is not polled again, and not first with the outer one, so that what it holds
- * (a channel, whose producers are to be told) does not wait for the owner.
+ * (a channel, whose producers are to stop) does not wait for the owner.
  *
  * A poll that gives nothing, because map leaves items out or a chunk is not full, takes the next item at once. A stream
  * that always has one would never let go of the thread: after AROUND_RUN items the poll wakes itself and is pending.
@@ -126,8 +126,8 @@ map_destroy(caw_stream *s)
     free(m);
 }
 
-static const caw_stream_ops map_ops = {"map", map_poll_next, around_cancel, map_destroy};
-static const caw_stream_ops map_ops_without_cancel = {"map", map_poll_next, NULL, map_destroy};
+static const caw_stream_ops map_ops = {"map", map_poll_next, around_cancel, map_destroy, NULL};
+static const caw_stream_ops map_ops_without_cancel = {"map", map_poll_next, NULL, map_destroy, NULL};
 
 caw_stream *
 caw_stream_map(caw_stream *stream, int (*map_)(void *user, caw_item *item, caw_item **out), void *user,
@@ -174,6 +174,21 @@ take_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     return CAW_READY;
 }
 
+static size_t
+take_ready_items(caw_stream *s, size_t most, caw_item **first, caw_item **last)
+{
+    take *t = CAW_CONTAINER_OF(around_of(s), take, around);
+    if (t->left == 0 || !t->around.inner) {
+        return 0;
+    }
+    size_t n = caw_stream_take_ready(t->around.inner, most < t->left ? most : t->left, first, last);
+    t->left -= n;
+    if (t->left == 0) {
+        around_leave(&t->around, true);
+    }
+    return n;
+}
+
 static void
 take_destroy(caw_stream *s)
 {
@@ -182,8 +197,8 @@ take_destroy(caw_stream *s)
     free(t);
 }
 
-static const caw_stream_ops take_ops = {"take", take_poll_next, around_cancel, take_destroy};
-static const caw_stream_ops take_ops_without_cancel = {"take", take_poll_next, NULL, take_destroy};
+static const caw_stream_ops take_ops = {"take", take_poll_next, around_cancel, take_destroy, take_ready_items};
+static const caw_stream_ops take_ops_without_cancel = {"take", take_poll_next, NULL, take_destroy, take_ready_items};
 
 caw_stream *
 caw_stream_take(caw_stream *stream, size_t n)
@@ -297,8 +312,8 @@ chunk_destroy(caw_stream *s)
     free(c);
 }
 
-static const caw_stream_ops chunk_ops = {"chunk", chunk_poll_next, around_cancel, chunk_destroy};
-static const caw_stream_ops chunk_ops_without_cancel = {"chunk", chunk_poll_next, NULL, chunk_destroy};
+static const caw_stream_ops chunk_ops = {"chunk", chunk_poll_next, around_cancel, chunk_destroy, NULL};
+static const caw_stream_ops chunk_ops_without_cancel = {"chunk", chunk_poll_next, NULL, chunk_destroy, NULL};
 
 caw_stream *
 caw_stream_chunk(caw_stream *stream, size_t n)

@@ -1,39 +1,9 @@
-/* channel.c: the channel and its consumer's end; see stream/channel_shared.h for what the two sides share. */
+/* channel.c: the birth of a channel, its references, and its consumer's end. */
 #include "core/stream/channel_shared.h"
-
-#include "core/os/fork.h"
 
 #include <stdlib.h>
 
-/* --- the lock, and the two sides --- */
-
-bool
-caw__channel_forked(const caw_channel *c)
-{
-    return c->forks != caw__fork_count();
-}
-
-bool
-caw__channel_lock(caw_channel *c)
-{
-    if (caw__channel_forked(c)) {
-        return false;
-    }
-    caw__mutex_lock(&c->lock);
-    return true;
-}
-
-bool
-caw__channel_lock_to_end(caw_channel *c)
-{
-    return caw__channel_lock(c) || caw__mutex_try_lock(&c->lock);
-}
-
-void
-caw__channel_unlock(caw_channel *c)
-{
-    caw__mutex_unlock(&c->lock);
-}
+/* --- the consumer's side --- */
 
 static void
 channel_unref(caw_channel *c)
@@ -52,144 +22,6 @@ channel_unref(caw_channel *c)
     }
     free(c);
 }
-
-/* --- pause and resume --- */
-
-bool
-caw__channel_turn(caw_channel *c, bool paused)
-{
-    c->paused = paused;
-    bool tells = c->paused != c->told && !c->telling;
-    c->telling |= tells;
-    return tells;
-}
-
-void
-caw__channel_tell(caw_channel *c)
-{
-    while (caw__channel_lock(c)) {
-        bool paused = c->paused;
-        if (paused == c->told || c->shut) {
-            c->telling = false;
-            caw__channel_unlock(c);
-            return;
-        }
-        c->told = paused;
-        caw__channel_unlock(c);
-        void (*call)(void *) = paused ? c->spec.pause : c->spec.resume;
-        if (call) {
-            call(c->spec.user);
-        }
-    }
-}
-
-/* --- sending, under the lock --- */
-
-void
-caw__channel_look(caw_channel *c)
-{
-    /* seq_cst: see the race above. */
-    c->seen = atomic_load_explicit(&c->received, memory_order_seq_cst);
-}
-
-bool
-caw__channel_has_room(caw_channel *c)
-{
-    if (caw__channel_seen_length(c) >= c->spec.capacity) {
-        caw__channel_look(c);
-    }
-    return caw__channel_seen_length(c) < c->spec.capacity;
-}
-
-void
-caw__channel_watch(caw_channel *c)
-{
-    atomic_store_explicit(&c->watched, true, memory_order_seq_cst); /* seq_cst: see the race above */
-    caw__channel_look(c);
-}
-
-void
-caw__channel_append(caw_channel *c, caw_item *item, bool *tells)
-{
-    item->next = NULL;
-    *c->last = item;
-    c->last = &item->next;
-    c->sent++;
-    if (caw__channel_seen_length(c) < c->spec.high || c->paused || !(c->spec.pause || c->spec.resume)) {
-        return;
-    }
-    caw__channel_look(c);
-    if (caw__channel_seen_length(c) >= c->spec.high) {
-        caw__channel_watch(c);
-        *tells |= caw__channel_turn(c, caw__channel_seen_length(c) > c->spec.low);
-    }
-}
-
-caw_waker
-caw__channel_take_waker(caw_channel *c)
-{
-    caw_waker waker = caw__channel_forked(c) ? CAW_WAKER_NONE : c->waker;
-    c->waker = CAW_WAKER_NONE;
-    return waker;
-}
-
-int
-caw_channel_try_send(caw_channel *c, caw_item *item)
-{
-    if (!caw__channel_lock(c)) {
-        return CAW_EFORKED;
-    }
-    bool tells = false;
-    caw_waker waker = CAW_WAKER_NONE;
-    int status = c->closed ? CAW_ECLOSED : c->waiting || !caw__channel_has_room(c) ? -EAGAIN : 0;
-    if (status == 0) {
-        caw__channel_append(c, item, &tells);
-        waker = caw__channel_take_waker(c);
-    }
-    caw__channel_unlock(c);
-    caw_waker_wake(waker);
-    if (tells) {
-        caw__channel_tell(c);
-    }
-    return status;
-}
-
-/* --- the end --- */
-
-/* Nothing goes in any more. False when that was so. `shuts`: by the consumer, who wants no items either. */
-static bool
-channel_end(caw_channel *c, int status, bool shuts, caw_item **rest)
-{
-    if (!(shuts ? caw__channel_lock_to_end(c) : caw__channel_lock(c))) {
-        return false;
-    }
-    bool ends = !c->closed;
-    if (ends) {
-        c->closed = true;
-        c->status = status;
-    }
-    if (shuts) {
-        c->shut = true;
-        *rest = c->first;
-        c->first = NULL;
-        c->last = &c->first;
-        /* relaxed: who reads it for its effect has the lock */
-        atomic_store_explicit(&c->received, c->sent, memory_order_relaxed);
-    }
-    caw_waker waker = caw__channel_take_waker(c);
-    caw__channel_unlock(c);
-    caw_waker_wake(waker);
-    caw__channel_serve(c);
-    return ends;
-}
-
-bool
-caw_channel_close(caw_channel *c, int status)
-{
-    return channel_end(c, status, false, NULL);
-}
-
-/* --- the consumer's side --- */
 
 static caw_channel *
 channel_of(caw_stream *s)
@@ -278,7 +110,7 @@ channel_shut(caw_channel *c)
 {
     caw_item *rest = NULL, *taken = c->taken;
     c->taken = NULL;
-    bool ends = channel_end(c, CAW_ECANCELED, true, &rest);
+    bool ends = caw__channel_end(c, CAW_ECANCELED, true, &rest);
     caw_item_destroy_all(taken);
     caw_item_destroy_all(rest);
     if (c->starts) {
@@ -303,27 +135,29 @@ channel_destroy(caw_stream *s)
     channel_unref(channel_of(s));
 }
 
-static const caw_stream_ops channel_ops = {"channel", channel_poll_next, channel_cancel, channel_destroy};
-
-caw_item *
-caw__channel_take_ready(caw_stream *s, size_t most, size_t *n, caw_item **end)
+/* Of what the consumer has taken out of the list: for more, the lock is needed. */
+static size_t
+channel_take_ready(caw_stream *s, size_t most, caw_item **first, caw_item **last)
 {
     caw_channel *c = channel_of(s);
-    if (s->ops != &channel_ops || !c->taken) {
-        return NULL;
+    caw_item *end = c->taken;
+    if (!end) {
+        return 0;
     }
-    caw_item *first = c->taken, *last = first;
-    size_t taken = 1;
-    for (; taken < most && last->next; taken++) {
-        last = last->next;
+    *first = end;
+    size_t n = 1;
+    for (; n < most && end->next; n++) {
+        end = end->next;
     }
-    c->taken = last->next;
-    last->next = NULL;
-    *n = taken;
-    *end = last;
-    channel_receive(c, taken);
-    return first;
+    c->taken = end->next;
+    end->next = NULL;
+    *last = end;
+    channel_receive(c, n);
+    return n;
 }
+
+static const caw_stream_ops channel_ops = {"channel", channel_poll_next, channel_cancel, channel_destroy,
+                                           channel_take_ready};
 
 caw_stream *
 caw_channel_stream(caw_channel *c)

@@ -6,7 +6,8 @@
  *
  * Words and who may touch them:
  *
- *   first, last, sent, seen, waiting, waker, closed, status, shut, paused, told, telling    under `lock`
+ *   first, last, sent, seen, waiting, waker, closed, status, shut    under `lock`
+ *   paused, signalled, signalling    under `lock`
  *   starts            the consumer's: the producers' reference is still to be given to `start`
  *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so
  *                     that it locks once for many items
@@ -21,8 +22,9 @@
  * lock, and then sleeps. The producer sets `watched` and reads `received`; the consumer writes `received` and reads
  * `watched`; all four are sequentially consistent, so one of the two sees the other, and serves the producer.
  *
- * `pause` and `resume` are called without the lock, by whoever turned `paused`; that thread is `telling` until what it
- * told is what is true. Others who turn it meanwhile leave the telling to it. So the last call is the right one.
+ * `pause` and `resume` are called without the lock, by whoever changed `paused`. That thread is `signalling`, and goes on
+ * until the last of the two calls, which is `signalled`, agrees with `paused`; others who change it meanwhile leave the
+ * calls to that thread. So the last call is the right one.
  *
  * In a forked child the lock may be held for ever, and the threads of the other side are not there: nothing waits
  * there, every operation ends with CAW_EFORKED, and what is destroyed takes its items along only if the lock is free.
@@ -33,9 +35,14 @@
 
 #include "cawait/channel.h"
 
+#include "core/os/fork.h"
 #include "core/os/mutex.h"
 
 CAW__INTERNAL_BEGIN
+
+/* The word of a send's future. */
+#define CAW__SEND_WAITING   1u /* it is linked; under the lock */
+#define CAW__SEND_CANCELLED 2u /* before its first poll; the poller's */
 
 struct caw_channel {
     caw__mutex lock;
@@ -51,7 +58,7 @@ struct caw_channel {
     int status;      /* with closed */
     bool closed;     /* by a producer, or by the consumer's cancel: nothing goes in any more */
     bool shut;       /* the consumer wants no more */
-    bool paused, told, telling;
+    bool paused, signalled, signalling;
     atomic_bool has_consumer;
 
     char apart[64]; /* what the consumer writes for each item is in a cache line of its own */
@@ -61,21 +68,46 @@ struct caw_channel {
     bool starts;
 };
 
-/* Made before a fork() that this process is the child of. */
-bool caw__channel_forked(const caw_channel *c);
+/* Whether it was made before a fork() that this process is the child of.
+ *   any-thread · no-gil · borrows(c) · never fails · quiet */
+static inline bool
+caw__channel_forked(const caw_channel *c)
+{
+    return c->forks != caw__fork_count();
+}
 
-/* False in a forked child. */
-bool caw__channel_lock(caw_channel *c);
+/* Take the lock: false in a forked child. The same to clean up: in a forked child too, where nobody held it. And give it back.
+ *   any-thread · no-gil · borrows(c) · - · quiet */
+static inline bool
+caw__channel_lock(caw_channel *c)
+{
+    if (caw__channel_forked(c)) {
+        return false;
+    }
+    caw__mutex_lock(&c->lock);
+    return true;
+}
 
-/* To clean up: in a forked child where nobody held the lock, too. */
-bool caw__channel_lock_to_end(caw_channel *c);
+static inline bool
+caw__channel_lock_to_end(caw_channel *c)
+{
+    return caw__channel_lock(c) || caw__mutex_try_lock(&c->lock);
+}
 
-void caw__channel_unlock(caw_channel *c);
+static inline void
+caw__channel_unlock(caw_channel *c)
+{
+    caw__mutex_unlock(&c->lock);
+}
 
-/* Under the lock, all of them: */
+/* --- under the lock: any-thread · no-gil · borrows(c) · never fails · quiet --- */
 
 /* Read how many the consumer has received. */
-void caw__channel_look(caw_channel *c);
+static inline void
+caw__channel_look(caw_channel *c)
+{
+    c->seen = atomic_load_explicit(&c->received, memory_order_seq_cst); /* seq_cst: see the race above */
+}
 
 /* How many there are; fewer if the consumer took some since caw__channel_look. */
 static inline size_t
@@ -84,32 +116,63 @@ caw__channel_seen_length(const caw_channel *c)
     return c->sent - c->seen;
 }
 
-bool caw__channel_has_room(caw_channel *c);
+/* Whether another item may go in. */
+static inline bool
+caw__channel_has_room(caw_channel *c)
+{
+    if (caw__channel_seen_length(c) >= c->spec.capacity) {
+        caw__channel_look(c);
+    }
+    return caw__channel_seen_length(c) < c->spec.capacity;
+}
 
 /* Have the consumer look after each item whether somebody waits for room. */
 void caw__channel_watch(caw_channel *c);
 
-/* Put an item in, for which there is room. `tells`: the caller has to call caw__channel_tell, after the lock. */
-void caw__channel_append(caw_channel *c, caw_item *item, bool *tells);
+/* There are `high` items or more: pause, unless that was done. True: the caller has to call caw__channel_signal, after the lock. */
+bool caw__channel_fill(caw_channel *c);
 
-/* Whether the caller has to call caw__channel_tell, after the lock. */
-bool caw__channel_turn(caw_channel *c, bool paused);
+/* Put an item in, for which there is room. `signals`: the caller has to call caw__channel_signal, after the lock. */
+static inline void
+caw__channel_append(caw_channel *c, caw_item *item, bool *signals)
+{
+    item->next = NULL;
+    *c->last = item;
+    c->last = &item->next;
+    c->sent++;
+    if (caw__channel_seen_length(c) >= c->spec.high) {
+        *signals |= caw__channel_fill(c);
+    }
+}
 
 /* The consumer's waker, to wake after the lock; an empty one in a forked child. */
-caw_waker caw__channel_take_waker(caw_channel *c);
+static inline caw_waker
+caw__channel_take_waker(caw_channel *c)
+{
+    caw_waker waker = caw__channel_forked(c) ? CAW_WAKER_NONE : c->waker;
+    c->waker = CAW_WAKER_NONE;
+    return waker;
+}
 
-/* Without it: */
+/* A send that waits from now on; and its end. The waker is the caller's to wake or drop, an empty one in a forked child. From the
+ * unlock on the send may be gone. */
+void caw__channel_link(caw_channel *c, caw_send_op *send);
+caw_waker caw__channel_unlink(caw_channel *c, caw_send_op *send, int status);
 
-/* Call pause or resume. */
-void caw__channel_tell(caw_channel *c);
+/* --- without it --- */
 
-/* Up to `most` of the items that the consumer's stream has taken already, as a list, how many in *n, the last one in *end: what
- * poll_next would give without looking any further. NULL where there are none, or where the stream is not a channel's.
- *   poller · no-gil */
-caw_item *caw__channel_take_ready(caw_stream *s, size_t most, size_t *n, caw_item **end);
+/* Call pause or resume.
+ *   any-thread · no-gil · borrows(c) · never fails · calls-user */
+void caw__channel_signal(caw_channel *c);
 
-/* send.c: there is room, or the channel is closed: serve the sends that wait, and resume. */
+/* There is room, or the channel is closed: serve the sends that wait, and resume.
+ *   any-thread · no-gil · borrows(c) · never fails · wakes, calls-user */
 void caw__channel_serve(caw_channel *c);
+
+/* Nothing goes in any more, and `status` comes after what is in. False when it was closed before. `shuts`: by the consumer, who
+ * wants no items either: they are the caller's, in *rest.
+ *   any-thread · no-gil · borrows(c) · never fails · wakes, calls-user */
+bool caw__channel_end(caw_channel *c, int status, bool shuts, caw_item **rest);
 
 CAW__INTERNAL_END
 

@@ -145,7 +145,7 @@ fd_stream_destroy(caw_stream *s)
     free(r);
 }
 
-static const caw_stream_ops fd_stream_ops = {"from_fd", fd_stream_poll_next, fd_stream_cancel, fd_stream_destroy};
+static const caw_stream_ops fd_stream_ops = {"from_fd", fd_stream_poll_next, fd_stream_cancel, fd_stream_destroy, NULL};
 
 caw_stream *
 caw_stream_from_fd(int fd, size_t size)

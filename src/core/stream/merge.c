@@ -296,8 +296,8 @@ merge_destroy(caw_stream *s)
     merge_release(m);
 }
 
-static const caw_stream_ops merge_ops = {"merge", merge_poll_next, merge_cancel, merge_destroy};
-static const caw_stream_ops merge_ops_without_cancel = {"merge", merge_poll_next, NULL, merge_destroy};
+static const caw_stream_ops merge_ops = {"merge", merge_poll_next, merge_cancel, merge_destroy, NULL};
+static const caw_stream_ops merge_ops_without_cancel = {"merge", merge_poll_next, NULL, merge_destroy, NULL};
 
 /* --- birth --- */
 

@@ -1,75 +1,32 @@
-/* send.c: sends that wait for room; see stream/channel_shared.h. */
+/* send.c: the producers' side: an item that is sent at once or not at all, and one that waits for room. */
 #include "core/stream/channel_shared.h"
 
-#define SEND_WAITING   1u
-#define SEND_CANCELLED 2u
-
-static void
-send_link(caw_channel *c, caw_send_op *send)
+int
+caw_channel_try_send(caw_channel *c, caw_item *item)
 {
-    send->next = NULL;
-    send->previous = c->waiting_last;
-    *(c->waiting_last ? &c->waiting_last->next : &c->waiting) = send;
-    c->waiting_last = send;
-    atomic_store_explicit(&send->future.word, SEND_WAITING, memory_order_relaxed); /* relaxed: under the lock */
-}
-
-/* Its end, under the lock: the waker is the caller's to wake or drop; an empty one in a forked child. From the unlock on the
- * send may be gone. */
-static caw_waker
-send_unlink(caw_channel *c, caw_send_op *send, int status)
-{
-    *(send->previous ? &send->previous->next : &c->waiting) = send->next;
-    *(send->next ? &send->next->previous : &c->waiting_last) = send->previous;
-    send->future.status = status;
-    atomic_store_explicit(&send->future.word, 0, memory_order_relaxed); /* relaxed: under the lock */
-    caw_waker waker = caw__channel_forked(c) ? CAW_WAKER_NONE : send->waker;
-    send->waker = CAW_WAKER_NONE;
-    return waker;
-}
-
-/* Serve the send that waits longest, if it can be: under the lock. */
-static bool
-channel_serve_one(caw_channel *c, caw_waker *waker, bool *tells)
-{
-    caw_send_op *send = c->waiting;
-    if (!send || (!c->closed && !caw__channel_has_room(c))) {
-        return false;
+    if (!caw__channel_lock(c)) {
+        return CAW_EFORKED;
     }
-    if (!c->closed) {
-        caw__channel_append(c, send->item, tells);
-        send->item = NULL;
+    bool signals = false;
+    caw_waker waker = CAW_WAKER_NONE;
+    int status = c->closed ? CAW_ECLOSED : c->waiting || !caw__channel_has_room(c) ? -EAGAIN : 0;
+    if (status == 0) {
+        caw__channel_append(c, item, &signals);
+        waker = caw__channel_take_waker(c);
     }
-    *waker = send_unlink(c, send, c->closed ? CAW_ECLOSED : 0);
-    return true;
+    caw__channel_unlock(c);
+    caw_waker_wake(waker);
+    if (signals) {
+        caw__channel_signal(c);
+    }
+    return status;
 }
 
-void
-caw__channel_serve(caw_channel *c)
-{
-    bool served = true;
-    while (served && caw__channel_lock(c)) {
-        caw_waker waker = CAW_WAKER_NONE;
-        bool tells = false;
-        caw__channel_look(c);
-        served = channel_serve_one(c, &waker, &tells); /* an item is for the consumer, which is who calls this */
-        if (c->paused && caw__channel_seen_length(c) <= c->spec.low) {
-            tells |= caw__channel_turn(c, false);
-        }
-        if (!c->waiting && !c->paused) {
-            atomic_store_explicit(&c->watched, false, memory_order_seq_cst); /* seq_cst: as in caw__channel_watch */
-        }
-        caw__channel_unlock(c);
-        caw_waker_wake(waker);
-        if (tells) {
-            caw__channel_tell(c);
-        }
-    }
-}
+/* --- sends that wait --- */
 
 /* The first poll, under the lock. CAW_PENDING: it waits from now on. */
 static caw_poll
-send_begin(caw_send_op *send, caw_waker waker, caw_waker *consumer, bool *tells)
+send_begin(caw_send_op *send, caw_waker waker, caw_waker *consumer, bool *signals)
 {
     caw_channel *c = send->channel;
     if (c->closed) {
@@ -79,11 +36,11 @@ send_begin(caw_send_op *send, caw_waker waker, caw_waker *consumer, bool *tells)
         caw__channel_watch(c);
         if (c->waiting || !caw__channel_has_room(c)) {
             send->waker = caw_waker_clone(waker);
-            send_link(c, send);
+            caw__channel_link(c, send);
             return CAW_PENDING;
         }
     }
-    caw__channel_append(c, send->item, tells);
+    caw__channel_append(c, send->item, signals);
     send->item = NULL;
     *consumer = caw__channel_take_waker(c);
     return caw_future_finish(&send->future, 0);
@@ -94,7 +51,7 @@ send_poll(caw_future *f, caw_context *cx)
 {
     caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
     caw_channel *c = send->channel;
-    if (atomic_load_explicit(&f->word, memory_order_relaxed) & SEND_CANCELLED) { /* relaxed: set by this side */
+    if (atomic_load_explicit(&f->word, memory_order_relaxed) & CAW__SEND_CANCELLED) { /* relaxed: set by this side */
         return caw_future_finish(f, CAW_ECANCELED);
     }
     if (!caw__channel_lock(c)) {
@@ -102,8 +59,8 @@ send_poll(caw_future *f, caw_context *cx)
     }
     caw_poll poll = CAW_READY;
     caw_waker consumer = CAW_WAKER_NONE, old = CAW_WAKER_NONE;
-    bool tells = false;
-    if (atomic_load_explicit(&f->word, memory_order_relaxed) & SEND_WAITING) { /* relaxed: under the lock */
+    bool signals = false;
+    if (atomic_load_explicit(&f->word, memory_order_relaxed) & CAW__SEND_WAITING) { /* relaxed: under the lock */
         poll = CAW_PENDING;
         if (!caw_waker_same(send->waker, cx->waker)) {
             old = send->waker;
@@ -111,13 +68,13 @@ send_poll(caw_future *f, caw_context *cx)
         }
     }
     else if (send->item && f->status == 0) {
-        poll = send_begin(send, cx->waker, &consumer, &tells);
+        poll = send_begin(send, cx->waker, &consumer, &signals);
     }
     caw__channel_unlock(c);
     caw_waker_drop(old);
     caw_waker_wake(consumer);
-    if (tells) {
-        caw__channel_tell(c);
+    if (signals) {
+        caw__channel_signal(c);
     }
     return poll;
 }
@@ -128,8 +85,8 @@ send_leave(caw_send_op *send, int status)
 {
     caw_waker waker = CAW_WAKER_NONE;
     if (caw__channel_lock_to_end(send->channel)) {
-        if (atomic_load_explicit(&send->future.word, memory_order_relaxed) & SEND_WAITING) { /* under the lock */
-            waker = send_unlink(send->channel, send, status);
+        if (atomic_load_explicit(&send->future.word, memory_order_relaxed) & CAW__SEND_WAITING) { /* under the lock */
+            waker = caw__channel_unlink(send->channel, send, status);
         }
         caw__channel_unlock(send->channel);
     }
@@ -142,7 +99,7 @@ send_cancel(caw_future *f)
     caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
     caw_waker waker = send_leave(send, CAW_ECANCELED);
     if (f->status == 0 && send->item && !waker.ops) {
-        atomic_store_explicit(&f->word, SEND_CANCELLED, memory_order_relaxed); /* before its first poll */
+        atomic_store_explicit(&f->word, CAW__SEND_CANCELLED, memory_order_relaxed); /* before its first poll */
     }
     caw_waker_wake(waker);
 }

@@ -6,6 +6,8 @@
 #include "python/framework/trio.h"
 #include "python/loop/hub.h"
 
+#include "core/os/compiler.h"
+
 #include <stdlib.h>
 
 /* --- its end --- */
@@ -340,7 +342,7 @@ await_free(caw__py_await *f)
 }
 
 /* What this thread is giving up: how many are inside each other, in which interpreter, and those that wait for them. */
-static _Thread_local struct {
+static CAW__THREAD_LOCAL struct {
     PyInterpreterState *interpreter;
     int n;
     caw__py_await *waiting;

@@ -4,6 +4,8 @@
 
 #include "cawait/python.h"
 
+#include "core/os/compiler.h"
+
 #include <frameobject.h>
 
 CAW__INTERNAL_BEGIN
@@ -15,18 +17,8 @@ CAW__INTERNAL_BEGIN
 #  define CAW__FREELIST_MAX 256
 #endif
 
-/* Before functions that the shortest way, a future that is ready at once, does not call. They stay out of their callers, which
- * then save fewer registers: APART where the function is on another usual way, SLOW where it is not. */
-#ifdef __GNUC__
-#  define CAW__APART __attribute__((noinline))
-#  define CAW__SLOW  __attribute__((cold, noinline))
-#else
-#  define CAW__APART
-#  define CAW__SLOW
-#endif
-
 /* A function in a slot, which is a void pointer: ISO C has no such conversion, POSIX and CPython rely on it. */
-#define CAW__SLOT(function) (__extension__(void *)(function))
+#define CAW__SLOT(function) (CAW__EXTENSION(void *)(function))
 
 /* Raise an exception object; takes the reference. */
 static inline void

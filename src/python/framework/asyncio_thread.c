@@ -15,10 +15,10 @@
  */
 #include "python/framework/asyncio.h"
 
+#include "core/os/condition.h"
+#include "core/os/fd.h"
 #include "core/os/fork.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 struct caw__helper {
@@ -26,8 +26,8 @@ struct caw__helper {
     caw_reactor *reactor;
     caw__hub *hub;       /* borrowed; NULL once it is closed */
     unsigned generation; /* caw__fork_count() when made */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    caw__mutex lock;
+    caw__condition changed;
     bool drained; /* the drain has run since the last call_soon_threadsafe */
     bool polling; /* the thread watches the fd */
     bool stop;    /* the hub is closed */
@@ -40,8 +40,8 @@ asyncio_thread_release(caw__helper *helper)
     /* acq_rel: all uses by the other side come before the free. */
     if (atomic_fetch_sub_explicit(&helper->refs, 1, memory_order_acq_rel) == 1) {
         caw_reactor_release(helper->reactor);
-        pthread_cond_destroy(&helper->changed);
-        pthread_mutex_destroy(&helper->lock);
+        caw__condition_fini(&helper->changed);
+        caw__mutex_fini(&helper->lock);
         free(helper);
     }
 }
@@ -58,28 +58,28 @@ asyncio_thread_set(caw__helper *helper, bool *flag)
     if (asyncio_thread_forked(helper)) {
         return;
     }
-    pthread_mutex_lock(&helper->lock);
+    caw__mutex_lock(&helper->lock);
     *flag = true;
-    pthread_cond_broadcast(&helper->changed);
-    pthread_mutex_unlock(&helper->lock);
+    caw__condition_broadcast(&helper->changed);
+    caw__mutex_unlock(&helper->lock);
 }
 
 /* Wait until the fd is readable. False: stop. Without the GIL. */
 static bool
 asyncio_thread_wait_readable(caw__helper *helper)
 {
-    struct pollfd fd = {.fd = caw_reactor_fd(helper->reactor), .events = POLLIN};
-    pthread_mutex_lock(&helper->lock);
+    caw__mutex_lock(&helper->lock);
     helper->polling = !helper->stop;
     bool polling = helper->polling;
-    pthread_mutex_unlock(&helper->lock);
-    while (polling && poll(&fd, 1, -1) < 0 && errno == EINTR) {
+    caw__mutex_unlock(&helper->lock);
+    if (polling) {
+        caw__fd_wait_readable(caw_reactor_fd(helper->reactor));
     }
-    pthread_mutex_lock(&helper->lock);
+    caw__mutex_lock(&helper->lock);
     bool stop = helper->stop;
     helper->polling = helper->drained = false;
-    pthread_cond_broadcast(&helper->changed);
-    pthread_mutex_unlock(&helper->lock);
+    caw__condition_broadcast(&helper->changed);
+    caw__mutex_unlock(&helper->lock);
     return !stop;
 }
 
@@ -87,11 +87,11 @@ asyncio_thread_wait_readable(caw__helper *helper)
 static void
 asyncio_thread_wait_drained(caw__helper *helper)
 {
-    pthread_mutex_lock(&helper->lock);
+    caw__mutex_lock(&helper->lock);
     while (!helper->drained && !helper->stop) {
-        pthread_cond_wait(&helper->changed, &helper->lock);
+        caw__condition_wait(&helper->changed, &helper->lock);
     }
-    pthread_mutex_unlock(&helper->lock);
+    caw__mutex_unlock(&helper->lock);
 }
 
 /* Have the loop drain. False when it takes no more calls, or the hub is closed. */
@@ -151,11 +151,11 @@ caw__asyncio_thread_stop(caw__helper *helper)
     }
     asyncio_thread_set(helper, &helper->stop);
     caw_reactor_ring(helper->reactor);
-    pthread_mutex_lock(&helper->lock);
+    caw__mutex_lock(&helper->lock);
     while (helper->polling) { /* the caller closes the reactor next, and that uses up the ring */
-        pthread_cond_wait(&helper->changed, &helper->lock);
+        caw__condition_wait(&helper->changed, &helper->lock);
     }
-    pthread_mutex_unlock(&helper->lock);
+    caw__mutex_unlock(&helper->lock);
     asyncio_thread_release(helper);
 }
 
@@ -165,11 +165,11 @@ static void
 asyncio_thread_wait_ended(caw__helper *helper)
 {
     Py_BEGIN_ALLOW_THREADS;
-    pthread_mutex_lock(&helper->lock);
+    caw__mutex_lock(&helper->lock);
     while (!helper->ended) {
-        pthread_cond_wait(&helper->changed, &helper->lock);
+        caw__condition_wait(&helper->changed, &helper->lock);
     }
-    pthread_mutex_unlock(&helper->lock);
+    caw__mutex_unlock(&helper->lock);
     Py_END_ALLOW_THREADS;
 }
 
@@ -250,8 +250,8 @@ asyncio_thread_new(caw__hub *hub)
     helper->hub = hub;
     helper->drained = true; /* nothing to wait for yet */
     helper->generation = caw__fork_count();
-    pthread_mutex_init(&helper->lock, NULL);
-    pthread_cond_init(&helper->changed, NULL);
+    caw__mutex_init(&helper->lock);
+    caw__condition_init(&helper->changed);
     return helper;
 }
 

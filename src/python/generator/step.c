@@ -6,8 +6,6 @@
 #include "python/iterate/iterate.h"
 #include "python/loop/hub.h"
 
-#include "core/stream/channel_shared.h"
-
 #include <stdlib.h>
 
 /* A run of items that come without suspending lets the loop turn: see python_stream.h. */
@@ -129,15 +127,15 @@ generator_step_end(caw__generator_step *a, const caw_context *cx)
     return generator_step_finish(a, 0);
 }
 
-/* Put an item at the end of those that there are; and behind it, up to `most` in all, those that a channel has at hand. */
+/* Put an item at the end of those that there are; and behind it, up to `most` in all, those that are there already. */
 static void
 generator_step_add(caw__generator_step *a, caw_item ***last, caw_item *item, size_t most)
 {
     caw__generator *g = a->generator;
-    size_t more = 0;
     caw_item *end = item;
+    item->next = NULL;
     a->length++;
-    item->next = most > a->length ? caw__channel_take_ready(g->stream, most - a->length, &more, &end) : NULL;
+    size_t more = most > a->length ? caw_stream_take_ready(g->stream, most - a->length, &item->next, &end) : 0;
     **last = item;
     *last = &end->next;
     a->length += (uint32_t)more;
@@ -398,7 +396,7 @@ caw__generator_step_new(caw__generator *g, caw__generator_step_kind kind, PyObje
 
 /* --- at once --- */
 
-/* Whether a channel's item that is there may be the value, without more ado. Every 64th goes the usual way, and looks at the
+/* Whether an item that is there already may be the value, without more ado. Every 64th goes the usual way, and looks at the
  * clock. */
 static bool
 generator_step_is_simple(const caw__generator_step *a)
@@ -413,11 +411,11 @@ caw__generator_step_at_once(caw__coroutine *c, PyObject **result)
 {
     caw__generator_step *a = CAW_CONTAINER_OF(c->future, caw__generator_step, future);
     caw__generator *g = a->generator;
-    size_t n = 0;
-    caw_item *end;
+    size_t n;
+    caw_item *last;
     *result = NULL;
     if (!generator_step_is_simple(a) ||
-        !(a->items = caw__channel_take_ready(g->stream, generator_step_wanted(g), &n, &end))) {
+        !(n = caw_stream_take_ready(g->stream, generator_step_wanted(g), &a->items, &last))) {
         return PYGEN_NEXT;
     }
     a->length = (uint32_t)n;

@@ -216,7 +216,8 @@ iteration_destroy(caw_stream *stream)
     caw__gil_give(released);
 }
 
-static const caw_stream_ops iteration_ops = {"python.stream", iteration_poll_next, iteration_cancel, iteration_destroy};
+static const caw_stream_ops iteration_ops = {"python.stream", iteration_poll_next, iteration_cancel, iteration_destroy,
+                                             NULL};
 
 bool
 caw__iteration_is_closing(const caw_stream *stream)

@@ -26,8 +26,9 @@
 #include "python/loop/hub.h"
 #include "python/loop/ref.h"
 
+#include "core/os/mutex.h"
+
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 /* So many items, then the loop has its turn, where the iterator never suspends and the consumer is as fast. */
@@ -37,7 +38,7 @@ typedef struct runner runner;
 
 struct caw__posted_iteration {
     _Atomic uint32_t refs;
-    pthread_mutex_t lock;
+    caw__mutex lock;
     bool full, stopped, dropped;
     caw_waker room;
     caw_channel *channel; /* a producer's reference */
@@ -67,7 +68,7 @@ posted_iteration_release(caw__posted_iteration *p)
     caw_py_ref_release(p->raised);
     caw_py_ref_release(p->iterator);
     caw_py_locals_release(p->locals);
-    pthread_mutex_destroy(&p->lock);
+    caw__mutex_fini(&p->lock);
     free(p);
 }
 
@@ -83,10 +84,10 @@ posted_iteration_take_room(caw__posted_iteration *p)
 static void
 posted_iteration_set_full(caw__posted_iteration *p, bool full)
 {
-    pthread_mutex_lock(&p->lock);
+    caw__mutex_lock(&p->lock);
     p->full = full;
     caw_waker room = full ? CAW_WAKER_NONE : posted_iteration_take_room(p);
-    pthread_mutex_unlock(&p->lock);
+    caw__mutex_unlock(&p->lock);
     caw_waker_wake(room);
 }
 
@@ -128,9 +129,9 @@ runner_cancel(caw_future *f)
     if (!r->cancelled) {
         r->cancelled = true;
         caw_stream_cancel(r->inner);
-        pthread_mutex_lock(&r->pump->lock);
+        caw__mutex_lock(&r->pump->lock);
         caw_waker room = posted_iteration_take_room(r->pump);
-        pthread_mutex_unlock(&r->pump->lock);
+        caw__mutex_unlock(&r->pump->lock);
         caw_waker_wake(room); /* by the loop's end: nobody may ever make room */
     }
 }
@@ -141,13 +142,13 @@ static bool
 runner_waits(runner *r, caw_waker waker)
 {
     caw__posted_iteration *p = r->pump;
-    pthread_mutex_lock(&p->lock);
+    caw__mutex_lock(&p->lock);
     caw_waker old = posted_iteration_take_room(p);
     bool stopped = p->stopped, waits = p->full && !stopped && !r->cancelled;
     if (waits) {
         p->room = caw_waker_clone(waker);
     }
-    pthread_mutex_unlock(&p->lock);
+    caw__mutex_unlock(&p->lock);
     caw_waker_drop(old);
     if (stopped) {
         runner_cancel(&r->future);
@@ -171,9 +172,9 @@ runner_finish(runner *r, const caw_context *cx)
         Py_CLEAR(raised);
         status = CAW_EBROKEN;
     }
-    pthread_mutex_lock(&p->lock);
+    caw__mutex_lock(&p->lock);
     bool dropped = p->dropped;
-    pthread_mutex_unlock(&p->lock);
+    caw__mutex_unlock(&p->lock);
     if (raised && dropped && status == CAW_EPYTHON) {
         caw__raise(Py_NewRef(raised));
         PyErr_WriteUnraisable(NULL);
@@ -285,7 +286,7 @@ caw__posted_iteration *
 caw__posted_iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
 {
     caw__posted_iteration *p = calloc(1, sizeof *p);
-    if (!p || pthread_mutex_init(&p->lock, NULL) != 0) {
+    if (!p || caw__mutex_init(&p->lock) != 0) {
         free(p);
         return NULL;
     }
@@ -296,7 +297,7 @@ caw__posted_iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_p
     channel.user = p;
     if (caw_channel_new(&channel, &p->channel) < 0 || !(p->iterator = caw__ref_new(locals->inbox, iterator))) {
         caw_channel_release(p->channel);
-        pthread_mutex_destroy(&p->lock);
+        caw__mutex_fini(&p->lock);
         free(p);
         return NULL;
     }
@@ -367,11 +368,11 @@ caw__posted_iteration_poll_next(caw__posted_iteration *p, caw_context *cx, caw_i
 static void
 posted_iteration_stop(caw__posted_iteration *p, bool drops)
 {
-    pthread_mutex_lock(&p->lock);
+    caw__mutex_lock(&p->lock);
     p->stopped = true;
     p->dropped = drops;
     caw_waker room = posted_iteration_take_room(p);
-    pthread_mutex_unlock(&p->lock);
+    caw__mutex_unlock(&p->lock);
     caw_waker_wake(room);
 }
 

@@ -8,6 +8,8 @@
 #include "python/loop/job.h"
 #include "python/loop/value.h"
 
+#include "core/os/compiler.h"
+
 /* --- suspended coroutines --- */
 
 caw__hub *
@@ -292,7 +294,7 @@ hub_dealloc(PyObject *self)
 
 /* --- polls --- */
 
-_Thread_local PyThreadState *caw__gil_released;
+CAW__THREAD_LOCAL PyThreadState *caw__gil_released;
 
 static caw_reactor *
 hub_poll_reactor(const caw_context *cx, int *error)

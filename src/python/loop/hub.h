@@ -16,6 +16,8 @@
 
 #include "python/coroutine/coroutine.h"
 
+#include "core/os/compiler.h"
+
 CAW__INTERNAL_BEGIN
 
 typedef struct caw__helper caw__helper;
@@ -87,7 +89,7 @@ typedef struct caw__poll_place {
 extern const caw_host caw__poll_host;
 
 /* While a coroutine of ours polls without the GIL in this thread, and does not have it: what it has released. */
-extern _Thread_local PyThreadState *caw__gil_released;
+extern CAW__THREAD_LOCAL PyThreadState *caw__gil_released;
 
 /* In such a poll: have the GIL for a while, and go on without it. `released` may be NULL, when nothing was. */
 static inline void

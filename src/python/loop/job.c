@@ -3,7 +3,8 @@
 
 #include "python/loop/hub.h"
 
-#include <sched.h>
+#include "core/os/thread.h"
+
 #include <stdlib.h>
 
 struct caw__orphans {
@@ -163,7 +164,7 @@ orphans_close(caw__orphans *orphans, caw__job_place place)
     /* Who is a user now may still ask for a pending call, which this interpreter has to live for; not for ever, since in
      * the child of a fork nobody comes. */
     for (int i = 0; i < 10000 && atomic_load_explicit(&orphans->users, memory_order_acquire) > 0; i++) {
-        sched_yield();
+        caw__thread_yield();
     }
 }
 

@@ -4,7 +4,8 @@
 #include "python/loop/hub.h"
 #include "python/loop/ref.h"
 
-#include "core/run/pool.h"
+#include "core/os/compiler.h"
+#include "core/run/spawn.h"
 
 #include <stdlib.h>
 
@@ -98,7 +99,7 @@ typedef struct caw__scope {
 } caw__scope;
 
 /* The scope whose child this thread is in. Set while a function of the child runs, by that thread alone. */
-static _Thread_local caw__scope *scope_current;
+static CAW__THREAD_LOCAL caw__scope *scope_current;
 
 static void
 scope_enter(caw__scope *s)

@@ -10,7 +10,9 @@
  */
 #include "python/testing/test.h"
 
-#include <pthread.h>
+#include "core/os/compiler.h"
+#include "core/os/mutex.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +25,10 @@ struct caw__test_record {
     caw__test_record *next; /* in test_running */
 };
 
-static pthread_mutex_t test_lock = PTHREAD_MUTEX_INITIALIZER;
+static caw__mutex test_lock = CAW__MUTEX_INIT;
 static caw__test_record *test_running;
 static atomic_uint test_strays;
-static _Thread_local caw__test_record *test_current;
+static CAW__THREAD_LOCAL caw__test_record *test_current;
 
 caw__test_record *
 caw__test_record_new(void)
@@ -37,10 +39,10 @@ caw__test_record_new(void)
     }
     atomic_init(&r->refs, 1);
     r->running = true;
-    pthread_mutex_lock(&test_lock);
+    caw__mutex_lock(&test_lock);
     r->next = test_running;
     test_running = r;
-    pthread_mutex_unlock(&test_lock);
+    caw__mutex_unlock(&test_lock);
     return r;
 }
 
@@ -65,7 +67,7 @@ caw__test_record_release(void *record)
 void
 caw__test_record_end(caw__test_record *r)
 {
-    pthread_mutex_lock(&test_lock);
+    caw__mutex_lock(&test_lock);
     for (caw__test_record **link = &test_running; r->running && *link; link = &(*link)->next) {
         if (*link == r) {
             *link = r->next;
@@ -73,7 +75,7 @@ caw__test_record_end(caw__test_record *r)
         }
     }
     r->running = false;
-    pthread_mutex_unlock(&test_lock);
+    caw__mutex_unlock(&test_lock);
 }
 
 const char *
@@ -113,13 +115,13 @@ caw_test_fail(const char *file, int line, const char *function, const char *text
     char buffer[512];
     bool told = false;
     (void)snprintf(buffer, sizeof buffer, "%s:%d: %s: failed: %s", file, line, function, text);
-    pthread_mutex_lock(&test_lock);
+    caw__mutex_lock(&test_lock);
     for (caw__test_record *r = test_running; r; r = r->next) {
         if (!test_current || r == test_current) {
             told = test_record_add(r, buffer) || told;
         }
     }
-    pthread_mutex_unlock(&test_lock);
+    caw__mutex_unlock(&test_lock);
     if (!told) {
         atomic_fetch_add_explicit(&test_strays, 1, memory_order_relaxed);
         fprintf(stderr, "%s (no test runs that it belongs to)\n", buffer);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A place for one running test. */
 typedef struct harness_slot {
@@ -203,7 +202,7 @@ harness_poll(caw_future *f, caw_context *cx)
     if (h->left_task) { /* the loop would wait for it, perhaps for ever */
         harness_report(h);
         fflush(NULL);
-        _exit(h->cancelled ? 130 : 1);
+        _Exit(h->cancelled ? 130 : 1);
     }
     return caw_future_finish(f, h->cancelled ? CAW_ECANCELED : 0);
 }

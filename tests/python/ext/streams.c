@@ -82,7 +82,7 @@ counting_destroy(caw_stream *s)
     ext_live_futures--;
 }
 
-static const caw_stream_ops counting_ops = {"counting", counting_poll, counting_cancel, counting_destroy};
+static const caw_stream_ops counting_ops = {"counting", counting_poll, counting_cancel, counting_destroy, NULL};
 
 static caw_stream *
 numbers_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)

@@ -1,0 +1,15 @@
+/* spawn.h: what the library itself asks of a spawned future. */
+#ifndef CAWAIT_CORE_RUN_SPAWN_H
+#define CAWAIT_CORE_RUN_SPAWN_H
+
+#include "cawait/pool.h"
+
+CAW__INTERNAL_BEGIN
+
+/* Whether caw_spawn made this future.
+ *   any-thread · no-gil · borrows(f) · never fails · quiet */
+bool caw__is_spawned(const caw_future *f);
+
+CAW__INTERNAL_END
+
+#endif
