@@ -25,6 +25,7 @@ C_FOLDERS = ("include", "src", "tests", "examples", "bench")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
+STANDARDS = {"c": (("gcc", "clang"), ("c11", "c17", "c2x")), "cpp": (("g++", "clang++"), ("c++17", "c++20"))}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux"}
 # What runs under ASan: of the kinds of frameworks that are the same C code again, once is enough.
 ASAN_PYTHONS = {"3.12": (), "3.10": WITHOUT_SAME_C_CODE}
@@ -55,8 +56,15 @@ def shape() -> Row:
     return Row("", passed=3)
 
 
-def headers_alone() -> Row:
-    """Each public header compiles by itself, as C11 and as C++17, by both compilers."""
+def compiles(source: Path, compiler: str, standard: str, *options: str) -> None:
+    """Whether a file that uses the public headers compiles in a standard, with every warning that authors turn on."""
+    warnings = [*WARNINGS, "-Wconversion", *(["-Wold-style-cast"] if "++" in compiler else [])]
+    flags = [standard, *warnings, "-fsyntax-only", f"-I{ROOT / 'include'}", *options, *PYTHON_HEADERS]
+    run_quietly([compiler, *flags, source])
+
+
+def headers() -> Row:
+    """Each public header compiles by itself, by each compiler; and what authors do with them, in each standard."""
     folder = BUILD / "headers"
     folder.mkdir(parents=True, exist_ok=True)
     row = Row("")
@@ -64,9 +72,15 @@ def headers_alone() -> Row:
         for compiler, standard in COMPILERS.items():
             source = folder / f"{header.stem}.{'cpp' if '++' in compiler else 'c'}"
             source.write_text(f'#include "cawait/{header.name}"\n')
-            flags = [standard, *WARNINGS, "-fsyntax-only", "-D_GNU_SOURCE", f"-I{ROOT / 'include'}", *PYTHON_HEADERS]
-            run_quietly([compiler, *flags, source])
+            compiles(source, compiler, standard)
             row.passed += 1
+    for suffix, (compilers, standards) in STANDARDS.items():
+        source = folder / f"user.{suffix}"
+        source.write_text('#include "user.h"\n')
+        for compiler in compilers:
+            for standard in standards:
+                compiles(source, compiler, f"-std={standard}", f"-I{ROOT / 'tests' / 'headers'}")
+                row.passed += 1
     return row
 
 
@@ -143,7 +157,7 @@ def thread_sanitizer() -> Row:
 STEPS: dict[str, Callable[[], Row]] = {
     "format": clang_format,
     "layers": shape,
-    "headers": headers_alone,
+    "headers": headers,
     "joined source": joined_source,
     "gcc -Werror": lambda: warnings_as_errors("gcc", "debugoptimized"),
     "gcc -Werror, release": lambda: warnings_as_errors("gcc", "release"),

@@ -46,6 +46,12 @@
 #endif
 
 /* The struct that holds `member` at `pointer`: how a table's function finds the struct you embedded its argument in. */
-#define CAW_CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#ifdef __cplusplus
+#  define CAW_CONTAINER_OF(pointer, type, member)                                                                      \
+      (reinterpret_cast<type *>(const_cast<char *>(reinterpret_cast<const volatile char *>(pointer)) -                 \
+                                offsetof(type, member)))
+#else
+#  define CAW_CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#endif
 
 #endif

@@ -24,7 +24,11 @@ typedef struct caw_waker {
 } caw_waker;
 
 /* The empty waker: wakes nobody; may be cloned, woken and dropped. */
-#define CAW_WAKER_NONE ((caw_waker){NULL, NULL})
+#ifdef __cplusplus
+#  define CAW_WAKER_NONE (caw_waker())
+#else
+#  define CAW_WAKER_NONE ((caw_waker){NULL, NULL})
+#endif
 
 /* Another waker of the same data. The source stays as it is.
  *   any-thread · no-gil · returns-new · never fails · quiet */

@@ -1,0 +1,223 @@
+/* user.h: what a file of an author does with the core's headers, in C and in C++: each macro and each inline function is used
+ * here. tools/check.py compiles it in every standard by every compiler, with all warnings; nothing runs it. */
+#ifndef CAWAIT_TESTS_HEADERS_USER_H
+#define CAWAIT_TESTS_HEADERS_USER_H
+
+#include "cawait/cawait.h"
+#include "cawait/testing_tools.h"
+
+/* --- a future --- */
+
+typedef struct user_future {
+    int count; /* so that the future is not the first member */
+    caw_future future;
+} user_future;
+
+static caw_poll
+user_poll(caw_future *f, caw_context *cx)
+{
+    user_future *u = CAW_CONTAINER_OF(f, user_future, future);
+    int error = 0;
+    if (u->count++ == 0) {
+        caw_waker kept = caw_waker_clone(cx->waker), none = CAW_WAKER_NONE;
+        bool same = caw_waker_same(kept, none);
+        caw_waker_wake_by_ref(cx->waker);
+        caw_waker_drop(kept);
+        caw_waker_wake(none);
+        return same ? CAW_READY : CAW_PENDING;
+    }
+    return caw_future_finish(f, caw_context_reactor(cx, &error) ? 0 : error);
+}
+
+static void
+user_cancel(caw_future *f)
+{
+    const caw_future *read_only = f;
+    const user_future *u = CAW_CONTAINER_OF(read_only, const user_future, future);
+    f->status = u->count > 0 ? 0 : CAW_ECANCELED;
+}
+
+static void
+user_destroy(caw_future *f)
+{
+    f->status = CAW_ECLOSED;
+}
+
+static const caw_future_ops user_ops = {"user", user_poll, user_cancel, user_destroy};
+
+static inline int
+user_runs(caw_context *cx)
+{
+    user_future u;
+    u.count = 0;
+    caw_future_init(&u.future, &user_ops);
+    if (caw_future_poll(&u.future, cx) == CAW_PENDING) {
+        caw_future_cancel(&u.future);
+    }
+    caw_future_destroy(&u.future);
+    return caw_block_on(&u.future);
+}
+
+/* --- a promise, and work --- */
+
+typedef struct user_promise {
+    caw_promise promise;
+    uint64_t result;
+} user_promise;
+
+static int
+user_start(caw_promise *p)
+{
+    CAW_CONTAINER_OF(p, user_promise, promise)->result = caw_now_ns();
+    if (!caw_promise_abandoned(p)) {
+        caw_promise_resolve(p, 0);
+    }
+    return 0;
+}
+
+static int
+user_run(caw_work *w)
+{
+    return caw_work_cancelled(w) ? CAW_ECANCELED : 0;
+}
+
+static const caw_promise_ops user_promise_ops = CAW_PROMISE_OPS("user", user_start, NULL);
+static const caw_promise_ops user_promise_ops_cancel = CAW_PROMISE_OPS_CANCEL("user", user_start, NULL, NULL);
+
+static inline void
+user_inits(user_promise *p, caw_work *w, bool can_cancel)
+{
+    caw_promise_init(&p->promise, can_cancel ? &user_promise_ops_cancel : &user_promise_ops);
+    caw_work_init(w, NULL, user_run, NULL);
+}
+
+/* --- streams --- */
+
+typedef struct user_item {
+    caw_item item;
+    int code;
+} user_item;
+
+typedef struct user_stream {
+    caw_stream stream;
+    user_item item;
+} user_stream;
+
+static caw_poll
+user_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
+{
+    user_stream *u = CAW_CONTAINER_OF(s, user_stream, stream);
+    if (cx->waker.ops == NULL) {
+        return caw_stream_finish(s, -EIO, out);
+    }
+    u->item.code++;
+    *out = &u->item.item;
+    return CAW_READY;
+}
+
+static void
+user_destroy_stream(caw_stream *s)
+{
+    s->status = CAW_ECLOSED;
+}
+
+static size_t
+user_take_ready(caw_stream *s, size_t most, caw_item **first, caw_item **last)
+{
+    *first = *last = &CAW_CONTAINER_OF(s, user_stream, stream)->item.item;
+    return most > 0 ? 1 : 0;
+}
+
+static const caw_stream_ops user_stream_ops = {"user", user_poll_next, NULL, user_destroy_stream, user_take_ready};
+
+static inline void
+user_streams(user_stream *u, caw_context *cx)
+{
+    caw_stream_init(&u->stream, &user_stream_ops);
+    caw_item *item = NULL, *last = NULL;
+    if (caw_stream_poll_next(&u->stream, cx, &item) == CAW_READY && item) {
+        int code = CAW_CONTAINER_OF(item, user_item, item)->code;
+        caw_item_destroy(code > 0 ? item : NULL);
+    }
+    if (caw_stream_take_ready(&u->stream, 2, &item, &last) > 0) {
+        caw_item_destroy_all(item);
+    }
+    caw_stream_cancel(&u->stream);
+    caw_stream_destroy(&u->stream);
+}
+
+/* --- bytes --- */
+
+static caw_poll
+user_poll_read(caw_reader *r, caw_context *cx, void *buffer, size_t size, size_t *out)
+{
+    return cx->place && buffer && size > 0 ? CAW_PENDING : caw_reader_finish(r, 0, out);
+}
+
+static caw_poll
+user_poll_write(caw_writer *w, caw_context *cx, const void *buffer, size_t size, size_t *out)
+{
+    return cx->place && buffer && size > 0 ? CAW_PENDING : caw_writer_finish(w, -EPIPE, out);
+}
+
+static caw_poll
+user_poll_close(caw_writer *w, caw_context *cx)
+{
+    w->status = cx->place ? 0 : -EPIPE;
+    return CAW_READY;
+}
+
+static void
+user_destroy_reader(caw_reader *r)
+{
+    r->status = CAW_ECLOSED;
+}
+
+static void
+user_destroy_writer(caw_writer *w)
+{
+    w->status = CAW_ECLOSED;
+}
+
+static const caw_reader_ops user_reader_ops = {"user", user_poll_read, NULL, user_destroy_reader};
+static const caw_writer_ops user_writer_ops = {"user", user_poll_write, user_poll_close, NULL, user_destroy_writer};
+
+static inline void
+user_bytes(caw_reader *r, caw_writer *w)
+{
+    caw_read_op read;
+    caw_reader_init(r, &user_reader_ops);
+    caw_writer_init(w, &user_writer_ops);
+    caw_read_init(&read, r, NULL, 0);
+    caw_future_destroy(&read.future);
+    caw_reader_destroy(r);
+    caw_writer_destroy(w);
+}
+
+/* --- the others have no code in their headers --- */
+
+static inline const char *
+user_errors(int status)
+{
+#define USER_ERROR_NAME(code, value, text)                                                                             \
+    if (status == code) {                                                                                              \
+        return text;                                                                                                   \
+    }
+    CAW_ERRORS(USER_ERROR_NAME)
+#undef USER_ERROR_NAME
+    unsigned events = CAW_READABLE | CAW_WRITABLE;
+    return status + CAW_VERSION_MAJOR > 0 && events == 3u ? CAW_VERSION : caw_error_text(status);
+}
+
+static inline int
+user_uses_all(caw_context *cx, user_promise *p, caw_work *w, user_stream *s)
+{
+    caw_reader r;
+    caw_writer out;
+    user_inits(p, w, true);
+    user_streams(s, cx);
+    user_bytes(&r, &out);
+    return user_errors(user_runs(cx))[0];
+}
+
+#endif
