@@ -65,10 +65,21 @@ CAW_API caw_future *caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg
 CAW_API void *caw_blocking_arg(const caw_future *f);
 
 /* Run a future on the pool, from now on; it is polled by one worker at a time and may use timers and fds (the pool then
- * has a reactor, on a thread of its own). The join future ends with the child's status; cancelling it asks the child to
- * stop; destroying it asks too and then leaves the child to finish by itself. A NULL pool is the default one.
- *   any-thread · no-gil · takes(child), also on failure · returns-new, NULL when out of memory · wakes */
+ * has a reactor, on a thread of its own). The join future ends with the child's status; cancelling it cancels the child;
+ * destroying it cancels the child too, and then leaves it to end by itself. A NULL pool is the default one.
+ *   any-thread · no-gil · takes(child) · returns-new, NULL when out of memory or where child is NULL · wakes */
 CAW_API caw_future *caw_spawn(caw_pool *pool, caw_future *child);
+
+/* The same for a future whose end nobody waits for: it runs to its end, and is destroyed then, by a worker. A pool that is
+ * closed, or released for the last time, cancels it as it does any other. On failure it never ran, and is destroyed.
+ *   any-thread · no-gil · takes(child) · fails(CAW_ENOMEM, CAW_EINVAL where child is NULL, CAW_ECLOSED, CAW_EFORKED, -errno) ·
+ *   wakes */
+CAW_API int caw_spawn_detached(caw_pool *pool, caw_future *child);
+
+/* Let a join future go, without cancelling the child: from now on it is as if caw_spawn_detached had made it. One that was
+ * cancelled already stays so. NULL is allowed.
+ *   poller · no-gil · takes(join) · never fails · calls-user */
+CAW_API void caw_spawn_detach(caw_future *join);
 
 /* The child of a future that caw_spawn made, to read its result. True once the join future is ready, until destroyed.
  *   poller · no-gil · returns-borrowed · never fails · quiet */

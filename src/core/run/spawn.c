@@ -43,6 +43,7 @@ typedef struct spawn_task {
     atomic_bool stop; /* somebody asked the child to stop, or nobody waits for it */
     bool asked;       /* the worker's: the child was told */
     bool early;       /* the join future's: it was ready before caw_spawn returned */
+    int refused;      /* the join future's: why the pool did not take it, or 0 */
 } spawn_task;
 
 static spawn_task *
@@ -284,6 +285,7 @@ spawn_start(caw_promise *p)
     if (error) {
         spawn_release(s); /* the queue's; the promise has another */
     }
+    s->refused = error;
     return error;
 }
 
@@ -353,7 +355,7 @@ caw_future *
 caw_spawn(caw_pool *pool, caw_future *child)
 {
     pool = pool ? pool : caw_pool_default();
-    spawn_task *s = pool ? malloc(sizeof *s) : NULL;
+    spawn_task *s = pool && child ? malloc(sizeof *s) : NULL;
     if (!s) {
         caw_future_destroy(child);
         return NULL;
@@ -374,6 +376,26 @@ caw_spawn(caw_pool *pool, caw_future *child)
     caw_context cx = {CAW_WAKER_NONE, NULL, NULL};
     s->early = caw_promise_poll(&p->future, &cx) == CAW_READY;
     return &p->future;
+}
+
+void
+caw_spawn_detach(caw_future *join)
+{
+    if (join) {
+        caw_promise_destroy(join); /* the consumer's side alone: the producer's end frees both */
+    }
+}
+
+int
+caw_spawn_detached(caw_pool *pool, caw_future *child)
+{
+    caw_future *join = caw_spawn(pool, child);
+    if (!join) {
+        return child ? CAW_ENOMEM : CAW_EINVAL;
+    }
+    int refused = spawn_of_future(join)->refused;
+    caw_spawn_detach(join);
+    return refused;
 }
 
 caw_future *
