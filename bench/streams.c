@@ -59,7 +59,6 @@ numbers_start(PyObject *Py_UNUSED(module), PyObject *arg)
     caw_channel *channel;
     int error = caw_channel_new(&(caw_channel_spec){.capacity = n, .free = free, .user = numbers}, &channel);
     if (error) {
-        free(numbers);
         return (caw_stream *)caw_py_set_error(error);
     }
     caw_stream *stream = caw_channel_stream(channel);
@@ -85,13 +84,7 @@ producer_run(bench_task *task)
     producer *p = CAW_CONTAINER_OF(task, producer, task);
     int status = 0;
     for (long i = 0; i < p->n && status == 0; i++) {
-        caw_item *item = number_new(i);
-        if ((status = caw_channel_try_send(p->channel, item)) == -EAGAIN) {
-            caw_send_op send;
-            caw_send_init(&send, p->channel, item);
-            status = caw_block_on(&send.future);
-            caw_future_destroy(&send.future);
-        }
+        status = caw_channel_send(p->channel, number_new(i));
     }
     caw_channel_release(p->channel);
     free(p);

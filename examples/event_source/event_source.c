@@ -44,11 +44,7 @@ event_send(caw_channel *channel, const char *path, long long size) /* by the nat
     }
     *e = (event){.item = {.destroy = event_destroy}, .size = size};
     memcpy(e->path, path, length);
-    caw_send_op send;
-    caw_send_init(&send, channel, &e->item);
-    int status = caw_block_on(&send.future); /* until there is room; CAW_ECLOSED when nobody iterates any more */
-    caw_future_destroy(&send.future);
-    return status;
+    return caw_channel_send(channel, &e->item); /* waits for room; CAW_ECLOSED when nobody iterates any more */
 }
 /* [/event] */
 
@@ -148,15 +144,14 @@ walk_start(PyObject *Py_UNUSED(module), PyObject *const *folders, Py_ssize_t n, 
     for (Py_ssize_t i = 0; i < n && added; i++) {
         added = walkers_add(&walkers, folders[i]);
     }
-    caw_channel *channel = NULL;
-    caw_channel_spec spec = {.capacity = CAPACITY, .start = walkers_start, .free = walkers_free, .user = walkers};
-    if (added && caw_channel_new(&spec, &channel) < 0) {
-        (void)PyErr_NoMemory();
-    }
-    if (!channel) {
+    if (!added) {
         walkers_free(walkers);
+        return NULL;
     }
-    return channel ? caw_channel_stream(channel) : NULL;
+    caw_channel *channel;
+    caw_channel_spec spec = {.capacity = CAPACITY, .start = walkers_start, .free = walkers_free, .user = walkers};
+    int error = caw_channel_new(&spec, &channel);
+    return error ? (caw_stream *)caw_py_set_error(error) : caw_channel_stream(channel);
 }
 
 static const caw_py_stream_def streams[] = {

@@ -97,8 +97,8 @@ reader_start(caw_channel *channel, void *user) /* by the first step of the itera
     reader *r = user;
     r->channel = channel;
     caw_future_init(&r->future, &reader_ops);
-    caw_future *join = caw_spawn(NULL, &r->future); /* NULL: the default pool */
-    caw_future_destroy(join); /* nobody waits for it: the channel tells its end, also where this failed */
+    (void)caw_spawn_detached(NULL,
+                             &r->future); /* on the default pool; where this fails, destroying it closes the channel */
     return 0;
 }
 
@@ -117,9 +117,9 @@ lines_start(PyObject *Py_UNUSED(module), PyObject *path)
     Py_DECREF(encoded);
     caw_channel_spec spec = {.capacity = AHEAD, .start = reader_start, .free = free, .user = r};
     caw_channel *channel;
-    if (!r || caw_channel_new(&spec, &channel) < 0) {
-        free(r);
-        return (caw_stream *)PyErr_NoMemory();
+    int error = r ? caw_channel_new(&spec, &channel) : CAW_ENOMEM;
+    if (error) {
+        return (caw_stream *)caw_py_set_error(error);
     }
     return caw_channel_stream(channel); /* its end is what starts the reader, which then has the other one */
 }

@@ -191,11 +191,7 @@ hash_all_one(hash_all *h, size_t number)
         free(i);
         return status;
     }
-    caw_send_op send;
-    caw_send_init(&send, h->channel, &i->item);
-    status = caw_block_on(&send.future); /* CAW_ECLOSED when nobody iterates any more */
-    caw_future_destroy(&send.future);
-    return status;
+    return caw_channel_send(h->channel, &i->item); /* CAW_ECLOSED when nobody iterates any more */
 }
 
 static void *
@@ -244,7 +240,7 @@ static void
 hash_all_free(void *user) /* by whoever is last */
 {
     hash_all *h = user;
-    for (size_t i = 0; i < h->length; i++) {
+    for (size_t i = 0; h && i < h->length; i++) {
         free(h->paths[i]);
     }
     free(h);
@@ -276,15 +272,14 @@ hash_all_start(PyObject *Py_UNUSED(module), PyObject *paths)
         added = hash_all_add(h, path);
         Py_XDECREF(path);
     }
-    caw_channel *channel = NULL;
-    caw_channel_spec spec = {.capacity = SLOTS, .start = hash_all_begin, .free = hash_all_free, .user = h};
-    if (added && caw_channel_new(&spec, &channel) < 0) {
-        (void)PyErr_NoMemory();
-    }
-    if (h && !channel) {
+    if (!added) {
         hash_all_free(h);
+        return NULL;
     }
-    return channel ? caw_channel_stream(channel) : NULL;
+    caw_channel *channel;
+    caw_channel_spec spec = {.capacity = SLOTS, .start = hash_all_begin, .free = hash_all_free, .user = h};
+    int error = caw_channel_new(&spec, &channel);
+    return error ? (caw_stream *)caw_py_set_error(error) : caw_channel_stream(channel);
 }
 
 static PyObject *

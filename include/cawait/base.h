@@ -10,6 +10,12 @@
  *   re-entrancy   quiet | wakes (calls wakers) | calls-user (calls functions of yours) | runs-python
  *
  * Failure in the core is a negative int (error.h). No function sets or reads errno for its caller.
+ *
+ * takes(x): from the call on x is the library's, whether the call fails or not; where it fails, x is destroyed, freed or
+ * released. So there is one path for both at the caller. The exceptions are:
+ *
+ *   caw_channel_try_send           the item stays the caller's on failure, who sends it again
+ *   the `start` of a promise, of a channel: functions of yours, which take what they are given with 0 alone
  */
 #ifndef CAWAIT_BASE_H
 #define CAWAIT_BASE_H

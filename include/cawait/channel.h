@@ -5,7 +5,7 @@
  *     int error = caw_channel_new(&spec, &channel);        // one reference: the producers'
  *     caw_stream *events = caw_channel_stream(channel);    // the consumer's end
  *     ...
- *     caw_channel_try_send(channel, &event->item);         // any thread
+ *     caw_channel_send(channel, &event->item);             // any thread but the consumer's
  *     caw_channel_release(channel);                        // the last one closes it
  *
  * Two sides. The producers have references; who has one may send, close, and hand out more. When the last one is
@@ -13,8 +13,9 @@
  * the order in which they were sent, then the status of the close. When the stream is cancelled or destroyed, nothing
  * more is taken: sends fail with CAW_ECLOSED, and `cancel` of the spec is called.
  *
- * There are never more than `capacity` items between the two sides. A producer that can wait sends by a caw_send_op; one
- * that cannot is told by the callbacks when to pause. Nothing here allocates for an item.
+ * There are never more than `capacity` items between the two sides. A thread that may sleep sends by caw_channel_send, a
+ * future by a caw_send_op; who cannot wait has caw_channel_try_send fail, or the callbacks called when it is to pause.
+ * Nothing here allocates for an item.
  */
 #ifndef CAWAIT_CHANNEL_H
 #define CAWAIT_CHANNEL_H
@@ -62,9 +63,9 @@ struct caw_send_op {
 
 CAW_BEGIN_DECLS
 
-/* A channel with one producer's reference in *out. `user` is taken only on success.
- *   any-thread · no-gil · borrows(spec), which is copied; takes(user) · returns-new · fails(CAW_EINVAL, CAW_ENOMEM) ·
- *   quiet */
+/* A channel with one producer's reference in *out.
+ *   any-thread · no-gil · borrows(spec), which is copied; takes(user) · returns-new · fails(CAW_EINVAL, CAW_ENOMEM), *out
+ *   is then NULL · quiet, calls-user on failure (`free`) */
 CAW_API int caw_channel_new(const caw_channel_spec *spec, caw_channel **out);
 
 /* One more reference of a producer; and one less. NULL is allowed.
@@ -76,7 +77,14 @@ CAW_API void caw_channel_release(caw_channel *channel);
  *   any-thread · no-gil · borrows(channel) · returns-new · quiet */
 CAW_API caw_stream *caw_channel_stream(caw_channel *channel);
 
-/* Send an item if there is room, and nobody waits for it. 0: the item is the channel's. Else it stays yours.
+/* Send an item, and sleep until there is room for it; after those that wait already. Not by the thread that polls the
+ * consumer's end, which would wait for itself, so not in a Python loop's thread, nor in any poll: a future sends by a
+ * caw_send_op. On failure the item is destroyed. Do not hold the GIL: the thread sleeps in here.
+ *   any-thread but the consumer's · no-gil · takes(item) · fails(CAW_ECLOSED, CAW_EFORKED, CAW_ENOMEM) · wakes, calls-user
+ *   (`pause`) */
+CAW_API int caw_channel_send(caw_channel *channel, caw_item *item);
+
+/* Send an item if there is room, and nobody waits for it. 0: the item is the channel's. Else it stays yours, to try again.
  *   any-thread · no-gil · takes(item), but not on failure · fails(-EAGAIN: full, CAW_ECLOSED, CAW_EFORKED) · wakes,
  *   calls-user (`pause`) */
 CAW_API int caw_channel_try_send(caw_channel *channel, caw_item *item);

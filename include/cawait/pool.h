@@ -57,7 +57,7 @@ CAW_API bool caw_work_cancelled(const caw_work *w);
 
 /* The short form of caw_work: fn(arg) on a worker, its return value as the status. NULL pool: the default one.
  *   any-thread · no-gil · borrows(pool); takes(arg): free_arg(arg), when not NULL, is called once, on any thread, when
- *   both sides are through; also when NULL is returned for want of memory · quiet */
+ *   both sides are through; at once when NULL is returned for want of memory · quiet */
 CAW_API caw_future *caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg, void (*free_arg)(void *arg));
 
 /* The arg of a future that caw_blocking made.

@@ -164,16 +164,15 @@ caw_item_destroy_all(caw_item *first)
 CAW_API void caw_next_init(caw_next_op *next, caw_stream *stream);
 
 /* An item that holds a pointer, for values that have no caw_item in them. `free_`, when not NULL, is called with the
- * value when the item is destroyed.
- *   any-thread · no-gil · takes(value), but not on failure · returns-new, NULL when out of memory · quiet */
+ * value when the item is destroyed, or when this fails.
+ *   any-thread · no-gil · takes(value) · returns-new, NULL when out of memory · quiet, calls-user on failure */
 CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
 
 /* The pointer.
  *   any-thread · no-gil · borrows(item), returns-borrowed · never fails · quiet */
 CAW_API void *caw_box_value(const caw_item *item);
 
-/* --- streams of streams. Each takes its stream over, also on failure, and is NULL when out of memory; or where it was
- * given NULL. To cancel one cancels what it is made of; there is a cancel only where that has one. --- */
+/* --- streams of streams. Each takes its stream over, and is NULL when out of memory; or where it was given NULL. To cancel one cancels what it is made of; there is a cancel only where that has one. --- */
 
 /* Each item as a function makes it: `map` takes the item, and gives another one, or the same, in *out; NULL there
  * leaves it out. A status below 0 ends the stream with it; the stream below is then asked to stop, and destroyed.

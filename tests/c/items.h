@@ -74,6 +74,19 @@ next_number(caw_stream *s, counter *c)
     return number_take(item);
 }
 
+/* A list of so many numbers, from this one on. They are destroyed. */
+static inline void
+check_numbers(caw_item *first, const caw_item *last, size_t n, int value)
+{
+    for (size_t i = 0; i < n; i++) {
+        caw_item *next = first->next;
+        CHECK((first == last) == !next);
+        CHECK_INT(number_take(first), value++);
+        first = next;
+    }
+    CHECK(!first);
+}
+
 /* Polled once, it ends. */
 static inline int
 end_of(caw_stream *s, counter *c)

@@ -213,10 +213,72 @@ producer_that_never_stops_stays_within_the_bound(void)
     nothing_is_left(&c);
 }
 
+static void
+items_that_the_consumer_has_at_hand_come_as_a_list(void)
+{
+    counter c = {0, 0}, sender = {0, 0};
+    caw_stream *s;
+    caw_item *first = NULL, *last = NULL;
+    caw_channel *channel = channel_of_size(5, &s);
+    for (int i = 0; i < 5; i++) {
+        CHECK_INT(send_number(channel, i), 0);
+    }
+    caw_send_op send;
+    caw_send_init(&send, channel, number_new(5));
+    CHECK(poll_at(&send.future, NULL, &sender) == CAW_PENDING);
+    CHECK_INT(caw_stream_take_ready(s, 5, &first, &last), 0); /* that takes a poll */
+    CHECK(!first && !last);
+    CHECK_INT(next_number(s, &c), 0);
+    CHECK_INT(sender.wakes, 1);
+    CHECK_INT(caw_stream_take_ready(s, 2, &first, &last), 2);
+    check_numbers(first, last, 2, 1);
+    CHECK_INT(caw_channel_length(channel), 3);
+    CHECK_INT(send_number(channel, 6), 0);
+    CHECK_INT(caw_stream_take_ready(s, 5, &first, &last), 2);
+    check_numbers(first, last, 2, 3);
+    CHECK_INT(caw_stream_take_ready(s, 5, &first, &last), 0);
+    CHECK_INT(next_number(s, &c), 5);
+    CHECK_INT(caw_stream_take_ready(s, 1, &first, &last), 1);
+    check_numbers(first, last, 1, 6);
+    CHECK(poll_at(&send.future, NULL, &sender) == CAW_READY);
+    caw_future_destroy(&send.future);
+    caw_channel_release(channel);
+    CHECK_INT(end_of(s, &c), 0);
+    caw_stream_destroy(s);
+    nothing_is_left(&c);
+    nothing_is_left(&sender);
+}
+
+static void
+room_made_by_a_list_is_given_to_a_send_that_waits(void)
+{
+    counter c = {0, 0}, sender = {0, 0};
+    caw_stream *s;
+    caw_item *first, *last;
+    caw_channel *channel = channel_of_size(3, &s);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(send_number(channel, i), 0);
+    }
+    CHECK_INT(next_number(s, &c), 0);
+    CHECK_INT(send_number(channel, 3), 0);
+    caw_send_op send;
+    caw_send_init(&send, channel, number_new(4));
+    CHECK(poll_at(&send.future, NULL, &sender) == CAW_PENDING);
+    CHECK_INT(caw_stream_take_ready(s, 9, &first, &last), 2);
+    CHECK_INT(sender.wakes, 1);
+    check_numbers(first, last, 2, 1);
+    CHECK(poll_at(&send.future, NULL, &sender) == CAW_READY);
+    caw_future_destroy(&send.future);
+    caw_channel_release(channel);
+    caw_stream_destroy(s);
+    nothing_is_left(&c);
+}
+
 TESTS(TEST(items_come_in_the_order_in_which_they_were_sent), TEST(full_channel_says_so_and_leaves_the_item),
       TEST(pending_consumer_is_woken_by_an_item_and_by_the_close), TEST(nothing_goes_in_after_close_cancel_and_destroy),
       TEST(destroy_destroys_each_item_once_also_those_already_taken),
       TEST(items_that_no_consumer_ever_saw_are_destroyed_with_the_channel),
       TEST(close_keeps_the_items_and_its_status_comes_after_them),
       TEST(cancel_destroys_the_items_and_wakes_the_consumer), TEST(last_release_closes_and_an_earlier_one_does_not),
-      TEST(second_consumer_is_refused), TEST(producer_that_never_stops_stays_within_the_bound))
+      TEST(second_consumer_is_refused), TEST(items_that_the_consumer_has_at_hand_come_as_a_list),
+      TEST(room_made_by_a_list_is_given_to_a_send_that_waits), TEST(producer_that_never_stops_stays_within_the_bound))

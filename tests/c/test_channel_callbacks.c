@@ -58,7 +58,8 @@ capacity_and_marks_that_make_no_sense_are_refused(void)
         spec.user = &seen;
         caw_channel *channel;
         CHECK_INT(caw_channel_new(&spec, &channel), CAW_EINVAL);
-        CHECK(strcmp(seen.text, "") == 0); /* `user` is not taken */
+        CHECK(!channel);
+        CHECK(strcmp(seen.text, "f") == 0); /* `user` is taken, and freed */
     }
 }
 

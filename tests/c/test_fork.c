@@ -335,7 +335,7 @@ channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
     if (in_child()) {
         caw_item *item = number_new(4);
         CHECK_INT(caw_channel_try_send(channel, item), CAW_EFORKED);
-        caw_item_destroy(item);
+        CHECK_INT(caw_channel_send(channel, item), CAW_EFORKED);
         CHECK(!caw_channel_close(channel, 0));
         CHECK_INT(caw_channel_length(channel), 0);
         CHECK(poll_at(&send.future, NULL, &c) == CAW_READY);

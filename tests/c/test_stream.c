@@ -240,6 +240,45 @@ take_of_more_than_there_is_ends_as_the_stream_does(void)
 }
 
 static void
+take_passes_on_a_list_of_what_is_there_and_ends_after_n(void)
+{
+    counter c = {0, 0};
+    caw_stream *s;
+    caw_item *first, *last;
+    caw_channel *channel = channel_of_size(8, &s);
+    caw_stream *taken = caw_stream_take(s, 4);
+    for (int i = 0; i < 8; i++) {
+        CHECK_INT(send_number(channel, i), 0);
+    }
+    CHECK_INT(next_number(taken, &c), 0);
+    CHECK_INT(caw_stream_take_ready(taken, 1, &first, &last), 1);
+    check_numbers(first, last, 1, 1);
+    CHECK_INT(caw_stream_take_ready(taken, 8, &first, &last), 2);
+    check_numbers(first, last, 2, 2);
+    CHECK_INT(send_number(channel, 8), CAW_ECLOSED); /* the stream below is gone */
+    CHECK_INT(caw_stream_take_ready(taken, 8, &first, &last), 0);
+    CHECK_INT(end_of(taken, &c), 0);
+    caw_stream_destroy(taken);
+    caw_channel_release(channel);
+    nothing_is_left(&c);
+}
+
+static void
+stream_that_cannot_say_what_is_there_gives_no_list(void)
+{
+    counter c = {0, 0};
+    script s;
+    caw_item *first, *last;
+    caw_stream *taken = caw_stream_take(script_init(&s, "iii"), 3);
+    CHECK_INT(caw_stream_take_ready(&s.stream, 3, &first, &last), 0);
+    CHECK_INT(caw_stream_take_ready(taken, 3, &first, &last), 0);
+    CHECK_INT(next_number(taken, &c), 0);
+    CHECK_INT(caw_stream_take_ready(taken, 3, &first, &last), 0);
+    caw_stream_destroy(taken);
+    nothing_is_left(&c);
+}
+
+static void
 take_of_none_ends_without_a_poll(void)
 {
     counter c = {0, 0};
@@ -451,6 +490,8 @@ TESTS(TEST(next_gives_each_item_and_the_status_at_the_end), TEST(next_destroys_a
       TEST(map_and_chunk_that_give_nothing_for_long_let_others_run),
       TEST(take_ends_after_n_and_lets_go_of_the_rest_with_the_last),
       TEST(take_of_more_than_there_is_ends_as_the_stream_does), TEST(take_of_none_ends_without_a_poll),
+      TEST(take_passes_on_a_list_of_what_is_there_and_ends_after_n),
+      TEST(stream_that_cannot_say_what_is_there_gives_no_list),
       TEST(take_that_was_cancelled_does_not_ask_again_with_the_last), TEST(chunk_groups_and_the_last_may_have_fewer),
       TEST(chunk_of_nothing_is_nothing), TEST(chunk_gives_what_came_before_an_error),
       TEST(chunk_of_none_is_refused_at_the_first_poll), TEST(items_of_a_group_may_be_taken),

@@ -16,6 +16,7 @@
 #include "core/stream/channel.c"
 #include "core/stream/from_fd.c"
 #include "core/stream/merge.c"
+#include "core/stream/stream.c"
 /* NOLINTEND */
 
 #undef malloc
@@ -106,19 +107,33 @@ fd_stream_that_runs_out_of_memory_ends_with_that(void)
 }
 
 static void
-channel_that_cannot_be_made_takes_nothing(void)
+channel_that_cannot_be_made_frees_what_it_was_given(void)
 {
     caw_channel_spec spec = {.capacity = 1, .free = free_user};
     caw_channel *channel;
     user_frees = 0;
     caw_test_fail_allocation(1);
     CHECK_INT(caw_channel_new(&spec, &channel), CAW_ENOMEM);
-    CHECK_INT(user_frees, 0);
+    CHECK(!channel);
+    CHECK_INT(user_frees, 1);
     caw_test_fail_allocation(0);
     CHECK_INT(caw_channel_new(&spec, &channel), 0);
     caw_channel_release(channel);
+    CHECK_INT(user_frees, 2);
+}
+
+static void
+box_that_cannot_be_made_frees_its_value(void)
+{
+    user_frees = 0;
+    caw_test_fail_allocation(1);
+    CHECK(!caw_box_new(&user_frees, free_user));
     CHECK_INT(user_frees, 1);
+    CHECK(caw_test_allocation_failed());
+    caw_test_fail_allocation(1);
+    CHECK(!caw_box_new(&user_frees, NULL));
+    caw_test_fail_allocation(0);
 }
 
 TESTS(TEST(streams_that_run_out_of_memory_leave_nothing_behind), TEST(fd_stream_that_runs_out_of_memory_ends_with_that),
-      TEST(channel_that_cannot_be_made_takes_nothing))
+      TEST(channel_that_cannot_be_made_frees_what_it_was_given), TEST(box_that_cannot_be_made_frees_its_value))

@@ -172,21 +172,51 @@ caw_channel_stream(caw_channel *c)
 
 /* --- birth, and the producers' references --- */
 
+static bool
+channel_has_marks(const caw_channel_spec *spec)
+{
+    return spec->high > 0 || spec->low > 0;
+}
+
+static bool
+channel_spec_is_valid(const caw_channel_spec *spec)
+{
+    bool marks_are_valid = spec->low < spec->high && spec->high <= spec->capacity;
+    return spec->capacity > 0 && (marks_are_valid || !channel_has_marks(spec));
+}
+
+/* The memory, with a lock in it. */
+static int
+channel_alloc(caw_channel **out)
+{
+    int error = caw__fork_watch();
+    if (error) {
+        return error;
+    }
+    caw_channel *c = calloc(1, sizeof *c);
+    error = c ? caw__mutex_init(&c->lock) : CAW_ENOMEM;
+    if (error) {
+        free(c);
+        return error;
+    }
+    *out = c;
+    return 0;
+}
+
 int
 caw_channel_new(const caw_channel_spec *spec, caw_channel **out)
 {
-    bool has_marks = spec->high > 0 || spec->low > 0;
-    if (spec->capacity == 0 || (has_marks && (spec->low >= spec->high || spec->high > spec->capacity))) {
-        return CAW_EINVAL;
-    }
-    int error = caw__fork_watch();
-    caw_channel *c = error ? NULL : calloc(1, sizeof *c);
-    if (!c || caw__mutex_init(&c->lock) != 0) {
-        free(c);
-        return error ? error : CAW_ENOMEM;
+    *out = NULL;
+    caw_channel *c;
+    int error = channel_spec_is_valid(spec) ? channel_alloc(&c) : CAW_EINVAL;
+    if (error) {
+        if (spec->free) {
+            spec->free(spec->user);
+        }
+        return error;
     }
     c->spec = *spec;
-    if (!has_marks) {
+    if (!channel_has_marks(spec)) {
         c->spec.high = spec->capacity;
         c->spec.low = spec->capacity / 2;
     }

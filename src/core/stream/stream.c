@@ -64,6 +64,9 @@ caw_box_new(void *value, void (*free_)(void *value))
 {
     stream_box *box = malloc(sizeof *box);
     if (!box) {
+        if (free_) {
+            free_(value);
+        }
         return NULL;
     }
     *box = (stream_box){.item = {.destroy = box_destroy}, .value = value, .free = free_};

@@ -114,12 +114,12 @@ channel_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     spec.cancel = channel_cancelled;
     spec.free = channel_freed;
     caw_channel *channel;
+    ext_live_futures++; /* until channel_freed, which comes at once where this fails */
     int error = caw_channel_new(&spec, &channel);
     if (error) {
-        free(counts);
+        counts_release(counts);
         return caw_py_set_error(error);
     }
-    ext_live_futures++;
     channel_object *self = (channel_object *)type->tp_alloc(type, 0);
     if (!self) {
         caw_channel_release(channel);
@@ -238,10 +238,7 @@ feeder_main(void *arg)
     for (long long i = 0; i < f->length && status == 0; i++) {
         caw_item *item = ext_number_new(f->first + i);
         if (f->waits) {
-            caw_send_op send;
-            caw_send_init(&send, f->channel, item);
-            status = caw_block_on(&send.future);
-            caw_future_destroy(&send.future);
+            status = caw_channel_send(f->channel, item);
             continue;
         }
         while ((status = caw_channel_try_send(f->channel, item)) == -EAGAIN) {
