@@ -11,8 +11,8 @@
  *
  * Failure in the core is a negative int (error.h). No function sets or reads errno for its caller.
  *
- * takes(x): from the call on x is the library's, whether the call fails or not; where it fails, x is destroyed, freed or
- * released. So there is one path for both at the caller. The exceptions are:
+ * takes(x): from the call on x is the library's, whether the call fails or not; where it fails, x is destroyed, freed
+ * or released. So there is one path for both at the caller. The exceptions are:
  *
  *   caw_channel_try_send           the item stays the caller's on failure, who sends it again
  *   the `start` of a promise, of a channel: functions of yours, which take what they are given with 0 alone

@@ -1,4 +1,5 @@
-/* cawait/cawait.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in it. */
+/* cawait/cawait.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in
+ * it. */
 #ifndef CAWAIT_CAWAIT_H
 #define CAWAIT_CAWAIT_H
 

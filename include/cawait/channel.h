@@ -13,9 +13,9 @@
  * the order in which they were sent, then the status of the close. When the stream is cancelled or destroyed, nothing
  * more is taken: sends fail with CAW_ECLOSED, and `cancel` of the spec is called.
  *
- * There are never more than `capacity` items between the two sides. A thread that may sleep sends by caw_channel_send, a
- * future by a caw_send_op; who cannot wait has caw_channel_try_send fail, or the callbacks called when it is to pause.
- * Nothing here allocates for an item.
+ * There are never more than `capacity` items between the two sides. A thread that may sleep sends by caw_channel_send,
+ * a future by a caw_send_op; a producer that cannot wait by caw_channel_try_send, with the callbacks `pause` and
+ * `resume`. None of these allocates for an item.
  */
 #ifndef CAWAIT_CHANNEL_H
 #define CAWAIT_CHANNEL_H
@@ -27,9 +27,9 @@ typedef struct caw_channel caw_channel;
 typedef struct caw_channel_spec {
     size_t capacity; /* in items, 1 or more */
 
-    /* Optional: begin to produce, at the consumer's first poll and called by it, for nothing is to happen before. With 0 it has
-     * taken the reference that caw_channel_new gave, which is not its caller's then. An error ends the stream. A stream that
-     * goes before its first poll releases the reference, and `cancel` is not called. */
+    /* Optional: begin to produce, at the consumer's first poll and called by it, for nothing is to happen before. With
+     * 0 it has taken the reference that caw_channel_new gave, which is not its caller's then. An error ends the stream.
+     * A stream that goes before its first poll releases the reference, and `cancel` is not called. */
     int (*start)(caw_channel *channel, void *user);
 
     /* Optional, for producers that cannot wait: `pause` is called when there are `high` items, `resume` when there are
@@ -64,8 +64,8 @@ struct caw_send_op {
 CAW_BEGIN_DECLS
 
 /* A channel with one producer's reference in *out.
- *   any-thread · no-gil · borrows(spec), which is copied; takes(user) · returns-new · fails(CAW_EINVAL, CAW_ENOMEM), *out
- *   is then NULL · quiet, calls-user on failure (`free`) */
+ *   any-thread · no-gil · borrows(spec), which is copied; takes(user) · returns-new · fails(CAW_EINVAL, CAW_ENOMEM),
+ *   *out is then NULL · quiet, calls-user on failure (`free`) */
 CAW_API int caw_channel_new(const caw_channel_spec *spec, caw_channel **out);
 
 /* One more reference of a producer; and one less. NULL is allowed.
@@ -80,11 +80,12 @@ CAW_API caw_stream *caw_channel_stream(caw_channel *channel);
 /* Send an item, and sleep until there is room for it; after those that wait already. Not by the thread that polls the
  * consumer's end, which would wait for itself, so not in a Python loop's thread, nor in any poll: a future sends by a
  * caw_send_op. On failure the item is destroyed. Do not hold the GIL: the thread sleeps in here.
- *   any-thread but the consumer's · no-gil · takes(item) · fails(CAW_ECLOSED, CAW_EFORKED, CAW_ENOMEM) · wakes, calls-user
- *   (`pause`) */
+ *   any-thread but the consumer's · no-gil · takes(item) · fails(CAW_ECLOSED, CAW_EFORKED, CAW_ENOMEM) · wakes,
+ *   calls-user (`pause`) */
 CAW_API int caw_channel_send(caw_channel *channel, caw_item *item);
 
-/* Send an item if there is room, and nobody waits for it. 0: the item is the channel's. Else it stays yours, to try again.
+/* Send an item if there is room, and nobody waits for it. 0: the item is the channel's. Else it stays yours, to try
+ * again.
  *   any-thread · no-gil · takes(item), but not on failure · fails(-EAGAIN: full, CAW_ECLOSED, CAW_EFORKED) · wakes,
  *   calls-user (`pause`) */
 CAW_API int caw_channel_try_send(caw_channel *channel, caw_item *item);

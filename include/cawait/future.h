@@ -34,9 +34,9 @@ typedef struct caw_future_ops {
     /* CAW_READY with f->status set, or CAW_PENDING after the context's waker was cloned where its wake will come from.
      * The waker of the latest poll counts; earlier ones may be dropped. */
     caw_poll (*poll)(caw_future *f, caw_context *cx);
-    /* Optional: please stop. Asked at most once, not during poll, not after CAW_READY; perhaps before the first poll,
+    /* Optional: please stop. Called at most once, not during poll, not after CAW_READY; perhaps before the first poll,
      * and then nothing should start. The future still becomes ready, with CAW_ECANCELED or with its result. Must
-     * return soon; may wake. NULL: nobody can be asked. */
+     * return soon; may wake. NULL: it cannot be cancelled. */
     void (*cancel)(caw_future *f);
     /* The last call, in any state except during poll: nobody looks at this future any more. Memory that an operation in
      * flight still writes to stays until the operation is done (promise.h does this for you). */
@@ -87,7 +87,7 @@ caw_future_poll(caw_future *f, caw_context *cx)
     return f->ops->poll(f, cx);
 }
 
-/* Ask a future to stop; it still becomes ready. Does nothing where nobody can be asked.
+/* Cancel a future, which is a request: it still becomes ready. Does nothing where there is no `cancel`.
  *   poller · no-gil · borrows(f) · never fails · calls-user */
 static inline void
 caw_future_cancel(caw_future *f)

@@ -32,14 +32,14 @@ CAW_API int caw_pool_new(unsigned threads, caw_pool **out);
  *   any-thread · no-gil · returns-borrowed, NULL when out of memory · quiet */
 CAW_API caw_pool *caw_pool_default(void);
 
-/* One more reference; and one less. With the last one the pool takes no more work, cancels what is queued, finishes what
- * runs, and ends its threads; release does not wait for that, caw_pool_close does.
+/* One more reference; and one less. With the last one the pool takes no more work, cancels what is queued, finishes
+ * what runs, and ends its threads; release does not wait for that, caw_pool_close does.
  *   any-thread · no-gil · borrows(pool) / takes(one reference) · never fails · quiet / wakes */
 CAW_API caw_pool *caw_pool_retain(caw_pool *pool);
 CAW_API void caw_pool_release(caw_pool *pool);
 
 /* Stop it: queued work ends with CAW_ECANCELED, spawned futures are cancelled, and the call returns when every worker
- * has ended: a call that runs, and a child that was asked to stop, are waited for. Later work ends with CAW_ECLOSED.
+ * has ended: a call that runs, and a child that was cancelled, are waited for. Later work ends with CAW_ECLOSED.
  * Keeps your reference. Twice is once.
  *   any-thread but a worker of this pool · no-gil · borrows(pool) · never fails · wakes, calls-user */
 CAW_API void caw_pool_close(caw_pool *pool);
@@ -51,7 +51,7 @@ CAW_API void caw_pool_close(caw_pool *pool);
  * A NULL pool is the default one. */
 CAW_API void caw_work_init(caw_work *w, caw_pool *pool, int (*run)(caw_work *w), void (*free_)(caw_work *w));
 
-/* Whether somebody asked this work to stop, nobody waits for it any more, or the pool is being closed.
+/* Whether this work was cancelled, nobody waits for it any more, or the pool is being closed.
  *   any-thread, from run · no-gil · borrows(w) · never fails · quiet */
 CAW_API bool caw_work_cancelled(const caw_work *w);
 
@@ -65,19 +65,19 @@ CAW_API caw_future *caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg
 CAW_API void *caw_blocking_arg(const caw_future *f);
 
 /* Run a future on the pool, from now on; it is polled by one worker at a time and may use timers and fds (the pool then
- * has a reactor, on a thread of its own). The join future ends with the child's status; cancelling it cancels the child;
- * destroying it cancels the child too, and then leaves it to end by itself. A NULL pool is the default one.
+ * has a reactor, on a thread of its own). The join future ends with the child's status; cancelling it cancels the
+ * child; destroying it cancels the child too, and then leaves it to end by itself. A NULL pool is the default one.
  *   any-thread · no-gil · takes(child) · returns-new, NULL when out of memory or where child is NULL · wakes */
 CAW_API caw_future *caw_spawn(caw_pool *pool, caw_future *child);
 
-/* The same for a future whose end nobody waits for: it runs to its end, and is destroyed then, by a worker. A pool that is
- * closed, or released for the last time, cancels it as it does any other. On failure it never ran, and is destroyed.
- *   any-thread · no-gil · takes(child) · fails(CAW_ENOMEM, CAW_EINVAL where child is NULL, CAW_ECLOSED, CAW_EFORKED, -errno) ·
- *   wakes */
+/* The same for a future whose end nobody waits for: it runs to its end, and is destroyed then, by a worker. A pool that
+ * is closed, or released for the last time, cancels it as it does any other. On failure it never ran, and is destroyed.
+ *   any-thread · no-gil · takes(child) · fails(CAW_ENOMEM, CAW_EINVAL where child is NULL, CAW_ECLOSED, CAW_EFORKED,
+ *   -errno) · wakes */
 CAW_API int caw_spawn_detached(caw_pool *pool, caw_future *child);
 
-/* Let a join future go, without cancelling the child: from now on it is as if caw_spawn_detached had made it. One that was
- * cancelled already stays so. NULL is allowed.
+/* Let a join future go, without cancelling the child: from now on it is as if caw_spawn_detached had made it. One that
+ * was cancelled already stays so. NULL is allowed.
  *   poller · no-gil · takes(join) · never fails · calls-user */
 CAW_API void caw_spawn_detach(caw_future *join);
 

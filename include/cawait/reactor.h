@@ -9,7 +9,7 @@
  * a late ring never meets a reused fd number.
  *
  * On Linux the fd is an epoll fd. The portable kind is for systems whose fds do not nest: a native thread poll()s and
- * rings a pipe; the pipe is the one fd. Linux can be told to use it, and so it is tested there.
+ * rings a pipe; the pipe is the one fd. Linux can use it too, and so it is tested there.
  * After fork() a reactor of the parent is closed in the child.
  */
 #ifndef CAWAIT_REACTOR_H

@@ -33,16 +33,16 @@ typedef struct caw_stream_ops {
      * CAW_PENDING after the context's waker was cloned where its wake will come from; the waker of the latest poll
      * counts. */
     caw_poll (*poll_next)(caw_stream *s, caw_context *cx, caw_item **out);
-    /* Optional: please stop. Asked at most once, not during a poll, not after the end; perhaps before the first poll,
+    /* Optional: please stop. Called at most once, not during a poll, not after the end; perhaps before the first poll,
      * and then nothing should start. The stream still comes to its end, with CAW_ECANCELED or its own status; items may
-     * come before that. Must return soon; may wake. NULL: nobody can be asked. */
+     * come before that. Must return soon; may wake. NULL: it cannot be cancelled. */
     void (*cancel)(caw_stream *s);
     /* The last call, in any state except during a poll: nobody looks at this stream any more. Items that it holds are
      * destroyed. */
     void (*destroy)(caw_stream *s);
-    /* Optional: what is there already. Gives up to `most` (1 or more) of the items that the next polls would give, as a list
-     * linked by `next` from *first to *last, and returns how many; 0, with both unchanged: none, or only a poll finds out.
-     * Called where a poll may be. NULL: each item takes a poll. */
+    /* Optional: what is there already. Gives up to `most` (1 or more) of the items that the next polls would give, as a
+     * list linked by `next` from *first to *last, and returns how many; 0, with both unchanged: none, or only a poll
+     * finds out. Called where a poll may be. NULL: each item takes a poll. */
     size_t (*take_ready)(caw_stream *s, size_t most, caw_item **first, caw_item **last);
 } caw_stream_ops;
 
@@ -116,7 +116,7 @@ caw_stream_finish(caw_stream *s, int status, caw_item **out)
     return CAW_READY;
 }
 
-/* Ask a stream to stop; it still comes to its end. Does nothing where nobody can be asked.
+/* Cancel a stream, which is a request: it still comes to its end. Does nothing where there is no `cancel`.
  *   poller · no-gil · borrows(s) · never fails · calls-user */
 static inline void
 caw_stream_cancel(caw_stream *s)
@@ -172,16 +172,17 @@ CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
  *   any-thread · no-gil · borrows(item), returns-borrowed · never fails · quiet */
 CAW_API void *caw_box_value(const caw_item *item);
 
-/* --- streams of streams. Each takes its stream over, and is NULL when out of memory; or where it was given NULL. To cancel one cancels what it is made of; there is a cancel only where that has one. --- */
+/* --- streams of streams. Each takes its stream over, and is NULL when out of memory; or where it was given NULL. To
+ * cancel one cancels what it is made of; there is a cancel only where that has one. --- */
 
 /* Each item as a function makes it: `map` takes the item, and gives another one, or the same, in *out; NULL there
- * leaves it out. A status below 0 ends the stream with it; the stream below is then asked to stop, and destroyed.
+ * leaves it out. A status below 0 ends the stream with it; the stream below is then cancelled, and destroyed.
  * `free_`, when not NULL, is called once with `user`, when the stream is destroyed, or when this fails.
  *   any-thread · no-gil · takes(stream, user) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, caw_item *item, caw_item **out),
                                    void *user, void (*free_)(void *user));
 
-/* The first n items. With the last of them the stream below is asked to stop, and destroyed: it is not polled again.
+/* The first n items. With the last of them the stream below is cancelled, and destroyed: it is not polled again.
  *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_take(caw_stream *stream, size_t n);
 
@@ -197,8 +198,8 @@ CAW_API caw_stream *caw_stream_merge(caw_stream *const *streams, size_t n);
  *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_chunk(caw_stream *stream, size_t n);
 
-/* What can be read from a file descriptor, as it comes: each item a caw_bytes_item of 1 to `size` bytes. Ends with 0 at the
- * end of the file, or with -errno. The fd stays yours; it must stay open until the stream is destroyed, and is best
+/* What can be read from a file descriptor, as it comes: each item a caw_bytes_item of 1 to `size` bytes. Ends with 0 at
+ * the end of the file, or with -errno. The fd stays yours; it must stay open until the stream is destroyed, and is best
  * non-blocking: what is readable is then read until there is no more. A blocking one is read once each time it is
  * readable. 0 is CAW_EINVAL, at the first poll.
  *   any-thread · no-gil · - · returns-new · quiet */

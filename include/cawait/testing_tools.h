@@ -23,8 +23,8 @@
 
 #include "cawait/reactor.h"
 
-/* Counts what is done to its wakers, on any thread. It wakes nobody: the test looks at it. In your memory, which has to stay
- * for as long as clones are out. */
+/* Counts what is done to its wakers, on any thread. It wakes nobody: the test looks at it. In your memory, which has to
+ * stay for as long as clones are out. */
 typedef struct caw_test_waker {
     caw_atomic_word wakes, references; /* private */
 } caw_test_waker;
@@ -51,15 +51,15 @@ CAW_API int caw_test_waker_references(const caw_test_waker *w);
 
 /* --- a future that wakes itself --- */
 
-/* A future that is pending n times, has woken its waker before each of these polls returns, and then ends with status 0:
- * a child for the futures that you write around others. Cancelled, it ends with CAW_ECANCELED at its next poll.
+/* A future that is pending n times, has woken its waker before each of these polls returns, and then ends with status
+ * 0: a child for the futures that you write around others. Cancelled, it ends with CAW_ECANCELED at its next poll.
  *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
 CAW_API caw_future *caw_test_yield(unsigned n);
 
 /* --- an allocator that fails --- */
 
-/* As malloc, calloc, realloc, but for the one that is to fail; free() frees what they gave. After its last #include, a file
- * of yours that is compiled for a test has
+/* As malloc, calloc, realloc, but for the one that is to fail; free() frees what they gave. After its last #include, a
+ * file of yours that is compiled for a test has
  *
  *     #define malloc caw_test_malloc       // and calloc, realloc
  *
@@ -71,7 +71,7 @@ CAW_API caw_future *caw_test_yield(unsigned n);
  *     }
  *
  * An allocation that fails returns NULL and sets errno to ENOMEM, as malloc does.
- *   any-thread · no-gil · returns-new, NULL when out of memory or told to fail · quiet */
+ *   any-thread · no-gil · returns-new, NULL when out of memory, or where it is the one to fail · quiet */
 CAW_API void *caw_test_malloc(size_t size);
 CAW_API void *caw_test_calloc(size_t count, size_t size);
 CAW_API void *caw_test_realloc(void *block, size_t size);
@@ -80,15 +80,16 @@ CAW_API void *caw_test_realloc(void *block, size_t size);
  *   any-thread · no-gil · - · never fails · quiet */
 CAW_API void caw_test_fail_allocation(unsigned n);
 
-/* Whether that one has come, since it was asked for.
+/* Whether that one has come.
  *   any-thread · no-gil · - · never fails · quiet */
 CAW_API bool caw_test_allocation_failed(void);
 
 /* --- a reactor with a fake clock --- */
 
 /* Born by caw_test_reactor_new, used by one thread, which calls all of these, freed by caw_test_reactor_free; futures
- * that were polled in it may be destroyed later, and end with CAW_ECLOSED if they still wait. caw_sleep, and what is made of
- * it, lives by its clock; caw_now_ns, and the reactors of pools (caw_spawn), by that of the machine. fds are real ones.
+ * that were polled in it may be destroyed later, and end with CAW_ECLOSED if they still wait. caw_sleep, and what is
+ * made of it, lives by its clock; caw_now_ns, and the reactors of pools (caw_spawn), by that of the machine. fds are
+ * real ones.
  *   init · no-gil · returns-new · fails(CAW_ENOMEM, -errno), *out is then NULL · quiet */
 CAW_API int caw_test_reactor_new(caw_test_reactor **out);
 
@@ -105,15 +106,16 @@ CAW_API caw_poll caw_test_reactor_poll(caw_test_reactor *r, caw_future *f, caw_t
 CAW_API uint64_t caw_test_reactor_now(const caw_test_reactor *r);
 CAW_API uint64_t caw_test_reactor_until_timer(const caw_test_reactor *r);
 
-/* Move the clock on (0: leave it), and do what is due then without waiting: expire timers, see which fds are ready. Returns
- * how many things it did. Timers that are due at different times are expired together: who wants to see each goes by
- * caw_test_reactor_until_timer.
+/* Move the clock on (0: leave it), and do what is due then without waiting: expire timers, see which fds are ready.
+ * Returns how many things it did. Timers that are due at different times are expired together: who wants to see each
+ * goes by caw_test_reactor_until_timer.
  *   one thread at a time · no-gil · borrows(r) · fails(-errno) · wakes, calls-user (sources) */
 CAW_API int caw_test_reactor_advance(caw_test_reactor *r, uint64_t duration_ns);
 
-/* Poll a future until it is ready, and return its status: again only after a wake, and, where nothing has woken it, with the
- * clock moved on to the next timer. Where there is no timer left either it has been forgotten, and the result is -EDEADLK;
- * so not for a future that another thread, or another process by an fd, is to wake. The waker is needed here.
+/* Poll a future until it is ready, and return its status: again only after a wake, and, where nothing has woken it,
+ * with the clock moved on to the next timer. Where there is no timer left either it has been forgotten, and the result
+ * is -EDEADLK; so not for a future that another thread, or another process by an fd, is to wake. The waker is needed
+ * here.
  *   poller · no-gil · borrows(r, f, waker) · fails(the future's status, -EDEADLK, -errno) · calls-user, wakes */
 CAW_API int caw_test_reactor_run(caw_test_reactor *r, caw_future *f, caw_test_waker *waker);
 

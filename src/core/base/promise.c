@@ -11,7 +11,7 @@
  *                  the producer (resolve) or the consumer (to replace or drop it)
  *   CLAIMED        somebody resolves. Set once: who finds it set came second
  *   RESOLVED       the status is there. Set once, by the producer that set CLAIMED
- *   CANCELLED      the consumer asked to stop. Set by the consumer
+ *   CANCELLED      the consumer wants no result. Set by the consumer
  *   PRODUCER_DONE  the producer will not touch the struct again. True before start and after a failed one
  *   CONSUMER_DONE  the consumer will not touch the struct again. Set by destroy
  *
@@ -74,7 +74,7 @@ promise_start(caw_promise *p, uint32_t state)
         p->future.status = CAW_ECANCELED;
         return false;
     }
-    /* Relaxed: nobody else knows of the promise yet; whatever start() uses to hand it over publishes this too. */
+    /* Relaxed: nobody else has the promise yet; whatever start() uses to hand it over publishes this too. */
     atomic_store_explicit(&p->future.word, PROMISE_STARTED, memory_order_relaxed);
     int error = promise_ops(p)->start(p);
     if (error == 0) {
@@ -86,8 +86,8 @@ promise_start(caw_promise *p, uint32_t state)
     return false;
 }
 
-/* Change the flags, from a state that is not RESOLVED. False when the promise is RESOLVED instead. A CLAIMED that comes in
- * between is no obstacle: the status is not there yet. */
+/* Change the flags, from a state that is not RESOLVED. False when the promise is RESOLVED instead. A CLAIMED that comes
+ * in between is no obstacle: the status is not there yet. */
 static bool
 promise_change(caw_promise *p, uint32_t *state, uint32_t clear, uint32_t set, memory_order order)
 {

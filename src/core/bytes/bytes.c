@@ -1,7 +1,7 @@
 /* bytes.c: readers and writers as futures.
  *
- * A cancel belongs to one poll that is pending. When that is given up before it was answered, the answer comes to the next
- * one, who has not asked: `asked` is how it tells such an answer from one of its own, and polls again.
+ * A cancel belongs to one poll that is pending. When that is given up before it was ready with CAW_ECANCELED, the next
+ * one gets that, which was not cancelled. So where `cancel_sent` was set before it came, it polls again.
  */
 #include "cawait/bytes.h"
 
@@ -14,7 +14,7 @@ caw_reader_poll_read(caw_reader *r, caw_context *cx, void *buffer, size_t size, 
         return caw_reader_finish(r, CAW_EINVAL, out);
     }
     caw_poll poll = r->ops->poll_read(r, cx, buffer, size, out);
-    r->asked = r->asked && poll == CAW_PENDING;
+    r->cancel_sent = r->cancel_sent && poll == CAW_PENDING;
     return poll;
 }
 
@@ -25,7 +25,7 @@ caw_writer_poll_write(caw_writer *w, caw_context *cx, const void *buffer, size_t
         return caw_writer_finish(w, CAW_EINVAL, out);
     }
     caw_poll poll = w->ops->poll_write(w, cx, buffer, size, out);
-    w->asked = w->asked && poll == CAW_PENDING;
+    w->cancel_sent = w->cancel_sent && poll == CAW_PENDING;
     return poll;
 }
 
@@ -33,15 +33,15 @@ caw_poll
 caw_writer_poll_close(caw_writer *w, caw_context *cx)
 {
     caw_poll poll = w->ops->poll_close(w, cx);
-    w->asked = w->asked && poll == CAW_PENDING;
+    w->cancel_sent = w->cancel_sent && poll == CAW_PENDING;
     return poll;
 }
 
 void
 caw_reader_cancel(caw_reader *r)
 {
-    if (r->ops->cancel && !r->asked) {
-        r->asked = true;
+    if (r->ops->cancel && !r->cancel_sent) {
+        r->cancel_sent = true;
         r->ops->cancel(r);
     }
 }
@@ -49,8 +49,8 @@ caw_reader_cancel(caw_reader *r)
 void
 caw_writer_cancel(caw_writer *w)
 {
-    if (w->ops->cancel && !w->asked) {
-        w->asked = true;
+    if (w->ops->cancel && !w->cancel_sent) {
+        w->cancel_sent = true;
         w->ops->cancel(w);
     }
 }
@@ -72,7 +72,7 @@ read_poll(caw_future *f, caw_context *cx)
     if (read->cancelled && !read->pending) {
         return caw_future_finish(f, CAW_ECANCELED);
     }
-    bool of_another = r->asked && !read->cancelled;
+    bool of_another = r->cancel_sent && !read->cancelled;
     size_t length = 0;
     caw_poll poll = caw_reader_poll_read(r, cx, read->buffer, read->size, &length);
     if (of_another && poll == CAW_READY && length == 0 && r->status == CAW_ECANCELED) {
@@ -112,7 +112,7 @@ static caw_poll
 write_once(caw_write_op *write, caw_context *cx, size_t *out)
 {
     caw_writer *w = write->writer;
-    bool of_another = w->asked && !write->cancelled;
+    bool of_another = w->cancel_sent && !write->cancelled;
     const char *buffer = write->buffer + write->length;
     size_t size = write->size - write->length;
     caw_poll poll = caw_writer_poll_write(w, cx, buffer, size, out);
@@ -173,7 +173,7 @@ close_poll(caw_future *f, caw_context *cx)
     if (close->cancelled && !close->pending) {
         return caw_future_finish(f, CAW_ECANCELED);
     }
-    bool of_another = w->asked && !close->cancelled;
+    bool of_another = w->cancel_sent && !close->cancelled;
     caw_poll poll = caw_writer_poll_close(w, cx);
     if (of_another && poll == CAW_READY && w->status == CAW_ECANCELED) {
         poll = caw_writer_poll_close(w, cx);

@@ -1,8 +1,8 @@
 /* from_fd.c: a file descriptor as a reader and as a writer.
  *
- * A non-blocking fd, or a socket, for which each call can be told not to wait, is tried first and waited for when there was
- * nothing. A blocking one is waited for first, and again before each call. There a write could still wait for room: poll()
- * promises room for PIPE_BUF bytes only, so no more are written at a time.
+ * A non-blocking fd, or a socket, which has a flag for each call not to wait, is tried first and waited for when there
+ * was nothing. A blocking one is waited for first, and again before each call. There a write could still wait for room:
+ * poll() promises room for PIPE_BUF bytes only, so no more are written at a time.
  */
 #include "cawait/bytes.h"
 #include "cawait/reactor.h"
@@ -205,7 +205,7 @@ bytefd_poll_write(caw_writer *w, caw_context *cx, const void *buffer, size_t siz
     return CAW_READY;
 }
 
-/* A socket that the other end has closed already needs no telling. */
+/* A socket that the other end has closed already needs no shutdown. */
 static caw_poll
 bytefd_poll_close(caw_writer *w, caw_context *cx)
 {

@@ -2,8 +2,8 @@
 #ifndef CAWAIT_CORE_OS_COMPILER_H
 #define CAWAIT_CORE_OS_COMPILER_H
 
-/* Before a function that the shortest way, a future that is ready at once, does not call. It stays out of its callers, which
- * then save fewer registers: APART where it is on another usual way, SLOW where it is not. */
+/* Before a function that the shortest way, a future that is ready at once, does not call. It stays out of its callers,
+ * which then save fewer registers: APART where it is on another usual way, SLOW where it is not. */
 #ifdef __GNUC__
 #  define CAW__APART __attribute__((noinline))
 #  define CAW__SLOW  __attribute__((cold, noinline))

@@ -1,5 +1,5 @@
-/* thread.c: threads of POSIX. The mask of signals is inherited, so it is set by the thread that starts another, not in the
- * new one: there is no moment at which a signal could be delivered to that. */
+/* thread.c: threads of POSIX. The mask of signals is inherited, so it is set by the thread that starts another, not in
+ * the new one: there is no moment at which a signal could be delivered to that. */
 #include "core/os/thread.h"
 
 #include <sched.h>

@@ -1,7 +1,8 @@
 /* fd_table.c: the table of fds of a reactor, and the foreign sources in it.
  *
- * Each fd number has a list of those who wait for it: foreign sources, and those of waits (whose `ready` is NULL). The backend reports an fd once and then is asked again if somebody still waits: so there is one rule for
- * both kinds, and nothing spins on an fd that nobody handles yet.
+ * Each fd number has a list of those who wait for it: foreign sources, and those of waits (whose `ready` is NULL). The
+ * backend reports an fd once, and has to watch it again if somebody still waits: so there is one rule for both kinds,
+ * and nothing spins on an fd that nobody handles yet.
  *
  * A source is called without the lock, so its callback may add and remove sources, itself too. What is still to be
  * called for this event is marked in the sources (links[1]), not remembered by the turn; a source that was
@@ -212,7 +213,7 @@ fds_call_sources(caw_reactor *r, int fd, unsigned events, int *done)
     return true;
 }
 
-/* Ask the backend for what is still waited for. 0, or why it cannot be: then nobody would ever be told. */
+/* Watch what is still waited for. 0, or why that cannot be: then nobody would ever be woken. */
 static int
 fds_rearm(caw_reactor *r, int fd)
 {

@@ -6,7 +6,7 @@
 
 CAW__INTERNAL_BEGIN
 
-/* A wait for an fd. The table tells its source from a foreign one by `ready`, which is NULL. */
+/* A wait for an fd. Its source has no `ready`, as every foreign one has. */
 typedef struct caw__fd_wait {
     caw__wait wait;
     caw_fd_source source;

@@ -29,7 +29,7 @@ CAW__INTERNAL_BEGIN
 /* One fd number in a reactor's table. Guarded by the reactor's lock. */
 typedef struct caw__fd {
     caw_fd_source *first; /* who waits, in order of arrival; linked by links[0] */
-    unsigned stamp;       /* tells this use of the fd number from earlier ones, whose events may still come */
+    unsigned stamp;       /* of this use of the fd number; events of earlier uses, with other stamps, may still come */
     unsigned char armed;  /* the events that the backend was asked for and has not reported */
     unsigned char known;  /* private to the backend */
     unsigned char fired;  /* private to the backend; cleared when its event was handled */
@@ -118,8 +118,8 @@ caw__reactor_unlock(caw_reactor *r)
     caw__mutex_unlock(&r->lock);
 }
 
-/* caw_reactor_retain and caw_reactor_release. Relaxed: whoever retains has a reference already. Release and acquire: the last
- * one sees all that the others did.
+/* caw_reactor_retain and caw_reactor_release. Relaxed: whoever retains has a reference already. Release and acquire:
+ * the last one sees all that the others did.
  *   any-thread · no-gil · borrows(r) / takes(one reference) · never fails · quiet / wakes */
 static inline void
 caw__reactor_hold(caw_reactor *r)
@@ -155,8 +155,8 @@ caw__reactor_now(const caw_reactor *r)
     return r->manual ? r->manual_now : caw__now_ns();
 }
 
-/* From now on its time is this one until the next call, whatever the clock says; the next turn expires what is due by then.
- * The first call comes before the reactor is shared.
+/* From now on its time is this one until the next call, whatever the clock says; the next turn expires what is due by
+ * then. The first call comes before the reactor is shared.
  *   any-thread, not locked · no-gil · borrows(r) · never fails · quiet */
 void caw__reactor_set_clock(caw_reactor *r, uint64_t now);
 

@@ -1,4 +1,4 @@
-/* timer_heap.h: which timer is due first. A binary heap; each timer knows its place, so it can be taken out from the
+/* timer_heap.h: which timer is due first. A binary heap; each timer has its place, so it can be taken out from the
  * middle. Not locked: its reactor's lock guards it. */
 #ifndef CAWAIT_CORE_REACTOR_TIMER_HEAP_H
 #define CAWAIT_CORE_REACTOR_TIMER_HEAP_H

@@ -1,8 +1,8 @@
 /* wake_queue.c: the queue of a reactor that any thread pushes to and the turning thread empties.
  *
  * Promise: a node that was pushed is handed out by exactly one take, in order of pushing per thread; after a push that
- * found the queue empty, a turn that sleeps wakes up; a push costs one compare-and-swap, and a system call only when the
- * queue was empty.
+ * found the queue empty, a turn that sleeps wakes up; a push costs one compare-and-swap, and a system call only when
+ * the queue was empty.
  *
  * One word, `head`:
  *   NULL                    empty. Set by take

@@ -1,4 +1,5 @@
-/* wake_queue.h: the queue inside a reactor that any thread pushes to and the turning thread empties; see wake_queue.c. */
+/* wake_queue.h: the queue inside a reactor that any thread pushes to and the turning thread empties; see
+ * wake_queue.c. */
 #ifndef CAWAIT_CORE_REACTOR_WAKE_QUEUE_H
 #define CAWAIT_CORE_REACTOR_WAKE_QUEUE_H
 

@@ -1,17 +1,17 @@
 /* block_on.c: a future on this thread.
  *
- * The thread sleeps on a condition, until the future asks for a reactor, for a timer or an fd: then it sleeps in that one. The
- * waker is a reference to the sleeper, which outlives the call as long as somebody may wake it.
+ * The thread sleeps on a condition, until the future asks for a reactor, for a timer or an fd: then it sleeps in that
+ * one. The waker is a reference to the sleeper, which outlives the call as long as somebody may wake it.
  *
- * Words: `refs` any thread, atomic. `notified` is set under the lock, and cleared by the sleeping thread at any time, atomic.
- * `reactor` under the lock; set once, by the sleeping thread, and goes with the sleeper. A wake that comes before the thread
- * sleeps leaves `notified`, and the thread looks at that before it sleeps: in the condition under the lock, in the reactor
- * because a ring is not lost either.
+ * Words: `refs` any thread, atomic. `notified` is set under the lock, and cleared by the sleeping thread at any time,
+ * atomic. `reactor` under the lock; set once, by the sleeping thread, and goes with the sleeper. A wake that comes
+ * before the thread sleeps leaves `notified`, and the thread looks at that before it sleeps: in the condition under the
+ * lock, in the reactor because a ring is not lost either.
  *
- * To get a sleeping thread going on another core takes tens of microseconds, often longer than what it waits for. So the
- * thread looks for a wake a while before it sleeps in the condition. Where that was in vain it sleeps at once the next two
- * times, and twice as many after each failure more: what waits long, or for something that needs this very core, spends
- * nearly nothing on it.
+ * To get a sleeping thread going on another core takes tens of microseconds, often longer than what it waits for. So
+ * the thread looks for a wake a while before it sleeps in the condition. Where that was in vain it sleeps at once the
+ * next two times, and twice as many after each failure more: what waits long, or for something that needs this very
+ * core, spends nearly nothing on it.
  */
 #include "cawait/future.h"
 #include "cawait/reactor.h"

@@ -5,14 +5,14 @@
  *
  * The lock guards everything below it in the struct. It is held for a few instructions, except when a thread is
  * started; a wake never starts one. No function of anybody else is called with it held. `closing` is written under
- * the lock; it is atomic because a call that runs asks for it without the lock, as a hint.
+ * the lock; it is atomic because a call that runs reads it without the lock, as a hint.
  *
  * Threads. One is started when a call or a new task is queued and no idle one is left for it, and when a worker begins
  * a job, no idle one is left, and there is another task: that one may be woken, and the job may be long. A worker ends
- * when the pool is closing, the queue is empty and no task is left; the last one stops the reactor's thread. Close joins them; after a last
- * release they are detached, because then the one who releases may be a worker itself.
+ * when the pool is closing, the queue is empty and no task is left; the last one stops the reactor's thread. Close
+ * joins them; after a last release they are detached, because then the one who releases may be a worker itself.
  *
- * In a forked child there are no threads and the lock may be held for ever: every entry asks caw__pool_forked first.
+ * In a forked child there are no threads and the lock may be held for ever: every entry calls caw__pool_forked first.
  */
 #include "core/run/pool.h"
 
@@ -22,7 +22,7 @@
 
 #include <stdlib.h>
 
-#define POOL_MOST_THREADS 32768u /* no system starts more; and what is asked for is only "up to" */
+#define POOL_MOST_THREADS 32768u /* no system starts more, and the number is only "up to" */
 
 static _Atomic(caw_pool *) pool_default;
 
@@ -341,7 +341,8 @@ pool_detach(caw_pool *pool)
     }
 }
 
-/* Nobody starts workers any more, and the last worker has ended when they are joined; then nobody starts the reactor. */
+/* Nobody starts workers any more, and the last worker has ended when they are joined; then nobody starts the
+ * reactor. */
 static void
 pool_join(caw_pool *pool)
 {

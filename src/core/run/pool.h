@@ -69,7 +69,7 @@ bool caw__pool_forked(const caw_pool *pool);
  *   any-thread · no-gil · borrows(pool) · never fails · quiet */
 bool caw__pool_closing(const caw_pool *pool);
 
-/* Queue a job of somebody who can be told that it failed; start a thread if needed. And queue a task again: closing or
+/* Queue a job where that may fail; start a thread if needed. And queue a task again: closing or
  * not, and without a new thread, because the pool has one as long as it has tasks.
  *   pool's lock · no-gil · borrows(w) · offer fails(CAW_ECLOSED, -errno), append never · quiet */
 int caw__pool_offer(caw_pool *pool, caw_work *w);

@@ -20,7 +20,7 @@
  * References: the join future (that is: the promise, until both its sides are through), the queue or the worker, each
  * waker. The promise's end destroys the child; the last reference frees the struct.
  *
- * When the pool closes, a child that can be asked is asked, and polled until it is ready; one that nobody can ask is
+ * When the pool closes, a child that has a cancel is cancelled, and polled until it is ready; one that has none is
  * polled once more and then given up: the join future ends with CAW_ECANCELED, the child is destroyed with it.
  */
 #include "core/run/spawn.h"
@@ -40,8 +40,8 @@ typedef struct spawn_task {
     caw_future *child;
     atomic_uint references;
     atomic_uint state;
-    atomic_bool stop; /* somebody asked the child to stop, or nobody waits for it */
-    bool asked;       /* the worker's: the child was told */
+    atomic_bool stop; /* the child is to be cancelled */
+    bool cancel_sent; /* the worker's: that was done */
     bool early;       /* the join future's: it was ready before caw_spawn returned */
     int refused;      /* the join future's: why the pool did not take it, or 0 */
 } spawn_task;
@@ -114,7 +114,7 @@ spawn_requeue(caw_pool *pool, caw__task *task)
     caw__mutex_unlock(&pool->lock);
 }
 
-/* The pool's reactor, which turns on a thread of its own from when it is first asked for until the last worker ends. */
+/* The pool's reactor, which turns on a thread of its own from its first use until the last worker ends. */
 
 static bool
 spawn_reactor_stopped(caw_pool *pool)
@@ -225,13 +225,13 @@ spawn_finish(spawn_task *s, int status)
     spawn_release(s);
 }
 
-/* Tell the child, once, if somebody asked. */
+/* Cancel the child, once, if it is to be. */
 static void
 spawn_pass_stop(spawn_task *s)
 {
     /* Relaxed: the notification that came after it was acquired. */
-    if (!s->asked && atomic_load_explicit(&s->stop, memory_order_relaxed)) {
-        s->asked = true;
+    if (!s->cancel_sent && atomic_load_explicit(&s->stop, memory_order_relaxed)) {
+        s->cancel_sent = true;
         caw_future_cancel(s->child);
     }
 }
@@ -363,7 +363,7 @@ caw_spawn(caw_pool *pool, caw_future *child)
     caw_promise *p = &s->task.work.promise;
     caw_promise_init(p, &spawn_ops);
     s->task.ops = &spawn_task_ops;
-    s->task.work.run = NULL; /* this is how the pool tells a task from a call */
+    s->task.work.run = NULL; /* which makes it a task for the pool */
     s->task.work.free = NULL;
     s->task.work.pool = caw__pool_hold(pool);
     s->task.work.next = s->task.work.previous = NULL;
@@ -371,7 +371,7 @@ caw_spawn(caw_pool *pool, caw_future *child)
     atomic_init(&s->references, 2); /* the promise's and the queue's */
     atomic_init(&s->state, SPAWN_NOTIFIED);
     atomic_init(&s->stop, false);
-    s->asked = s->early = false;
+    s->cancel_sent = s->early = false;
     /* The first poll of a promise starts it; the child is to run from now on, so that poll happens here. */
     caw_context cx = {CAW_WAKER_NONE, NULL, NULL};
     s->early = caw_promise_poll(&p->future, &cx) == CAW_READY;

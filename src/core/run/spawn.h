@@ -1,4 +1,4 @@
-/* spawn.h: what the library itself asks of a spawned future. */
+/* spawn.h: spawned futures, for the library itself. */
 #ifndef CAWAIT_CORE_RUN_SPAWN_H
 #define CAWAIT_CORE_RUN_SPAWN_H
 

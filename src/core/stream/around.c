@@ -16,7 +16,7 @@
 typedef struct around {
     caw_stream stream;
     caw_stream *inner; /* NULL once it has ended, or was given up */
-    bool cancelled;    /* inner was asked to stop: that is done once */
+    bool cancelled;    /* inner was cancelled: that is done once */
 } around;
 
 static around *
@@ -44,7 +44,7 @@ around_cancel(caw_stream *s)
     }
 }
 
-/* The inner stream is not polled again. `stops`: it has not come to its end, and is asked to. */
+/* The inner stream is not polled again. `stops`: it has not come to its end, and is cancelled. */
 static void
 around_leave(around *a, bool stops)
 {

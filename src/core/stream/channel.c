@@ -57,7 +57,7 @@ channel_take(caw_channel *c, caw_waker waker, int *status)
     return poll;
 }
 
-/* The consumer has so many more: tell those who wait for room. */
+/* The consumer has so many more: serve those who wait for room. */
 static inline void
 channel_receive(caw_channel *c, size_t n)
 {

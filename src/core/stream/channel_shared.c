@@ -71,7 +71,7 @@ caw__channel_unlink(caw_channel *c, caw_send_op *send, int status)
     *(send->previous ? &send->previous->next : &c->waiting) = send->next;
     *(send->next ? &send->next->previous : &c->waiting_last) = send->previous;
     send->future.status = status;
-    atomic_store_explicit(&send->future.word, 0, memory_order_relaxed); /* relaxed: under the lock */
+    atomic_store_explicit(&send->future.word, CAW__SEND_ENDED, memory_order_relaxed); /* relaxed: under the lock */
     caw_waker waker = caw__channel_forked(c) ? CAW_WAKER_NONE : send->waker;
     send->waker = CAW_WAKER_NONE;
     return waker;

@@ -22,9 +22,9 @@
  * lock, and then sleeps. The producer sets `watched` and reads `received`; the consumer writes `received` and reads
  * `watched`; all four are sequentially consistent, so one of the two sees the other, and serves the producer.
  *
- * `pause` and `resume` are called without the lock, by whoever changed `paused`. That thread is `signalling`, and goes on
- * until the last of the two calls, which is `signalled`, agrees with `paused`; others who change it meanwhile leave the
- * calls to that thread. So the last call is the right one.
+ * `pause` and `resume` are called without the lock, by whoever changed `paused`. That thread is `signalling`, and goes
+ * on until the last of the two calls, which is `signalled`, agrees with `paused`; others who change it meanwhile leave
+ * the calls to that thread. So the last call is the right one.
  *
  * In a forked child the lock may be held for ever, and the threads of the other side are not there: nothing waits
  * there, every operation ends with CAW_EFORKED, and what is destroyed takes its items along only if the lock is free.
@@ -40,9 +40,9 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The word of a send's future. */
-#define CAW__SEND_WAITING   1u /* it is linked; under the lock */
-#define CAW__SEND_CANCELLED 2u /* before its first poll; the poller's */
+/* The word of a send's future. From NEW it is changed by its poller alone; from WAITING, in which it is linked, by anybody
+ * under the lock. In ENDED the status is there. */
+enum { CAW__SEND_NEW, CAW__SEND_WAITING, CAW__SEND_ENDED };
 
 struct caw_channel {
     caw__mutex lock;
@@ -76,7 +76,8 @@ caw__channel_forked(const caw_channel *c)
     return c->forks != caw__fork_count();
 }
 
-/* Take the lock: false in a forked child. The same to clean up: in a forked child too, where nobody held it. And give it back.
+/* Take the lock: false in a forked child. The same to clean up: in a forked child too, where nobody held it. And give
+ * it back.
  *   any-thread · no-gil · borrows(c) · - · quiet */
 static inline bool
 caw__channel_lock(caw_channel *c)
@@ -129,7 +130,8 @@ caw__channel_has_room(caw_channel *c)
 /* Have the consumer look after each item whether somebody waits for room. */
 void caw__channel_watch(caw_channel *c);
 
-/* There are `high` items or more: pause, unless that was done. True: the caller has to call caw__channel_signal, after the lock. */
+/* There are `high` items or more: pause, unless that was done. True: the caller has to call caw__channel_signal, after
+ * the lock. */
 bool caw__channel_fill(caw_channel *c);
 
 /* Put an item in, for which there is room. `signals`: the caller has to call caw__channel_signal, after the lock. */
@@ -154,8 +156,8 @@ caw__channel_take_waker(caw_channel *c)
     return waker;
 }
 
-/* A send that waits from now on; and its end. The waker is the caller's to wake or drop, an empty one in a forked child. From the
- * unlock on the send may be gone. */
+/* A send that waits from now on; and its end. The waker is the caller's to wake or drop, an empty one in a forked
+ * child. From the unlock on the send may be gone. */
 void caw__channel_link(caw_channel *c, caw_send_op *send);
 caw_waker caw__channel_unlink(caw_channel *c, caw_send_op *send, int status);
 
@@ -169,8 +171,8 @@ void caw__channel_signal(caw_channel *c);
  *   any-thread · no-gil · borrows(c) · never fails · wakes, calls-user */
 void caw__channel_serve(caw_channel *c);
 
-/* Nothing goes in any more, and `status` comes after what is in. False when it was closed before. `shuts`: by the consumer, who
- * wants no items either: they are the caller's, in *rest.
+/* Nothing goes in any more, and `status` comes after what is in. False when it was closed before. `shuts`: by the
+ * consumer, who wants no items either: they are the caller's, in *rest.
  *   any-thread · no-gil · borrows(c) · never fails · wakes, calls-user */
 bool caw__channel_end(caw_channel *c, int status, bool shuts, caw_item **rest);
 

@@ -5,7 +5,7 @@
  * The first error ends the merge, and the others are cancelled and destroyed in that same poll.
  *
  * Each child has a waker of its own, since a wake has to say whose it is, and since a child may want its waker to
- * itself (an awaitable of Python knows its poller by it). The wakers may be cloned, woken and dropped on any thread,
+ * itself (an awaitable of Python finds its poller by it). The wakers may be cloned, woken and dropped on any thread,
  * also when the merge has been destroyed: so the struct is counted.
  *
  * Words and who may touch them:
@@ -36,7 +36,7 @@ typedef struct merge_child {
     caw_stream *stream;       /* NULL once it has ended, or was given up */
     struct merge_child *next; /* true while queued */
     bool queued;              /* in line to be polled */
-    bool cancelled;           /* was asked to stop */
+    bool cancelled;           /* cancel was called */
 } merge_child;
 
 struct merge {
@@ -157,7 +157,7 @@ merge_leave(merge *m, merge_child *child)
 }
 
 static void
-merge_ask(merge_child *child)
+merge_cancel_child(merge_child *child)
 {
     if (!child->cancelled) {
         child->cancelled = true;
@@ -165,14 +165,14 @@ merge_ask(merge_child *child)
     }
 }
 
-/* The first error: the others are not polled again. All are asked before the first is destroyed, to stop at the same
- * time. */
+/* The first error: the others are not polled again. All are cancelled before the first is destroyed, to stop at the
+ * same time. */
 static caw_poll
 merge_fail(merge *m, int status, caw_item **out)
 {
     for (size_t i = 0; i < m->n; i++) {
         if (m->children[i].stream) {
-            merge_ask(&m->children[i]);
+            merge_cancel_child(&m->children[i]);
         }
     }
     for (size_t i = 0; i < m->n; i++) {
@@ -251,8 +251,8 @@ merge_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     return CAW_PENDING;
 }
 
-/* Children that can be asked end by themselves; from those that cannot nothing more is wanted, and they may never
- * end. */
+/* Children that have a cancel end by themselves; those that have none may never end, and nothing more is wanted of
+ * them. */
 static void
 merge_cancel(caw_stream *s)
 {
@@ -264,7 +264,7 @@ merge_cancel(caw_stream *s)
     for (size_t i = 0; i < m->n; i++) {
         merge_child *child = &m->children[i];
         if (child->stream && child->stream->ops->cancel) {
-            merge_ask(child);
+            merge_cancel_child(child);
         }
         else if (child->stream) {
             merge_leave(m, child);

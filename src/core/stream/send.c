@@ -24,13 +24,27 @@ caw_channel_try_send(caw_channel *c, caw_item *item)
 
 /* --- sends that wait --- */
 
+static uint32_t
+send_state(const caw_send_op *send)
+{
+    return atomic_load_explicit(&send->future.word, memory_order_relaxed); /* relaxed: under the lock, or NEW */
+}
+
+/* It ends without having waited. */
+static caw_poll
+send_end(caw_send_op *send, int status)
+{
+    atomic_store_explicit(&send->future.word, CAW__SEND_ENDED, memory_order_relaxed); /* relaxed: it was NEW */
+    return caw_future_finish(&send->future, status);
+}
+
 /* The first poll, under the lock. CAW_PENDING: it waits from now on. */
 static caw_poll
 send_begin(caw_send_op *send, caw_waker waker, caw_waker *consumer, bool *signals)
 {
     caw_channel *c = send->channel;
     if (c->closed) {
-        return caw_future_finish(&send->future, CAW_ECLOSED);
+        return send_end(send, CAW_ECLOSED);
     }
     if (c->waiting || !caw__channel_has_room(c)) {
         caw__channel_watch(c);
@@ -43,7 +57,19 @@ send_begin(caw_send_op *send, caw_waker waker, caw_waker *consumer, bool *signal
     caw__channel_append(c, send->item, signals);
     send->item = NULL;
     *consumer = caw__channel_take_waker(c);
-    return caw_future_finish(&send->future, 0);
+    return send_end(send, 0);
+}
+
+/* A later poll while it waits, under the lock. Gives the earlier waker, to drop after it. */
+static caw_waker
+send_wait_on(caw_send_op *send, caw_waker waker)
+{
+    caw_waker old = CAW_WAKER_NONE;
+    if (!caw_waker_same(send->waker, waker)) {
+        old = send->waker;
+        send->waker = caw_waker_clone(waker);
+    }
+    return old;
 }
 
 static caw_poll
@@ -51,24 +77,22 @@ send_poll(caw_future *f, caw_context *cx)
 {
     caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
     caw_channel *c = send->channel;
-    if (atomic_load_explicit(&f->word, memory_order_relaxed) & CAW__SEND_CANCELLED) { /* relaxed: set by this side */
-        return caw_future_finish(f, CAW_ECANCELED);
-    }
     if (!caw__channel_lock(c)) {
         return caw_future_finish(f, CAW_EFORKED);
     }
     caw_poll poll = CAW_READY;
     caw_waker consumer = CAW_WAKER_NONE, old = CAW_WAKER_NONE;
     bool signals = false;
-    if (atomic_load_explicit(&f->word, memory_order_relaxed) & CAW__SEND_WAITING) { /* relaxed: under the lock */
-        poll = CAW_PENDING;
-        if (!caw_waker_same(send->waker, cx->waker)) {
-            old = send->waker;
-            send->waker = caw_waker_clone(cx->waker);
-        }
-    }
-    else if (send->item && f->status == 0) {
+    switch (send_state(send)) {
+    case CAW__SEND_NEW:
         poll = send_begin(send, cx->waker, &consumer, &signals);
+        break;
+    case CAW__SEND_WAITING:
+        poll = CAW_PENDING;
+        old = send_wait_on(send, cx->waker);
+        break;
+    default: /* CAW__SEND_ENDED */
+        break;
     }
     caw__channel_unlock(c);
     caw_waker_drop(old);
@@ -79,14 +103,14 @@ send_poll(caw_future *f, caw_context *cx)
     return poll;
 }
 
-/* Take it out of those that wait: the waker to wake or drop. */
+/* If it waits it does so no longer. Gives its waker, to wake or drop. */
 static caw_waker
-send_leave(caw_send_op *send, int status)
+send_leave(caw_send_op *send)
 {
     caw_waker waker = CAW_WAKER_NONE;
     if (caw__channel_lock_to_end(send->channel)) {
-        if (atomic_load_explicit(&send->future.word, memory_order_relaxed) & CAW__SEND_WAITING) { /* under the lock */
-            waker = caw__channel_unlink(send->channel, send, status);
+        if (send_state(send) == CAW__SEND_WAITING) {
+            waker = caw__channel_unlink(send->channel, send, CAW_ECANCELED);
         }
         caw__channel_unlock(send->channel);
     }
@@ -97,11 +121,12 @@ static void
 send_cancel(caw_future *f)
 {
     caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
-    caw_waker waker = send_leave(send, CAW_ECANCELED);
-    if (f->status == 0 && send->item && !waker.ops) {
-        atomic_store_explicit(&f->word, CAW__SEND_CANCELLED, memory_order_relaxed); /* before its first poll */
+    if (send_state(send) == CAW__SEND_NEW) {
+        (void)send_end(send, CAW_ECANCELED);
     }
-    caw_waker_wake(waker);
+    else {
+        caw_waker_wake(send_leave(send));
+    }
 }
 
 static void
@@ -109,7 +134,7 @@ send_destroy(caw_future *f)
 {
     caw_send_op *send = CAW_CONTAINER_OF(f, caw_send_op, future);
     caw_channel *c = send->channel;
-    caw_waker_drop(send_leave(send, CAW_ECANCELED));
+    caw_waker_drop(send_leave(send));
     caw_item *item = send->item;
     send->item = NULL;
     caw_item_destroy(item);

@@ -6,8 +6,8 @@
 
 /* --- the waker that counts ---
  *
- * Two counts, each its own: nothing is published by them. What a wake means is published by whoever calls it; the orders here
- * are such that a test which has seen the count also sees what was written before the wake. */
+ * Two counts, each its own: nothing is published by them. What a wake means is published by whoever calls it; the
+ * orders here are such that a test which has seen the count also sees what was written before the wake. */
 
 static void
 testing_waker_clone(void *data)
@@ -107,8 +107,8 @@ caw_test_yield(unsigned n)
 
 /* --- the allocator that fails ---
  *
- * One word: how many allocations come before the one that fails, and that one; 0: none is to fail, or it has failed. Set by
- * the test, counted down by any thread. Whoever takes it from 1 to 0 fails. Relaxed: it publishes nothing. */
+ * One word: how many allocations come before the one that fails, and that one; 0: none is to fail, or it has failed.
+ * Set by the test, counted down by any thread. Whoever takes it from 1 to 0 fails. Relaxed: it publishes nothing. */
 
 static atomic_uint testing_allocations_left;
 static atomic_bool testing_allocation_has_failed;
