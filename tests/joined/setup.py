@@ -6,7 +6,7 @@ from setuptools import Extension, setup
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 JOINED = ROOT / "build" / "joined"
-EXTENSION = ROOT / "tests" / "python" / "ext"
+EXTENSION = ROOT / "tests" / "python" / "support" / "ext"
 
 setup(
     name="cawait-test",

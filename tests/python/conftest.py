@@ -29,11 +29,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import _cawait_test as t
 import hypothesis  # noqa: F401  here, because it asks the collector who refers to trio's random numbers: see Before
 import pytest
-from common import wait_until
-from frameworks import ASYNCIO_KINDS, KINDS, RUN_SECONDS, close_loop, kind_fixture, make_loop, run_kind, uvloop
+
+import _cawait_test as t
+from support.common import wait_until
+from support.frameworks import ASYNCIO_KINDS, KINDS, RUN_SECONDS, close_loop, kind_fixture, make_loop, run_kind, uvloop
 
 TEST_SECONDS = 2 * RUN_SECONDS  # one test, before it counts as hanging
 SETTLE_SECONDS = 3  # what other threads have still to finish after the test

@@ -1,0 +1,18 @@
+"""Fixtures of the tests of byte streams, which run on one of each kind of framework."""
+
+from __future__ import annotations
+
+import sys
+
+import anyio
+import pytest
+
+from support.frameworks import MAIN_KINDS, kind_fixture
+
+kind = kind_fixture(MAIN_KINDS)
+
+
+@pytest.fixture
+def with_anyio(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """anyio's streams where anyio is hidden: who has one has imported it."""
+    monkeypatch.setitem(sys.modules, "anyio", anyio)

@@ -1,0 +1,127 @@
+"""What is imported when operations are awaited: for framework/test_detection.py."""
+
+import sys
+
+import _cawait_test as t
+
+FRAMEWORKS = {"asyncio", "uvloop", "trio", "anyio", "sniffio", "outcome", "curio"}
+
+
+async def await_all():
+    """Each of the ways: ready, suspended, failed, cancelled by hand."""
+    op = t.Op("value")
+    op.resolve_later(100)
+    assert await op.wait() == "value"
+    assert await t.ready(1) == 1
+    await t.sleep(0.0001)
+    try:
+        await t.fail(-32)
+    except BrokenPipeError:
+        pass
+    suspended = t.Op(on_cancel="resolves").wait()
+    suspended.send(None)
+    suspended.close()
+
+
+def expect(*wanted, run):
+    """Run, and see that of the frameworks only these are imported, which the program imported itself."""
+    before = FRAMEWORKS & set(sys.modules)
+    assert before == set(wanted), before
+    run()
+    after = FRAMEWORKS & set(sys.modules)
+    assert after == before, after - before
+
+
+def await_on_asyncio():
+    import asyncio
+
+    expect("asyncio", run=lambda: asyncio.run(await_all()))
+
+
+def await_on_uvloop():
+    import uvloop
+
+    expect("asyncio", "uvloop", run=lambda: uvloop.new_event_loop().run_until_complete(await_all()))
+
+
+def await_on_trio():
+    """trio needs sniffio and outcome itself; asyncio it does not import."""
+    import trio
+
+    assert "asyncio" not in sys.modules
+    expect("trio", "sniffio", "outcome", run=lambda: trio.run(await_all))
+
+
+async def native_cancellation(method):
+    """What one becomes where asyncio was never imported."""
+    op = t.Op()
+    op.resolve_later(100, t.errors()["CAW_ECANCELED"])
+    try:
+        await getattr(op, method)()
+    except RuntimeError as error:
+        assert "(CAW_ECANCELED)" in str(error)
+    else:
+        raise AssertionError
+
+
+def native_cancellation_on_trio():
+    import trio
+
+    expect("trio", "sniffio", "outcome", run=lambda: trio.run(native_cancellation, "wait"))
+
+
+def native_cancellation_by_an_own_error_function_on_trio():
+    """Which has the library set asyncio's, and imports it by that."""
+    import trio
+
+    assert "asyncio" not in sys.modules
+    trio.run(native_cancellation, "wait_default_error")
+
+
+def await_nowhere():
+    expect(run=suspend_nowhere)
+
+
+def trio_imported_later():
+    """The library has looked for it before, and finds it when it is there."""
+    import asyncio
+
+    asyncio.run(await_all())
+    assert "trio" not in sys.modules
+    import trio
+
+    trio.run(await_all)
+    asyncio.run(await_all())
+    trio.run(await_all)
+
+
+def trio_does_not_run():
+    """It is imported, and the program uses asyncio."""
+    import asyncio
+
+    import trio  # noqa: F401
+
+    expect("asyncio", "trio", "sniffio", "outcome", run=lambda: asyncio.run(await_all()))
+
+
+def other_module_named_trio():
+    """Half of an import, or somebody else's module: no framework, and no error of anybody's."""
+    import asyncio
+
+    for name in ("trio", "outcome"):
+        sys.modules[name] = type(sys)(name)
+    asyncio.run(await_all())
+    suspend_nowhere()
+
+
+def suspend_nowhere():
+    try:
+        t.Op(on_cancel="resolves").wait().send(None)
+    except RuntimeError as error:
+        assert "no running event loop" in str(error)
+    else:
+        raise AssertionError
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()

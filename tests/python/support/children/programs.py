@@ -1,0 +1,67 @@
+"""Programs whose main is C, and how tests run them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from support.children import HANG_SECONDS
+from support.children.asan import ASAN
+from support.frameworks import uvloop
+
+LOOPS = ["asyncio", "trio"] + (["uvloop"] if uvloop else [])
+each_loop = pytest.mark.parametrize("loop", LOOPS)
+
+
+def find_program(name: str) -> Path:
+    """It stands beside the extension modules; where it was not built, a path that does not exist."""
+    return next((path for folder in sys.path if (path := Path(folder) / name).is_file()), Path("not built", name))
+
+
+def needs(program: Path) -> pytest.MarkDecorator:
+    """Skip where the program was not built."""
+    return pytest.mark.skipif(
+        not program.is_file(), reason="this interpreter has no libpython that a program could be linked with"
+    )
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Its own library, and the packages of this environment. What the interpreter has at the end of such a program, which
+    does not finalize it, is no leak."""
+    if ASAN:
+        changes["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    library = sysconfig.get_config_var("LIBDIR")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    return {**env, "LD_LIBRARY_PATH": library, "VIRTUAL_ENV": sys.prefix, **changes}
+
+
+def run_program(program: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, in an environment with these changes."""
+    return subprocess.run(
+        [str(program), *arguments],
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=HANG_SECONDS,
+    )
+
+
+def interrupt_program(program: Path, *arguments: str) -> tuple[int, str, str]:
+    """Send a Ctrl-C when it has written that it is waiting; its exit code, what it wrote then, and its stderr."""
+    with subprocess.Popen(
+        [str(program), *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout
+        for line in child.stdout:
+            if line == "waiting\n":
+                break
+        child.send_signal(signal.SIGINT)
+        out, errors = child.communicate(timeout=HANG_SECONDS)
+    return child.returncode, out, errors
