@@ -1,5 +1,5 @@
 /* test_send.c: sends that wait for room in a channel, on one thread. */
-#include "items.h"
+#include "support/items.h"
 
 static caw_channel *
 full_channel(size_t capacity, caw_stream **stream)

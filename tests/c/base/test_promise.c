@@ -1,7 +1,7 @@
 /* test_promise.c: the two sides of a promise, in every order. */
 #include "cawait/cawait.h"
 
-#include "place.h"
+#include "support/place.h"
 
 #include <pthread.h>
 

@@ -1,5 +1,5 @@
 /* test_fd_stream.c: what can be read from an fd, as a stream. */
-#include "items.h"
+#include "support/items.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* test_io.c: waiting for real fds: pipes, sockets, files; each on both kinds of reactor. */
-#include "place.h"
+#include "support/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

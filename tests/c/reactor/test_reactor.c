@@ -1,5 +1,5 @@
 /* test_reactor.c: a reactor's life, turns and rings; each on both kinds of reactor. */
-#include "place.h"
+#include "support/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

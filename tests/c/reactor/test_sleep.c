@@ -1,5 +1,5 @@
 /* test_sleep.c: timers; each on both kinds of reactor. */
-#include "place.h"
+#include "support/place.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* test_waker.c: wakers, and the wake queue of a reactor. */
-#include "place.h"
+#include "support/place.h"
 
 #include "core/reactor/wake_queue.h"
 

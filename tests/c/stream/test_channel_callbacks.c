@@ -1,5 +1,5 @@
 /* test_channel_callbacks.c: what a channel tells by the functions of its spec, and when. */
-#include "items.h"
+#include "support/items.h"
 
 /* What the callbacks saw: one letter for each call. */
 typedef struct calls {

@@ -1,5 +1,5 @@
 /* test_spawn.c: futures that run on a pool. */
-#include "child.h"
+#include "support/child.h"
 
 static void
 child_runs_without_a_poll_of_the_join_future(void)

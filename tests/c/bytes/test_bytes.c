@@ -1,5 +1,5 @@
 /* test_bytes.c: readers and writers of real fds, each on both kinds of reactor, and the futures over them. */
-#include "place.h"
+#include "support/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* test_stream_memory.c: each allocation of the streams and of a channel fails once. They are compiled in here, with an
  * allocator that is told to fail. */
-#include "items.h"
+#include "support/items.h"
 
 #include "cawait/testing_tools.h"
 

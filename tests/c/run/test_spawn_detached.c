@@ -1,5 +1,5 @@
 /* test_spawn_detached.c: futures that run on a pool, and whose end nobody waits for. */
-#include "child.h"
+#include "support/child.h"
 
 static void
 detached_child_runs_to_its_end_and_is_destroyed(void)

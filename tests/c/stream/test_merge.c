@@ -1,5 +1,5 @@
 /* test_merge.c: the items of many streams as one. */
-#include "items.h"
+#include "support/items.h"
 
 #include <pthread.h>
 #include <sched.h>

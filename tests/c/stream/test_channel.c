@@ -1,5 +1,5 @@
 /* test_channel.c: the two ends of a channel, on one thread; see test_send.c for sends that wait. */
-#include "items.h"
+#include "support/items.h"
 
 static void
 items_come_in_the_order_in_which_they_were_sent(void)

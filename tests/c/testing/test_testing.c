@@ -3,7 +3,7 @@
 
 #include "cawait/cawait.h"
 
-#include "test.h"
+#include "support/test.h"
 
 #include <pthread.h>
 #include <unistd.h>

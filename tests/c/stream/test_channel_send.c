@@ -1,5 +1,5 @@
 /* test_channel_send.c: threads that sleep until a channel has room. */
-#include "items.h"
+#include "support/items.h"
 
 #include <pthread.h>
 

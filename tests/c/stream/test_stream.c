@@ -1,5 +1,5 @@
 /* test_stream.c: the next item, boxes, and the streams around one other stream. */
-#include "items.h"
+#include "support/items.h"
 
 /* --- the next item as a future; boxes --- */
 

@@ -1,5 +1,5 @@
 /* test_source.c: foreign sources; each on both kinds of reactor. */
-#include "place.h"
+#include "support/place.h"
 
 #include <errno.h>
 #include <pthread.h>

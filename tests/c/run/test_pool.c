@@ -1,5 +1,5 @@
 /* test_pool.c: calls on worker threads. */
-#include "place.h"
+#include "support/place.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* test_fork.c: what the parent made, used in the child of a fork(). Each child says by its exit that all went well; it is
  * killed by SIGALRM when it hangs. */
-#include "items.h"
+#include "support/items.h"
 
 #include "core/reactor/wake_queue.h"
 

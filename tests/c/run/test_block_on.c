@@ -1,5 +1,5 @@
 /* test_block_on.c: a future on this thread. */
-#include "place.h"
+#include "support/place.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 /* test_channel_races.c: two threads do one thing each at the same moment, many times; nobody else comes by who would
  * put right what they leave. */
-#include "items.h"
+#include "support/items.h"
 
 #include <pthread.h>
 #include <sched.h>

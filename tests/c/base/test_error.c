@@ -1,7 +1,7 @@
 /* test_error.c: names and texts of errors. */
 #include "cawait/cawait.h"
 
-#include "test.h"
+#include "support/test.h"
 
 static void
 errors_are_negative_and_distinct(void)

@@ -1,5 +1,5 @@
 /* test_channel_threads.c: a channel between threads: nothing lost, nothing twice, never more than its capacity. */
-#include "items.h"
+#include "support/items.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -2,7 +2,7 @@
 #ifndef CAWAIT_TEST_CHILD_H
 #define CAWAIT_TEST_CHILD_H
 
-#include "place.h"
+#include "support/place.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* test_timer_heap.c: the heap of timers by itself. */
 #include "core/reactor/timer_heap.h"
 
-#include "test.h"
+#include "support/test.h"
 
 enum { TIMERS = 5000 };
 
