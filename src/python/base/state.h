@@ -118,9 +118,6 @@ typedef struct caw__state {
     bool asyncio_thread_registered; /* framework/asyncio_thread.c's atexit callback */
 } caw__state;
 
-/* The state that belongs to a module of the user's; made at the first call. Borrowed from the module. */
-caw__state *caw__state_of_module(PyObject *module);
-
 /* The state of the bridge's own types. NULL, without an exception, once the collector has cleared the type: a
  * deallocator has to expect that (CPython gh-115874). */
 static inline caw__state *

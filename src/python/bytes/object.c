@@ -2,6 +2,7 @@
 #include "cawait/python_bytes.h"
 
 #include "python/bytes/bytes.h"
+#include "python/module/module.h"
 
 #include <stddef.h>
 #include <structmember.h>

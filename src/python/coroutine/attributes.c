@@ -2,6 +2,7 @@
 #include "python/await/in_place.h"
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/park.h"
+#include "python/function/code.h"
 
 PyObject *
 caw__coroutine_qualname(const caw__coroutine *c)

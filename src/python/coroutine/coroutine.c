@@ -4,6 +4,7 @@
 
 #include "python/await/in_place.h"
 #include "python/base/errors.h"
+#include "python/function/function.h"
 #include "python/generator/generator.h"
 
 #include <string.h>
@@ -71,7 +72,8 @@ caw__coroutine_new_step(caw__function *function, caw_future *future)
 PyObject *
 caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, const caw_py_spec *spec)
 {
-    caw__function *function = caw__function_for(state, module, spec, NULL, future->ops->name);
+    const caw__function_def def = {.spec = spec, .name = spec->name};
+    caw__function *function = caw__function_for(state, module, &def, future->ops->name);
     if (!function) {
         caw_future_destroy(future);
         return NULL;
@@ -82,23 +84,6 @@ caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, cons
     }
     Py_DECREF((PyObject *)function);
     return coroutine;
-}
-
-PyObject *
-caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec)
-{
-    static const caw_py_spec plain = {.name = NULL};
-    if (!module || !PyModule_Check(module) || !future) {
-        PyErr_SetString(PyExc_SystemError, "caw_py_coroutine needs a module and a future");
-        caw_future_destroy(future);
-        return NULL;
-    }
-    caw__state *state = caw__state_of_module(module);
-    if (!state) {
-        caw_future_destroy(future);
-        return NULL;
-    }
-    return caw__coroutine_for(state, module, future, spec ? spec : &plain);
 }
 
 static void

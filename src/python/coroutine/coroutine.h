@@ -25,7 +25,7 @@
 #ifndef CAWAIT_PYTHON_COROUTINE_COROUTINE_H
 #define CAWAIT_PYTHON_COROUTINE_COROUTINE_H
 
-#include "python/function/function.h"
+#include "python/function/object.h"
 #include "python/loop/wake_target.h"
 
 CAW__INTERNAL_BEGIN
@@ -189,7 +189,6 @@ CAW__SLOW void caw__coroutine_remember_origin(caw__coroutine *c, int depth);
 
 /* coroutine/traceback.c: its frame, for tracebacks and debuggers: a new reference */
 PyObject *caw__coroutine_frame(caw__coroutine *c);
-PyObject *caw__function_frame(caw__function *function);
 void caw__coroutine_add_traceback(caw__coroutine *c);
 
 CAW__INTERNAL_END

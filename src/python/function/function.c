@@ -7,8 +7,7 @@
  */
 #include "python/function/function.h"
 
-#include "python/coroutine/coroutine.h"
-#include "python/generator/generator.h"
+#include "python/function/signature.h"
 
 #include <structmember.h>
 
@@ -94,9 +93,9 @@ function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize
     }
 }
 
-/* There is no coroutine, and no generator: because start raised, or because something is wrong. */
+/* There is nothing to return: because start raised, or because something is wrong. */
 CAW__SLOW static PyObject *
-function_wrap_nothing(caw__function *f, void *operation)
+function_make_nothing(caw__function *f, void *operation)
 {
     if (operation && f->stream) {
         caw_stream_destroy(operation);
@@ -117,19 +116,15 @@ function_wrap_nothing(caw__function *f, void *operation)
     return NULL;
 }
 
-/* A future or a stream was made: wrap it. Nothing was: there has to be an exception. And not both. */
+/* A future or a stream was made: make of it what Python gets. */
 static inline PyObject *
-function_wrap(caw__function *f, void *operation, PyObject *self)
+function_make(caw__function *f, void *operation, PyObject *self)
 {
     PyThreadState *tstate = PyThreadState_Get();
     if (!operation || !f->state || caw__has_raised(tstate)) {
-        return function_wrap_nothing(f, operation);
+        return function_make_nothing(f, operation);
     }
-    if (f->stream) {
-        return caw__generator_new(f, operation, self);
-    }
-    PyObject *coroutine = caw__coroutine_new(f, operation, self, tstate);
-    return f->spec->wrap_in_python ? caw__coroutine_wrap(f, coroutine) : coroutine;
+    return f->make(f, operation, self, tstate);
 }
 
 static PyObject *
@@ -137,7 +132,7 @@ function_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, Py
 {
     caw__function *f = (caw__function *)callable;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    return function_wrap(f, function_start(f, f->module, args, nargs, kwnames), NULL);
+    return function_make(f, function_start(f, f->module, args, nargs, kwnames), NULL);
 }
 
 /* The same where there are no arguments to look at. */
@@ -148,7 +143,7 @@ function_vectorcall_noargs(PyObject *callable, PyObject *const *args, size_t nar
     if (PyVectorcall_NARGS(nargsf) != 0 || kwnames) {
         return function_vectorcall(callable, args, nargsf, kwnames); /* says what is wrong */
     }
-    return function_wrap(f, f->start.future.noargs(f->module), NULL);
+    return function_make(f, f->start.future.noargs(f->module), NULL);
 }
 
 static PyObject *
@@ -161,7 +156,7 @@ method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyOb
                      f->type->tp_name);
         return NULL;
     }
-    return function_wrap(f, function_start(f, args[0], args + 1, nargs - 1, kwnames), args[0]);
+    return function_make(f, function_start(f, args[0], args + 1, nargs - 1, kwnames), args[0]);
 }
 
 /* As with builtin functions: a function that is an attribute of a class stays what it is. */
@@ -307,8 +302,8 @@ function_qualname(const caw__function *f)
     return qualname;
 }
 
-static PyObject *
-function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def)
+PyObject *
+caw__function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def)
 {
     caw__function *f = PyObject_GC_New(caw__function, type ? state->method_type : state->function_type);
     if (!f) {
@@ -319,10 +314,11 @@ function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw_
     f->state = state;
     f->bridge = Py_NewRef(((PyHeapTypeObject *)state->function_type)->ht_module);
     f->stream = def->stream;
-    f->steps = def->stream ? caw__generator_steps(def->stream) : (caw_py_spec){.name = NULL};
+    f->steps = def->steps;
     f->spec = def->stream ? &f->steps : def->spec;
     f->convention = def->convention;
     f->start = def->start;
+    f->make = def->make;
     f->module = Py_NewRef(module);
     f->type = (PyTypeObject *)Py_XNewRef((PyObject *)type);
     f->name = PyUnicode_FromString(def->name);
@@ -344,7 +340,7 @@ function_kept(caw__state *state, PyObject *module, const caw__function_def *def)
     PyObject *key = PyLong_FromVoidPtr((void *)(uintptr_t)spec);
     PyObject *function = key ? Py_XNewRef(PyDict_GetItemWithError(state->functions, key)) : NULL;
     if (key && !function && !PyErr_Occurred()) {
-        function = function_new(state, module, NULL, def);
+        function = caw__function_new(state, module, NULL, def);
         if (function && PyDict_SetItem(state->functions, key, function) < 0) {
             Py_CLEAR(function);
         }
@@ -354,81 +350,12 @@ function_kept(caw__state *state, PyObject *module, const caw__function_def *def)
 }
 
 caw__function *
-caw__function_for(caw__state *state, PyObject *module, const caw_py_spec *spec, const caw_py_stream_spec *stream,
-                  const char *name)
+caw__function_for(caw__state *state, PyObject *module, const caw__function_def *def, const char *name)
 {
-    caw__function_def def = {.spec = spec, .stream = stream, .name = stream ? stream->name : spec->name};
-    bool kept = def.name != NULL;
-    def.name = kept ? def.name : name;
-    return (caw__function *)(kept ? function_kept(state, module, &def) : function_new(state, module, NULL, &def));
-}
-
-/* --- tables --- */
-
-static int
-function_add(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def)
-{
-    if (!def->start.future.varargs) {
-        PyErr_Format(PyExc_SystemError, "async function '%s' has no start function", def->name);
-        return -1;
+    if (def->name) {
+        return (caw__function *)function_kept(state, module, def);
     }
-    PyObject *f = function_new(state, module, type, def);
-    int failed = f ? PyObject_SetAttrString(type ? (PyObject *)type : module, def->name, f) : -1;
-    Py_XDECREF(f);
-    return failed;
-}
-
-/* All rows of one of the two tables; the other one is NULL. */
-static int
-function_add_all(PyObject *module, PyTypeObject *type, const caw_py_async_def *functions,
-                 const caw_py_stream_def *streams, const char *caller)
-{
-    if (!module || !PyModule_Check(module) || (!functions && !streams)) {
-        PyErr_Format(PyExc_SystemError, "%s was given no module, no type or no table", caller);
-        return -1;
-    }
-    caw__state *state = caw__state_of_module(module);
-    int failed = state ? 0 : -1;
-    for (size_t i = 0; !failed; i++) {
-        caw__function_def def = {.name = functions ? functions[i].spec.name : streams[i].spec.name};
-        if (!def.name) {
-            break;
-        }
-        if (functions) {
-            def.spec = &functions[i].spec;
-            def.convention = functions[i].convention;
-            def.start.future = functions[i].start;
-        }
-        else {
-            def.stream = &streams[i].spec;
-            def.convention = streams[i].convention;
-            def.start.stream = streams[i].start;
-        }
-        failed = function_add(state, module, type, &def);
-    }
-    return failed;
-}
-
-int
-caw_py_add_functions(PyObject *module, const caw_py_async_def *defs)
-{
-    return function_add_all(module, NULL, defs, NULL, "caw_py_add_functions");
-}
-
-int
-caw_py_add_methods(PyObject *module, PyTypeObject *type, const caw_py_async_def *defs)
-{
-    return function_add_all(type ? module : NULL, type, defs, NULL, "caw_py_add_methods");
-}
-
-int
-caw_py_add_streams(PyObject *module, const caw_py_stream_def *defs)
-{
-    return function_add_all(module, NULL, NULL, defs, "caw_py_add_streams");
-}
-
-int
-caw_py_add_stream_methods(PyObject *module, PyTypeObject *type, const caw_py_stream_def *defs)
-{
-    return function_add_all(type ? module : NULL, type, NULL, defs, "caw_py_add_stream_methods");
+    caw__function_def named = *def;
+    named.name = name;
+    return (caw__function *)caw__function_new(state, module, NULL, &named);
 }

@@ -1,5 +1,7 @@
 /* signature.c: what can be seen of an async function: doc, signature, code. */
-#include "python/function/function.h"
+#include "python/function/signature.h"
+
+#include "python/function/code.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* generator.c: the async generator as an object; see generator.h, and generator/step.c for its steps. As `Objects/genobject.c` has it. */
 #include "python/generator/generator.h"
 
+#include "python/function/code.h"
 #include "python/iterate/iterate.h"
 
 #include <structmember.h>
@@ -27,28 +28,6 @@ caw__generator_new(caw__function *function, caw_stream *stream, PyObject *self)
     g->own_used = g->hooked = g->started = g->over = g->told = false;
     PyObject_GC_Track(g);
     return (PyObject *)g;
-}
-
-PyObject *
-caw_py_async_generator(PyObject *module, caw_stream *stream, const caw_py_stream_spec *spec)
-{
-    static const caw_py_stream_spec plain = {.name = NULL};
-    caw__state *state = NULL;
-    if (!module || !PyModule_Check(module) || !stream) {
-        PyErr_SetString(PyExc_SystemError, "caw_py_async_generator needs a module and a stream");
-    }
-    else {
-        state = caw__state_of_module(module);
-    }
-    caw__function *function =
-        state ? caw__function_for(state, module, NULL, spec ? spec : &plain, stream->ops->name) : NULL;
-    if (!function) {
-        caw_stream_destroy(stream);
-        return NULL;
-    }
-    PyObject *generator = caw__generator_new(function, stream, NULL);
-    Py_DECREF((PyObject *)function);
-    return generator;
 }
 
 void

@@ -44,18 +44,6 @@ caw__locals_capture(caw__state *state, const caw__coroutine *c, int *status)
 }
 
 caw_py_locals *
-caw_py_locals_new(PyObject *module)
-{
-    if (!module || !PyModule_Check(module)) {
-        PyErr_SetString(PyExc_SystemError, "caw_py_locals_new needs a module");
-        return NULL;
-    }
-    caw__state *state = caw__state_of_module(module);
-    int status; /* the exception says it */
-    return state ? caw__locals_capture(state, NULL, &status) : NULL;
-}
-
-caw_py_locals *
 caw_py_locals_retain(caw_py_locals *locals)
 {
     if (locals) {

@@ -4,6 +4,7 @@
 #include "python/base/python_code.h"
 #include "python/framework/asyncio.h"
 #include "python/loop/framework.h"
+#include "python/module/module.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
-/* state.c: the bridge's own module object, which holds its state (see state.h). */
-#include "python/base/state.h"
+/* module.c: the bridge's own module object, which makes the types and holds the state (base/state.h). It is never imported: the
+ * user's module and the types hold it. */
+#include "python/module/module.h"
 
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/park.h"
@@ -10,33 +11,33 @@
 #include "python/loop/job.h"
 
 /* Under this name the user's module keeps the bridge alive. */
-#define STATE_ATTRIBUTE "__cawait__"
+#define MODULE_ATTRIBUTE "__cawait__"
 
 static int
-state_make_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
+module_make_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
 {
     *out = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
     return *out ? 0 : -1;
 }
 
 static int
-state_exec(PyObject *module)
+module_exec(PyObject *module)
 {
     caw__state *state = PyModule_GetState(module);
-    if (state_make_type(module, &caw__coroutine_spec, &state->coroutine_type) < 0 ||
-        state_make_type(module, &caw__park_spec, &state->park_type) < 0 ||
-        state_make_type(module, &caw__hub_spec, &state->hub_type) < 0 ||
-        state_make_type(module, &caw__function_spec, &state->function_type) < 0 ||
-        state_make_type(module, &caw__method_spec, &state->method_type) < 0 ||
-        state_make_type(module, &caw__generator_spec, &state->generator_type) < 0) {
+    if (module_make_type(module, &caw__coroutine_spec, &state->coroutine_type) < 0 ||
+        module_make_type(module, &caw__park_spec, &state->park_type) < 0 ||
+        module_make_type(module, &caw__hub_spec, &state->hub_type) < 0 ||
+        module_make_type(module, &caw__function_spec, &state->function_type) < 0 ||
+        module_make_type(module, &caw__method_spec, &state->method_type) < 0 ||
+        module_make_type(module, &caw__generator_spec, &state->generator_type) < 0) {
         return -1;
     }
-#define STATE_INTERN(name)                                                                                             \
+#define MODULE_INTERN(name)                                                                                            \
     if (!(state->names.name = PyUnicode_InternFromString(#name))) {                                                    \
         return -1;                                                                                                     \
     }
-    CAW__NAMES(STATE_INTERN)
-#undef STATE_INTERN
+    CAW__NAMES(MODULE_INTERN)
+#undef MODULE_INTERN
     state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
     state->functions = PyDict_New();
     state->orphans = caw__orphans_new();
@@ -48,7 +49,7 @@ state_exec(PyObject *module)
 
 /* What is in the free lists keeps the reference to its type. */
 static int
-state_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
+module_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
 {
     for (const caw__coroutine *c = state->free_coroutines; c; c = (caw__coroutine *)c->self) {
         Py_VISIT(Py_TYPE(c));
@@ -63,10 +64,10 @@ state_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
 }
 
 static int
-state_traverse(PyObject *module, visitproc visit, void *arg)
+module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     caw__state *state = PyModule_GetState(module);
-    int visited = state_visit_free_lists(state, visit, arg);
+    int visited = module_visit_free_lists(state, visit, arg);
     if (visited) {
         return visited;
     }
@@ -87,7 +88,7 @@ state_traverse(PyObject *module, visitproc visit, void *arg)
 }
 
 static int
-state_clear(PyObject *module)
+module_clear(PyObject *module)
 {
     caw__state *state = PyModule_GetState(module);
     /* The free lists first, while their types are there. */
@@ -102,9 +103,9 @@ state_clear(PyObject *module)
     Py_CLEAR(state->method_type);
     Py_CLEAR(state->generator_type);
     Py_CLEAR(state->byte_stream_type);
-#define STATE_CLEAR_NAME(name) Py_CLEAR(state->names.name);
-    CAW__NAMES(STATE_CLEAR_NAME)
-#undef STATE_CLEAR_NAME
+#define MODULE_CLEAR_NAME(name) Py_CLEAR(state->names.name);
+    CAW__NAMES(MODULE_CLEAR_NAME)
+#undef MODULE_CLEAR_NAME
     Py_CLEAR(state->call_soon_kwnames);
     Py_CLEAR(state->get_running_loop);
     Py_CLEAR(state->current_task);
@@ -118,13 +119,13 @@ state_clear(PyObject *module)
 }
 
 static void
-state_free(void *module)
+module_free(void *module)
 {
     caw__state *state = PyModule_GetState(module);
     if (!state) {
         return;
     }
-    state_clear(module);
+    module_clear(module);
     if (state->orphans) {
         caw__orphans_close(state->orphans);
         caw__orphans_release(state->orphans);
@@ -137,34 +138,33 @@ state_free(void *module)
     state->hubs = NULL;
 }
 
-static PyModuleDef_Slot state_slots[] = {
-    {Py_mod_exec, CAW__SLOT(state_exec)},
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, CAW__SLOT(module_exec)},
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
     {0, NULL},
 };
 
-static PyModuleDef state_def = {
+static PyModuleDef module_def = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "_cawait",
     .m_size = sizeof(caw__state),
-    .m_slots = state_slots,
-    .m_traverse = state_traverse,
-    .m_clear = state_clear,
-    .m_free = state_free,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
 };
 
-/* The bridge's module. It is never imported: the user's module and the types hold it. */
 static PyObject *
-state_module_new(void)
+module_new(void)
 {
     PyObject *machinery = PyImport_ImportModule("importlib.machinery");
     PyObject *spec = machinery ? PyObject_CallMethod(machinery, "ModuleSpec", "sO", "_cawait", Py_None) : NULL;
-    PyObject *module = spec ? PyModule_FromDefAndSpec(&state_def, spec) : NULL;
+    PyObject *module = spec ? PyModule_FromDefAndSpec(&module_def, spec) : NULL;
     Py_XDECREF(spec);
     Py_XDECREF(machinery);
-    if (module && PyModule_ExecDef(module, &state_def) < 0) {
+    if (module && PyModule_ExecDef(module, &module_def) < 0) {
         Py_CLEAR(module);
     }
     return module;
@@ -174,17 +174,17 @@ caw__state *
 caw__state_of_module(PyObject *module)
 {
     PyObject *dict = PyModule_GetDict(module); /* borrowed */
-    PyObject *name = dict ? PyUnicode_InternFromString(STATE_ATTRIBUTE) : NULL;
+    PyObject *name = dict ? PyUnicode_InternFromString(MODULE_ATTRIBUTE) : NULL;
     PyObject *bridge = name ? PyDict_GetItemWithError(dict, name) : NULL; /* borrowed */
     Py_XDECREF(name);
-    if (bridge && PyModule_Check(bridge) && PyModule_GetDef(bridge) == &state_def) {
+    if (bridge && PyModule_Check(bridge) && PyModule_GetDef(bridge) == &module_def) {
         return PyModule_GetState(bridge);
     }
-    bridge = PyErr_Occurred() ? NULL : state_module_new();
+    bridge = PyErr_Occurred() ? NULL : module_new();
     if (!bridge) {
         return NULL;
     }
-    int failed = PyDict_SetItemString(dict, STATE_ATTRIBUTE, bridge);
+    int failed = PyDict_SetItemString(dict, MODULE_ATTRIBUTE, bridge);
     Py_DECREF(bridge);
     return failed ? NULL : PyModule_GetState(bridge);
 }

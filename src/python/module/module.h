@@ -1,0 +1,14 @@
+/* module.h: the bridge's own module object, which a module of the user's holds. */
+#ifndef CAWAIT_PYTHON_MODULE_MODULE_H
+#define CAWAIT_PYTHON_MODULE_MODULE_H
+
+#include "python/base/state.h"
+
+CAW__INTERNAL_BEGIN
+
+/* The state that belongs to a module of the user's; made at the first call. Borrowed from the module; NULL with an exception. */
+caw__state *caw__state_of_module(PyObject *module);
+
+CAW__INTERNAL_END
+
+#endif
