@@ -54,7 +54,7 @@ numbers_start(PyObject *Py_UNUSED(module), PyObject *arg)
     size_t n = PyLong_AsSize_t(arg);
     number *numbers = PyErr_Occurred() ? NULL : malloc(n * sizeof *numbers);
     if (!numbers) {
-        return PyErr_Occurred() ? NULL : (caw_stream *)PyErr_NoMemory();
+        return NULL;
     }
     caw_channel *channel;
     int error = caw_channel_new(&(caw_channel_spec){.capacity = n, .free = free, .user = numbers}, &channel);
@@ -96,7 +96,7 @@ produced_start(PyObject *Py_UNUSED(module), PyObject *arg)
     long n = PyLong_AsLong(arg);
     producer *p = PyErr_Occurred() ? NULL : malloc(sizeof *p);
     if (!p) {
-        return PyErr_Occurred() ? NULL : (caw_stream *)PyErr_NoMemory();
+        return NULL;
     }
     int error = caw_channel_new(&(caw_channel_spec){.capacity = SLOTS}, &p->channel);
     if (error) {
@@ -171,7 +171,7 @@ sum_start(PyObject *Py_UNUSED(module), PyObject *iterable)
     total *t = stream ? malloc(sizeof *t) : NULL;
     if (!t) {
         caw_stream_destroy(stream);
-        return stream ? (caw_future *)PyErr_NoMemory() : NULL;
+        return NULL;
     }
     *t = (total){.stream = stream};
     caw_future_init(&t->future, &total_ops);

@@ -43,8 +43,8 @@ user_start(PyObject *Py_UNUSED(module), PyObject *name)
         memcpy(l->name, PyBytes_AS_STRING(encoded), size);
     }
     Py_DECREF(encoded);
-    caw_future *f = l ? caw_blocking(NULL, lookup_run, l, free) : NULL; /* NULL: the default pool */
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return l ? caw_blocking(NULL, lookup_run, l, free)
+             : NULL; /* pool NULL: the default one; NULL here: a MemoryError */
 }
 /* [/lookup] */
 

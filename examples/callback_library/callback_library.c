@@ -80,7 +80,7 @@ read_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     int fd = PyObject_AsFileDescriptor(file);
     read_job *job = fd < 0 ? NULL : malloc(sizeof *job + (size_t)size);
     if (!job) {
-        return fd < 0 ? NULL : (caw_future *)PyErr_NoMemory();
+        return NULL; /* with the exception for the fd; without one it is a MemoryError */
     }
     *job = (read_job){.fd = fd, .request = {.aio_fildes = -1, .aio_offset = offset, .aio_nbytes = (size_t)size}};
     job->request.aio_buf = job->bytes;

@@ -17,16 +17,14 @@ sleep_start(PyObject *Py_UNUSED(module), PyObject *arg)
     if (!(seconds >= 0 && seconds < 1e9)) { /* so written that it refuses what is not a number, too */
         return PyErr_Occurred() ? NULL : (caw_future *)PyErr_Format(PyExc_ValueError, "cannot sleep for %R s", arg);
     }
-    caw_future *f = caw_sleep((uint64_t)(seconds * 1e9));
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return caw_sleep((uint64_t)(seconds * 1e9)); /* NULL without an exception is a MemoryError */
 }
 
 static caw_future *
 wait_start(PyObject *Py_UNUSED(module), PyObject *file)
 {
     int fd = PyObject_AsFileDescriptor(file);
-    caw_future *f = fd < 0 ? NULL : caw_readable(fd);
-    return f || fd < 0 ? f : (caw_future *)PyErr_NoMemory();
+    return fd < 0 ? NULL : caw_readable(fd);
 }
 
 /* A future of our own: the end of a child process. The kernel's pidfd tells, and caw_readable says when. */
@@ -84,7 +82,7 @@ exited_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     if (!c) {
         caw_future_destroy(readable);
         close(fd);
-        return (caw_future *)PyErr_NoMemory();
+        return NULL;
     }
     *c = (child){.future = {.ops = &child_ops}, .readable = readable, .fd = fd};
     return &c->future;

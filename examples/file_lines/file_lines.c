@@ -117,9 +117,8 @@ lines_start(PyObject *Py_UNUSED(module), PyObject *path)
     Py_DECREF(encoded);
     caw_channel_spec spec = {.capacity = AHEAD, .start = reader_start, .free = free, .user = r};
     caw_channel *channel;
-    int error = r ? caw_channel_new(&spec, &channel) : CAW_ENOMEM;
-    if (error) {
-        return (caw_stream *)caw_py_set_error(error);
+    if (!r || caw_channel_new(&spec, &channel) < 0) { /* which frees r */
+        return NULL; /* out of memory */
     }
     return caw_channel_stream(channel); /* its end is what starts the reader, which then has the other one */
 }

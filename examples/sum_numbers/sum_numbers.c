@@ -84,14 +84,14 @@ total_destroy(caw_future *f)
 
 static const caw_future_ops total_ops = {"total", total_poll, total_cancel, total_destroy};
 
-/* Takes the stream; NULL there: an exception is set. */
+/* Takes the stream, which may be NULL with an exception set. NULL; without an exception it is for want of memory. */
 static caw_future *
 total_new(caw_stream *stream, long long limit)
 {
     total *t = stream ? malloc(sizeof *t) : NULL;
     if (!t) {
         caw_stream_destroy(stream);
-        return stream ? (caw_future *)PyErr_NoMemory() : NULL;
+        return NULL;
     }
     *t = (total){.stream = stream, .limit = limit};
     caw_future_init(&t->future, &total_ops);
@@ -130,7 +130,7 @@ sum_on_pool_start(PyObject *module, PyObject *args, PyObject *kwargs)
     caw_future *scope = sum ? caw_py_scope(locals, sum) : NULL; /* keeps the exception that ends the generator */
     caw_future *join = scope ? caw_spawn(NULL, scope) : NULL;   /* NULL: the default pool */
     caw_py_locals_release(locals);
-    return join || !sum ? join : (caw_future *)PyErr_NoMemory();
+    return join;
 }
 
 static PyObject *

@@ -122,7 +122,7 @@ hash_file_start(PyObject *Py_UNUSED(module), PyObject *path)
         caw_work_init(&job->work, NULL, hash_run, hash_free); /* NULL: the default pool */
     }
     Py_DECREF(encoded);
-    return job ? &job->work.promise.future : (caw_future *)PyErr_NoMemory();
+    return job ? &job->work.promise.future : NULL; /* without an exception it is a MemoryError */
 }
 
 static PyObject *
@@ -141,8 +141,7 @@ nothing(void *Py_UNUSED(arg))
 static caw_future *
 nothing_start(PyObject *Py_UNUSED(module))
 {
-    caw_future *f = caw_blocking(NULL, nothing, NULL, NULL);
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return caw_blocking(NULL, nothing, NULL, NULL);
 }
 
 static const caw_py_async_def async_functions[] = {

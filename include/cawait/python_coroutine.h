@@ -86,7 +86,7 @@ typedef enum caw_py_convention {
 } caw_py_convention;
 
 /* Makes the future of one call; `self` is the module, or the object for a method; the coroutine keeps it alive.
- * A future of your own, or NULL with an exception set. Nothing should run yet. */
+ * A future of your own; or NULL with an exception set, or without one, which is a MemoryError. Nothing should run yet. */
 typedef union caw_py_start {
     caw_future *(*varargs)(PyObject *self, PyObject *args, PyObject *kwargs);
     caw_future *(*noargs)(PyObject *self);

@@ -167,7 +167,7 @@ input_new(PyObject *self, size_t size, bool to_end)
     caw__byte_stream *s = (caw__byte_stream *)self;
     input *in = calloc(1, sizeof *in);
     if (!in) {
-        return (caw_future *)PyErr_NoMemory();
+        return NULL;
     }
     bool can_cancel = s->reader && s->reader->ops->cancel;
     caw_future_init(&in->future, can_cancel ? &input_ops : &input_ops_without_cancel);

@@ -189,7 +189,6 @@ output_new(PyObject *self, output_what what)
     caw__byte_stream *s = (caw__byte_stream *)self;
     output *out = calloc(1, sizeof *out);
     if (!out) {
-        PyErr_NoMemory();
         return NULL;
     }
     bool can_cancel = s->writer && s->writer->ops->cancel;

@@ -93,7 +93,7 @@ function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize
     }
 }
 
-/* There is nothing to return: because start raised, or because something is wrong. */
+/* There is nothing to return: because start raised or had no memory, or because something is wrong. */
 CAW__SLOW static PyObject *
 function_make_nothing(caw__function *f, void *operation)
 {
@@ -111,7 +111,7 @@ function_make_nothing(caw__function *f, void *operation)
                      f->stream ? "stream" : "future");
     }
     else if (!PyErr_Occurred()) {
-        PyErr_Format(PyExc_SystemError, "the start function of '%U' returned NULL without an exception", f->qualname);
+        PyErr_NoMemory();
     }
     return NULL;
 }

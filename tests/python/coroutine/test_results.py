@@ -285,9 +285,9 @@ def test_result_function_is_not_called_after_close() -> None:
         coroutine.send(None)
 
 
-def test_start_that_returns_null_is_a_system_error_at_the_call() -> None:
+def test_start_that_returns_null_without_an_exception_is_a_memory_error_at_the_call() -> None:
     before = t.live_futures()
-    with pytest.raises(SystemError, match="start function of 'start_null' returned NULL without an exception"):
+    with pytest.raises(MemoryError):
         t.start_null()
     assert t.live_futures() == before
 

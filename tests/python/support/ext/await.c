@@ -106,7 +106,7 @@ in_turn_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     if (!t || !(t->items = PySequence_Tuple(items)) || !(t->results = PyList_New(0))) {
         Py_XDECREF(t ? t->items : NULL);
         free(t);
-        return t ? NULL : (caw_future *)PyErr_NoMemory();
+        return NULL;
     }
     t->on_error = on_error[0];
     caw_future_init(&t->future, &turns_ops);
@@ -162,7 +162,7 @@ beside_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *Py_UNUSED(kw
     }
     beside *b = calloc(1, sizeof *b);
     if (!b) {
-        return (caw_future *)PyErr_NoMemory();
+        return NULL;
     }
     caw_future_init(&b->future, &beside_ops);
     atomic_fetch_add(&ext_live_futures, 1);

@@ -9,8 +9,7 @@ static caw_reader *
 bytes_reader(PyObject *source, caw_py_locals *locals)
 {
     if (PyLong_Check(source)) {
-        caw_reader *reader = caw_reader_from_fd((int)PyLong_AsLong(source));
-        return reader ? reader : (caw_reader *)PyErr_NoMemory();
+        return caw_reader_from_fd((int)PyLong_AsLong(source));
     }
     return locals ? caw_py_reader_on(locals, source) : caw_py_reader(source);
 }
@@ -19,8 +18,7 @@ static caw_writer *
 bytes_writer(PyObject *sink, caw_py_locals *locals)
 {
     if (PyLong_Check(sink)) {
-        caw_writer *writer = caw_writer_from_fd((int)PyLong_AsLong(sink));
-        return writer ? writer : (caw_writer *)PyErr_NoMemory();
+        return caw_writer_from_fd((int)PyLong_AsLong(sink));
     }
     return locals ? caw_py_writer_on(locals, sink) : caw_py_writer(sink);
 }
@@ -132,7 +130,7 @@ copy_place(copy *c, const char *how, caw_py_locals *locals)
     else if (how[0] == 't') {
         f = caw_blocking(NULL, copy_block, f, copy_free);
     }
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return f;
 }
 
 static caw_future *
@@ -185,8 +183,7 @@ wrong_place_start(PyObject *Py_UNUSED(module), PyObject *source)
     caw_read_init(&c->read, c->reader, c->buffer, 1);
     int status = caw_block_on(&c->read.future); /* no coroutine of the library: whether the GIL is held or not */
     copy_destroy(&c->future);
-    caw_future *f = caw_ready(status);
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return caw_ready(status);
 }
 
 static PyObject *
@@ -209,10 +206,10 @@ ext_byte_stream(PyObject *module, PyObject *args)
     }
     caw_reader *reader = source == Py_None ? NULL : bytes_reader(source, NULL);
     caw_writer *writer = PyErr_Occurred() || sink == Py_None ? NULL : bytes_writer(sink, NULL);
-    if (PyErr_Occurred()) {
+    if ((!reader && source != Py_None) || (!writer && sink != Py_None)) {
         caw_reader_destroy(reader);
         caw_writer_destroy(writer);
-        return NULL;
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
     return caw_py_byte_stream(module, reader, writer);
 }

@@ -55,13 +55,6 @@ calls_free(void *arg)
     atomic_fetch_sub(&ext_live_futures, 1);
 }
 
-static caw_future *
-blocking_future(int (*run)(void *), void *arg, void (*free_)(void *))
-{
-    caw_future *f = caw_blocking(NULL, run, arg, free_);
-    return f ? f : (caw_future *)PyErr_NoMemory();
-}
-
 static calls *
 calls_new(PyObject *module, PyObject *args)
 {
@@ -81,7 +74,7 @@ static caw_future *
 call_from_thread_start(PyObject *module, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
     calls *c = calls_new(module, args);
-    return c ? blocking_future(calls_run, c, calls_free) : NULL;
+    return c ? caw_blocking(NULL, calls_run, c, calls_free) : NULL;
 }
 
 static PyObject *
@@ -114,8 +107,7 @@ static caw_future *
 called_start(PyObject *Py_UNUSED(module), PyObject *function)
 {
     atomic_fetch_add(&ext_live_futures, 1);
-    caw_future *f = caw_py_call(NULL, &called_spec, Py_NewRef(function));
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return caw_py_call(NULL, &called_spec, Py_NewRef(function));
 }
 
 /* --- cancel_around_the_end(function, n): a native thread cancels and drops calls that are about to end --- */
@@ -158,7 +150,7 @@ static caw_future *
 cancel_around_the_end_start(PyObject *module, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
     calls *c = calls_new(module, args);
-    return c ? blocking_future(cancels_run, c, calls_free) : NULL;
+    return c ? caw_blocking(NULL, cancels_run, c, calls_free) : NULL;
 }
 
 /* --- drop_in_thread(object): a reference that a native thread copies and drops --- */
@@ -182,7 +174,7 @@ drop_in_thread_start(PyObject *module, PyObject *object)
     caw_py_locals *locals = caw_py_locals_new(module);
     caw_py_ref *ref = locals ? caw_py_ref_new(locals, object) : NULL;
     caw_py_locals_release(locals);
-    return ref ? blocking_future(ref_run, ref, ref_free) : NULL;
+    return ref ? caw_blocking(NULL, ref_run, ref, ref_free) : NULL;
 }
 
 /* --- Holder(object): keeps an object and the locals of where it was made; can drop and call later, from a thread --- */

@@ -180,8 +180,7 @@ static caw_future *
 channel_send_start(PyObject *self, PyObject *value)
 {
     caw_item *item = ext_number_new(PyLong_AsLongLong(value));
-    caw_future *f = item ? ext_sending_new(((channel_object *)self)->channel, item) : NULL;
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return item ? ext_sending_new(((channel_object *)self)->channel, item) : NULL;
 }
 
 /* --- generator(cancel=..., batch=0, without_gil=False) --- */

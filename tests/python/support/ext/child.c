@@ -142,7 +142,7 @@ parent_new(PyObject *awaitable, PyObject *told, how how_)
     parent *p = child ? calloc(1, sizeof *p) : NULL;
     if (!p) {
         caw_future_destroy(child);
-        return child ? (caw_future *)PyErr_NoMemory() : NULL;
+        return NULL;
     }
     *p = (parent){.child = child, .told = Py_XNewRef(told), .how = how_};
     caw_future_init(&p->future, &parent_ops);
@@ -174,8 +174,7 @@ spawned_cancelled_first_start(PyObject *module, PyObject *awaitable)
     caw_future *child = locals ? parent_new(awaitable, NULL, CANCEL_FIRST) : NULL;
     caw_future *scope = child ? caw_py_scope(locals, child) : NULL;
     caw_py_locals_release(locals);
-    caw_future *f = scope ? caw_spawn(NULL, scope) : NULL;
-    return f || PyErr_Occurred() ? f : (caw_future *)PyErr_NoMemory();
+    return scope ? caw_spawn(NULL, scope) : NULL;
 }
 
 static caw_future *
@@ -183,8 +182,7 @@ wake_kept_start(PyObject *Py_UNUSED(module))
 {
     caw_waker_wake(kept);
     kept = CAW_WAKER_NONE;
-    caw_future *f = caw_ready(0);
-    return f ? f : (caw_future *)PyErr_NoMemory();
+    return caw_ready(0);
 }
 
 static caw_future *

@@ -8,15 +8,6 @@
 
 _Atomic long ext_live_futures;
 
-static caw_future *
-future_or_memory_error(caw_future *f)
-{
-    if (!f) {
-        PyErr_NoMemory();
-    }
-    return f;
-}
-
 /* --- ready(value): ready at the first poll --- */
 
 typedef struct value_future {
@@ -167,21 +158,21 @@ static caw_future *
 sleep_start(PyObject *Py_UNUSED(module), PyObject *seconds)
 {
     double value = PyFloat_AsDouble(seconds);
-    return PyErr_Occurred() ? NULL : future_or_memory_error(caw_sleep((uint64_t)(value * 1e9)));
+    return PyErr_Occurred() ? NULL : caw_sleep((uint64_t)(value * 1e9));
 }
 
 static caw_future *
 readable_start(PyObject *Py_UNUSED(module), PyObject *fd)
 {
     long value = PyLong_AsLong(fd);
-    return PyErr_Occurred() ? NULL : future_or_memory_error(caw_readable((int)value));
+    return PyErr_Occurred() ? NULL : caw_readable((int)value);
 }
 
 static caw_future *
 writable_start(PyObject *Py_UNUSED(module), PyObject *fd)
 {
     long value = PyLong_AsLong(fd);
-    return PyErr_Occurred() ? NULL : future_or_memory_error(caw_writable((int)value));
+    return PyErr_Occurred() ? NULL : caw_writable((int)value);
 }
 
 static int
@@ -200,10 +191,10 @@ blocking_start(PyObject *Py_UNUSED(module), PyObject *seconds)
     uint64_t *ns = malloc(sizeof *ns);
     if (PyErr_Occurred() || !ns) {
         free(ns);
-        return PyErr_Occurred() ? NULL : future_or_memory_error(NULL);
+        return NULL;
     }
     *ns = (uint64_t)(value * 1e9);
-    return future_or_memory_error(caw_blocking(NULL, spin, ns, free));
+    return caw_blocking(NULL, spin, ns, free);
 }
 
 /* blocking_told(fd): says with a byte at the socket that it runs, and ends when it is told to by one, or by the end of
@@ -220,15 +211,15 @@ static caw_future *
 blocking_told_start(PyObject *Py_UNUSED(module), PyObject *fd)
 {
     intptr_t value = PyLong_AsLong(fd);
-    return PyErr_Occurred() ? NULL : future_or_memory_error(caw_blocking(NULL, wait_to_be_told, (void *)value, NULL));
+    return PyErr_Occurred() ? NULL : caw_blocking(NULL, wait_to_be_told, (void *)value, NULL);
 }
 
 static caw_future *
 spawned_sleep_start(PyObject *Py_UNUSED(module), PyObject *seconds)
 {
     double value = PyFloat_AsDouble(seconds);
-    caw_future *child = PyErr_Occurred() ? NULL : future_or_memory_error(caw_sleep((uint64_t)(value * 1e9)));
-    return child ? future_or_memory_error(caw_spawn(caw_pool_default(), child)) : NULL;
+    caw_future *child = PyErr_Occurred() ? NULL : caw_sleep((uint64_t)(value * 1e9));
+    return child ? caw_spawn(caw_pool_default(), child) : NULL;
 }
 
 const caw_py_async_def ext_future_functions[] = {

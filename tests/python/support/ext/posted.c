@@ -4,12 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-static caw_future *
-future_or_memory_error(caw_future *f)
-{
-    return f ? f : (caw_future *)PyErr_NoMemory();
-}
-
 /* --- posted(awaitable), spawned(awaitable): on this loop, as a task; and from a future on the pool --- */
 
 static caw_future *
@@ -32,7 +26,7 @@ spawn_in_scope(PyObject *module, caw_future *child)
         caw_future_destroy(child);
         return NULL;
     }
-    return scope ? future_or_memory_error(caw_spawn(NULL, scope)) : future_or_memory_error(NULL);
+    return scope ? caw_spawn(NULL, scope) : NULL;
 }
 
 static caw_future *
@@ -46,7 +40,7 @@ static caw_future *
 spawned_without_scope_start(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     static const caw_py_call_spec nothing = {NULL, NULL, NULL};
-    return future_or_memory_error(caw_spawn(NULL, caw_py_call(NULL, &nothing, NULL)));
+    return caw_spawn(NULL, caw_py_call(NULL, &nothing, NULL));
 }
 
 /* --- all(*awaitables): polls each with a waker of its own --- */
@@ -150,7 +144,7 @@ all_start(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, 
 {
     all_children *all = calloc(1, sizeof *all + (size_t)nargs * sizeof(child));
     if (!all) {
-        return future_or_memory_error(NULL);
+        return NULL;
     }
     caw_future_init(&all->future, &all_ops);
     atomic_init(&all->refs, 1);

@@ -95,7 +95,7 @@ numbers_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     }
     counting *c = calloc(1, sizeof *c);
     if (!c) {
-        return (caw_stream *)PyErr_NoMemory();
+        return NULL;
     }
     ext_live_futures++;
     c->length = length;
