@@ -5,7 +5,7 @@
 #include "python/await/in_place.h"
 #include "python/base/errors.h"
 #include "python/function/function.h"
-#include "python/generator/generator.h"
+#include "python/generator/step.h"
 
 #include <string.h>
 #include <structmember.h>

@@ -3,6 +3,7 @@
  * It answers as `Objects/genobject.c: gen_send_ex2` does (CPython 3.13). Law: take it out of the struct before you call
  * anybody. A call into the user's functions may run any Python code; `running` keeps that code out of this coroutine.
  */
+#include "python/generator/step.h"
 #include "python/await/in_place.h"
 #include "python/base/errors.h"
 #include "python/coroutine/checkpoint.h"
@@ -11,7 +12,6 @@
 #include "python/framework/anyio.h"
 #include "python/framework/asyncio.h"
 #include "python/framework/trio.h"
-#include "python/generator/generator.h"
 
 /* --- giving up --- */
 

@@ -11,7 +11,7 @@
  * below it, belong to the resume that runs them.
  */
 #include "python/await/in_place.h"
-#include "python/generator/generator.h"
+#include "python/generator/step.h"
 
 /* The one that it waits for, if that is one of ours: borrowed. */
 static caw__coroutine *

@@ -1,5 +1,5 @@
-/* object.h: the callable that makes coroutines or async generators, as a struct: an async function of a module, or an async
- * method of a type. */
+/* object.h: the callable that makes coroutines or async generators, as a struct: an async function of a module, or an
+ * async method of a type. */
 #ifndef CAWAIT_PYTHON_FUNCTION_OBJECT_H
 #define CAWAIT_PYTHON_FUNCTION_OBJECT_H
 
@@ -15,8 +15,8 @@ typedef union caw__start {
 
 typedef struct caw__function caw__function;
 
-/* Makes what a call returns, of the future or stream that `start` has made, which it takes. `self` is borrowed, may be NULL.
- * A new reference, or NULL with an exception. */
+/* Makes what a call returns, of the future or stream that `start` has made, which it takes. `self` is borrowed, may be
+ * NULL. A new reference, or NULL with an exception. */
 typedef PyObject *(*caw__make_fn)(caw__function *f, void *operation, PyObject *self, PyThreadState *tstate);
 
 struct caw__function {

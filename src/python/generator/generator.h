@@ -6,19 +6,20 @@
  *      │                                  └── end, error ──> CLOSED <── athrow, aclose, collected ──┘
  *      └── athrow, aclose, collected ──> CLOSED
  *
- * What __anext__, asend, athrow and aclose return is a coroutine of ours (coroutine.h), whose future is an `advance`: one step of
- * the generator. So suspending, cancelling and all frameworks are the coroutine's business. An advance begins with its first
+ * What __anext__, asend, athrow and aclose return is a coroutine of ours (coroutine.h), whose future is one step of the
+ * generator. So suspending, cancelling and all frameworks are the coroutine's business. A step begins with its first
  * poll; from then until it is destroyed the generator is `running`, and no other one may begin.
  *
- *   ready     the advance is through: its items, if it has any, are for the result
+ *   ready     the step is over: its items, if it has any, are for the result
  *   ended     with it the generator is CLOSED: the stream has ended, or failed, or is to be given up
  *
- * An advance that is destroyed before it is ready was closed, or thrown into, or the wait for it was given up: as an exception at
- * the `yield` ends Python's own generators, it ends this one. One that is ready and still has its items was shielded while its
- * awaiter was cancelled: they are kept for the next one.
+ * A step that is destroyed before it is ready was closed, or thrown into, or the wait for it was given up: as an
+ * exception at the `yield` ends Python's own generators, it ends this one. One that is ready and still has its items
+ * was shielded while its awaiter was cancelled: they are kept for the next one.
  *
- * The generator is given up by whoever is last, without a task: the stream is asked to stop, and destroyed. So of the hooks
- * of sys.set_asyncgen_hooks it calls `firstiter`, by which a loop knows what to close before it ends, and needs no `finalizer`.
+ * The generator is given up by whoever is last, without a task: the stream is asked to stop, and destroyed. So of the
+ * hooks of sys.set_asyncgen_hooks it calls `firstiter`, by which a loop knows what to close before it ends, and needs
+ * no `finalizer`.
  *
  * Everything here is protected by the GIL, but the stream while it is polled without.
  */
@@ -52,60 +53,27 @@ struct caw__generator {
     caw_stream *stream;        /* owned; NULL once CLOSED */
     caw__function *function;   /* what made it; NULL only after tp_clear */
     PyObject *self;            /* what the method was called on, or NULL */
-    PyObject *raised;          /* for the next advance to raise: the end came after the first items of a list */
-    caw_item *kept;            /* for the next advance */
+    PyObject *raised;          /* for the next step to raise: the end came after the first items of a list */
+    caw_item *kept;            /* for the next step */
     PyObject *name, *qualname; /* set by the user, or NULL */
     PyObject *weakrefs;
-    const caw__coroutine *waiter; /* the coroutine of the advance that is pending: borrowed */
-    caw__generator_step own;      /* for the advance at hand: most need no other */
+    const caw__coroutine *waiter; /* the coroutine of the step that is pending: borrowed */
+    caw__generator_step own;      /* for the step at hand: most need no other */
     uint64_t run_began;           /* ns: when items began to come without suspending; 0: since then none came */
     uint32_t run_length;          /* items since the clock was read */
     char running;
     bool own_used;
-    bool hooked;  /* the hook was called */
-    bool started; /* the stream was polled */
-    bool over;    /* the stream has said its end */
-    bool told;    /* the stream was asked to stop */
+    bool hooked;      /* the hook was called */
+    bool started;     /* the stream was polled */
+    bool over;        /* the stream has said its end */
+    bool cancel_sent; /* the stream was asked to stop */
 };
-
-extern PyType_Spec caw__generator_spec;
 
 /* A generator that owns the stream, which is destroyed if this fails. `self` is borrowed, may be NULL. */
 PyObject *caw__generator_new(caw__function *function, caw_stream *stream, PyObject *self);
 
 /* Give the stream up, and be CLOSED. Twice is once. */
 void caw__generator_end(caw__generator *g);
-
-/* generator/step.c */
-
-/* The spec of the coroutines that make the steps of such a generator. */
-caw_py_spec caw__generator_steps(const caw_py_stream_spec *stream);
-
-/* A coroutine that makes one step. `arg` is borrowed, may be NULL. */
-PyObject *caw__generator_step_new(caw__generator *g, caw__generator_step_kind kind, PyObject *arg);
-
-/* The first step of a coroutine that makes one, where there is nothing to wait for: the shortest way. PYGEN_NEXT, and nothing was
- * done: it is to be polled as any other. */
-PySendResult caw__generator_step_at_once(caw__coroutine *c, PyObject **result);
-
-/* generator/step_result.c: the `result` of its coroutine. */
-PyObject *caw__generator_step_result(caw_future *f);
-
-/* The advance that the future is, or NULL. */
-caw__generator_step *caw__generator_step_of(const caw_future *future);
-
-/* The next three do nothing where the future is no advance. */
-
-/* An exception is thrown in, or it is closed, before the first poll: that ends the generator, as if it had come at the `yield`.
- * -1 with an exception where another step has begun: that one is raised then, and the generator goes on. */
-int caw__generator_step_throw(const caw_future *future);
-
-/* A value is sent before the first poll: it counts as if it had been given to asend(). False where that makes no sense. */
-bool caw__generator_step_send(const caw_future *future, PyObject *value);
-
-/* An exception is set, which leaves the generator: a StopAsyncIteration that is not its end becomes a RuntimeError. The future may
- * be NULL. */
-void caw__generator_step_guard_stop(const caw_future *future);
 
 CAW__INTERNAL_END
 

@@ -1,8 +1,10 @@
-/* step.c: one step of an async generator, as a future; see generator.h. It answers as `Objects/genobject.c:
+/* step.c: one step of an async generator, as a future (generator.h has the states). It answers as `Objects/genobject.c:
  * async_gen_asend_send` and `async_gen_athrow_send` do (CPython 3.13). */
+#include "python/generator/step.h"
+
 #include "python/await/in_place.h"
 #include "python/base/errors.h"
-#include "python/generator/generator.h"
+#include "python/generator/step_result.h"
 #include "python/iterate/iterate.h"
 #include "python/loop/hub.h"
 
@@ -106,8 +108,8 @@ generator_step_delegates(const caw_context *cx)
     return c->extras && c->extras->inner && c->extras->inner->waits;
 }
 
-/* How many items make a step, at most. Of a Python iterable one, as nothing is there before it is asked for, and then what is
- * there would wait for it. */
+/* How many items make a step, at most. Of a Python iterable one, as nothing is there before it is asked for, and then
+ * what is there would wait for it. */
 static size_t
 generator_step_wanted(const caw__generator *g)
 {
@@ -218,7 +220,7 @@ generator_step_stop(caw__generator_step *a, caw_context *cx)
     bool waits = cancel == CAW_PY_CANCEL_WAIT || (cancel == CAW_PY_CANCEL_DEFAULT && g->stream->ops->cancel);
     if (waits && g->started && !g->over) {
         a->cancelled = true;
-        g->told = true;
+        g->cancel_sent = true;
         caw_stream_cancel(g->stream);
         return generator_step_drain(a, cx);
     }
@@ -234,7 +236,7 @@ generator_step_stop(caw__generator_step *a, caw_context *cx)
 
 static const char *const generator_step_names[] = {"anext", "athrow", "aclose"};
 
-/* Whether another advance has begun: with the exception for that. */
+/* Whether another step has begun: with the exception for that. */
 static bool
 generator_step_is_refused(const caw__generator_step *a)
 {
@@ -293,8 +295,8 @@ generator_step_cancel(caw_future *f)
     caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
     caw__generator *g = a->generator;
     a->cancelled = true;
-    if (!g->told && !g->over) {
-        g->told = true;
+    if (!g->cancel_sent && !g->over) {
+        g->cancel_sent = true;
         caw_stream_cancel(g->stream);
     }
 }

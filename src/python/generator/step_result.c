@@ -1,9 +1,10 @@
 /* step_result.c: what a step of an async generator returns, or raises. */
-#include "python/generator/generator.h"
+#include "python/generator/step_result.h"
+
 #include "python/loop/value.h"
 
-/* What the author's function makes of an item. A value with an exception set is a mistake that is looked for in debug builds only:
- * it costs as much as the function. */
+/* What the author's function makes of an item. A value with an exception set is a mistake that is looked for in debug
+ * builds only: it costs as much as the function. */
 static inline PyObject *
 generator_step_value(const caw__generator *g, caw_item *item)
 {
@@ -50,8 +51,8 @@ generator_step_cut(caw__generator_step *a, PyObject *list, Py_ssize_t length)
         return NULL;
     }
     Py_XSETREF(g->raised, raised);
-    if (!g->over && !g->told) {
-        g->told = true;
+    if (!g->over && !g->cancel_sent) {
+        g->cancel_sent = true;
         caw_stream_cancel(g->stream);
     }
     g->over = true;

@@ -1,6 +1,7 @@
-/* entry.c: the public functions that make something for a module, where no table does: a coroutine, an async generator, locals. */
+/* entry.c: the public functions that make something for a module, where no table does: a coroutine, an async generator,
+ * locals. */
 #include "python/function/function.h"
-#include "python/generator/generator.h"
+#include "python/generator/step_result.h"
 #include "python/loop/locals.h"
 #include "python/module/module.h"
 

@@ -1,6 +1,6 @@
 /* functions.c: async functions and methods, and those that return async generators, from the tables of a module. */
 #include "python/function/function.h"
-#include "python/generator/generator.h"
+#include "python/generator/step_result.h"
 #include "python/module/module.h"
 
 /* --- what a call returns --- */

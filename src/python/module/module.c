@@ -1,12 +1,12 @@
-/* module.c: the bridge's own module object, which makes the types and holds the state (base/state.h). It is never imported: the
- * user's module and the types hold it. */
+/* module.c: the bridge's own module object, which makes the types and holds the state (base/state.h). It is never
+ * imported: the user's module and the types hold it. */
 #include "python/module/module.h"
 
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/park.h"
 #include "python/framework/trio.h"
 #include "python/function/function.h"
-#include "python/generator/generator.h"
+#include "python/generator/type.h"
 #include "python/loop/hub.h"
 #include "python/loop/job.h"
 

@@ -6,7 +6,8 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The state that belongs to a module of the user's; made at the first call. Borrowed from the module; NULL with an exception. */
+/* The state that belongs to a module of the user's; made at the first call. Borrowed from the module; NULL with an
+ * exception. */
 caw__state *caw__state_of_module(PyObject *module);
 
 CAW__INTERNAL_END
