@@ -76,6 +76,12 @@ void caw__posted_end(caw__posted *r, PyObject *value);
 /* It has ended by the consumer's own cancel, of which there is no exception. */
 void caw__posted_end_cancelled(caw__posted *r);
 
+/* --- for those who do not wait --- */
+
+/* Let a posted future run to its end, with nobody to wait for it. Takes the future.
+ *   any-thread · no-gil */
+void caw__future_detach(caw_future *f);
+
 CAW__INTERNAL_END
 
 #endif

@@ -1,6 +1,7 @@
 /* aclose.c: an iterator that nobody iterates any more has its aclose() awaited by a task of its loop. */
-#include "python/iterate/iterate.h"
+#include "python/iterate/aclose.h"
 
+#include "python/await/posted.h"
 #include "python/base/awaitable.h"
 #include "python/loop/hub.h"
 #include "python/loop/ref.h"
@@ -104,7 +105,7 @@ aclose_free(void *arg)
 static const caw_py_call_spec aclose_spec = {aclose_call, NULL, aclose_free};
 
 void
-caw__close_later(caw_py_locals *locals, PyObject *iterator)
+caw__aclose_later(caw_py_locals *locals, PyObject *iterator)
 {
     PyObject *method = caw__awaitable_method(iterator, "aclose");
     aclose_arg *a = method ? malloc(sizeof *a) : NULL;
@@ -120,30 +121,5 @@ caw__close_later(caw_py_locals *locals, PyObject *iterator)
     caw_future *f = caw_py_call(locals, &aclose_spec, a);
     if (f) {
         caw__future_detach(f);
-    }
-}
-
-/* --- futures that nobody waits for --- */
-
-static void
-detached_keep(void *Py_UNUSED(data))
-{
-}
-
-static void
-detached_wake(void *data)
-{
-    caw_future_destroy(data);
-}
-
-/* The one clone is the promise's, which wakes it at the end and touches nothing afterwards. */
-static const caw_waker_ops detached_ops = {detached_keep, detached_wake, detached_keep};
-
-void
-caw__future_detach(caw_future *f)
-{
-    caw_context cx = {.waker = {&detached_ops, f}};
-    if (caw_future_poll(f, &cx) == CAW_READY) {
-        caw_future_destroy(f);
     }
 }

@@ -1,12 +1,25 @@
-/* in_place.c: an async iterator that is iterated by whoever polls; see iterate/iterate.h. */
-#include "python/iterate/iterate.h"
+/* in_place.c: an async iterator that is iterated by whoever polls: its items, its end, and how it is given up. */
+#include "python/iterate/in_place.h"
 
 #include "python/await/in_place.h"
 #include "python/base/awaitable.h"
+#include "python/iterate/aclose.h"
+#include "python/loop/hub.h"
 #include "python/loop/value.h"
+
+#include <stdlib.h>
 
 /* After so many values that `convert` leaves out, the loop has its turn. */
 #define ITERATION_RUN_LENGTH 64
+
+/* --- items --- */
+
+caw_poll
+caw__iteration_end(caw__iteration *s, int status, caw_item **out)
+{
+    s->state = ITERATION_ENDED;
+    return caw_stream_finish(&s->stream, status, out);
+}
 
 /* The awaitable of the next item, or of the end: a new reference. NULL: with an exception, or the end. */
 static PyObject *
@@ -64,7 +77,7 @@ iteration_end_of_child(caw__iteration *s, caw__coroutine *c, int status, PyObjec
         iteration_forget_stop(c, exception);
         status = s->cancelled ? CAW_ECANCELED : 0;
     }
-    else if (exception && status == CAW_ECANCELED && s->closing && !s->pumped) {
+    else if (exception && status == CAW_ECANCELED && s->closing && !s->in_task) {
         status = iteration_interrupted(c, exception);
     }
     Py_XDECREF(exception);
@@ -114,8 +127,9 @@ iteration_take_child(caw__iteration *s, caw__coroutine *c, caw_item **out)
     return iteration_take_value(s, value, out);
 }
 
-/* The next item's iterator is begun here, and becomes a child only if it suspends: most do not, and a future for each would cost
- * as much as all the rest. Takes the iterator. CAW_PENDING: there is a child, or else nothing came and the next one is wanted. */
+/* The next item's iterator is begun here, and becomes a child only if it suspends: most do not, and a future for each
+ * would cost as much as all the rest. Takes the iterator. CAW_PENDING: there is a child, or else nothing came and the
+ * next one is wanted. */
 static caw_poll
 iteration_begin_next(caw__iteration *s, caw__coroutine *c, PyObject *iterator, caw_item **out)
 {
@@ -158,8 +172,8 @@ iteration_ask(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **
     return s->child ? CAW_PENDING : iteration_end_raised(s, c, out);
 }
 
-caw_poll
-caw__iteration_poll_in_place(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **out)
+static caw_poll
+iteration_poll_with_gil(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **out)
 {
     for (int n = 0; n < ITERATION_RUN_LENGTH; n++) {
         if (!s->child && iteration_ask(s, cx, c, out) == CAW_READY) {
@@ -177,4 +191,135 @@ caw__iteration_poll_in_place(caw__iteration *s, caw_context *cx, caw__coroutine 
     }
     caw_waker_wake_by_ref(cx->waker);
     return CAW_PENDING;
+}
+
+caw_poll
+caw__iteration_poll(caw__iteration *s, caw_context *cx, caw_item **out)
+{
+    caw__poll_place *place = cx->place;
+    PyThreadState *released = place->released;
+    place->released = NULL; /* for those that it polls */
+    caw__gil_take(released);
+    caw_poll poll = iteration_poll_with_gil(s, cx, (caw__coroutine *)place->coroutine, out);
+    caw__gil_give(released);
+    place->released = released;
+    return poll;
+}
+
+/* --- given up --- */
+
+/* Given up while an item is awaited. As CPython 3.13 closes an `asend` object: the iterator gets a GeneratorExit, and
+ * has no chance to await; before that it would be left as it is, for ever running. */
+static void
+iteration_throw_exit(const caw__iteration *s, PyObject *iterator)
+{
+    if (s->child->ops != &caw__py_await_ops || s->closing) {
+        return;
+    }
+    const caw__py_await *f = CAW_CONTAINER_OF(s->child, const caw__py_await, future);
+    if (f->state != AWAIT_IN_PLACE || f->is_ours) {
+        return;
+    }
+    PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit);
+    PyObject *yielded = exit ? PyObject_CallMethod(f->object, "throw", "O", exit) : NULL;
+    if (yielded) {
+        PyErr_SetString(PyExc_RuntimeError, "async generator ignored GeneratorExit");
+    }
+    else if (PyErr_ExceptionMatches(PyExc_GeneratorExit) || PyErr_ExceptionMatches(PyExc_StopAsyncIteration) ||
+             PyErr_ExceptionMatches(PyExc_StopIteration) || PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable(iterator);
+    }
+    Py_XDECREF(yielded);
+    Py_XDECREF(exit);
+}
+
+void
+caw__iteration_free(caw__iteration *s)
+{
+    if (s->spec.free) {
+        s->spec.free(s->spec.user);
+    }
+    caw_py_locals_release(s->locals);
+    free(s);
+}
+
+static void
+iteration_drop_with_gil(caw__iteration *s)
+{
+    PyObject *raised = caw__take_raised(), *iterator = s->iterator;
+    s->iterator = NULL;
+    if (s->child) {
+        iteration_throw_exit(s, iterator);
+        caw_future_destroy(s->child);
+        Py_DECREF(iterator);
+    }
+    else if (s->state == ITERATION_IN_PLACE || s->left) {
+        caw__aclose_later(s->locals, iterator);
+    }
+    else {
+        Py_DECREF(iterator);
+    }
+    caw__iteration_free(s);
+    if (raised) {
+        caw__raise(raised);
+    }
+}
+
+void
+caw__iteration_drop(caw__iteration *s)
+{
+    PyThreadState *released = caw__gil_released;
+    caw__gil_take(released);
+    iteration_drop_with_gil(s);
+    caw__gil_give(released);
+}
+
+/* --- in a task of its own --- */
+
+static caw_poll
+iteration_in_task_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
+{
+    caw__iteration *s = CAW_CONTAINER_OF(stream, caw__iteration, stream);
+    *out = NULL;
+    return caw__iteration_poll(s, cx, out);
+}
+
+static void
+iteration_in_task_cancel(caw_stream *stream)
+{
+    CAW_CONTAINER_OF(stream, caw__iteration, stream)->cancelled = true;
+}
+
+static void
+iteration_in_task_destroy(caw_stream *stream)
+{
+    caw__iteration_drop(CAW_CONTAINER_OF(stream, caw__iteration, stream));
+}
+
+static const caw_stream_ops iteration_in_task_ops = {"python.stream", iteration_in_task_poll_next,
+                                                     iteration_in_task_cancel, iteration_in_task_destroy};
+
+caw_stream *
+caw__iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)
+{
+    caw__iteration *s = calloc(1, sizeof *s);
+    if (!s) {
+        return NULL;
+    }
+    caw_stream_init(&s->stream, &iteration_in_task_ops);
+    s->iterator = iterator;
+    s->spec = *spec;
+    s->locals = caw_py_locals_retain(locals);
+    s->state = ITERATION_IN_PLACE;
+    s->in_task = true;
+    return &s->stream;
+}
+
+bool
+caw__iteration_is_closing(const caw_stream *stream)
+{
+    return CAW_CONTAINER_OF(stream, const caw__iteration, stream)->closing;
 }

@@ -1,8 +1,8 @@
 /* posted.c: an async iterator that runs on its loop for a consumer elsewhere.
  *
- * The consumer has the channel's stream, and the future of a call (await/posted.h) that makes a coroutine on the loop and awaits it there
- * as a task. That coroutine, the pump's `runner`, polls the iterator in place and sends what it gives. It asks for an item only
- * while there is room for it, so the iterator is never ahead by more than the capacity.
+ * The consumer has the channel's stream, and the future of a call (await/posted.h) that makes a coroutine on the loop
+ * and awaits it there as a task. That coroutine, the `runner`, polls the iterator in place and sends what it gives. It
+ * asks for an item only while there is room for it, so the iterator is never ahead by more than the capacity.
  *
  * Words and who may touch them; the struct is counted, one reference for the consumer, one for the call's arg:
  *
@@ -11,18 +11,21 @@
  *   stopped    set by the consumer: no more items
  *   dropped    set by the consumer: it does not even want to know the end
  *   room       the runner's waker: filled while it waits for room, and for nothing else
- *   raised, raised_status    written by the runner before it closes the channel, or ends; read by the consumer after that
+ *   raised, raised_status
+ *              written by the runner before it closes the channel, or ends; read by the consumer after that
  *   the others never change
  *
  *   runner     the loop's, with the GIL
  *
- * To stop. A runner that waits for the iterator's next item has its task cancelled: the iterator gets the cancellation where it
- * waits, as it would in a task of Python. Any other is spared that: it finds `stopped`, and has the iterator's aclose() awaited in
- * the same task, undisturbed. What it is is known to the loop's thread alone, so that is where it is decided (await/posted.h).
+ * To stop. A runner that waits for the iterator's next item has its task cancelled: the iterator gets the cancellation
+ * where it waits, as it would in a task of Python. Any other is spared that: it finds `stopped`, and has the iterator's
+ * aclose() awaited in the same task, undisturbed. What it is is known to the loop's thread alone, so that is where it
+ * is decided (await/posted.h).
  */
-#include "python/iterate/iterate.h"
+#include "python/iterate/posted.h"
 
 #include "python/await/posted.h"
+#include "python/iterate/in_place.h"
 #include "python/loop/hub.h"
 #include "python/loop/ref.h"
 
@@ -107,18 +110,18 @@ posted_iteration_resume(void *user)
 
 struct runner {
     caw_future future;
-    caw__posted_iteration *pump; /* a reference */
-    caw_stream *inner;           /* owned */
-    caw_item *kept;              /* what found the channel full, or NULL: owned */
-    bool cancelled;              /* the inner was asked to stop */
-    bool asks;                   /* it waits for the iterator: for its next item, or for its end */
+    caw__posted_iteration *posted; /* a reference */
+    caw_stream *inner;             /* owned */
+    caw_item *kept;                /* what found the channel full, or NULL: owned */
+    bool cancelled;                /* the inner was asked to stop */
+    bool asks;                     /* it waits for the iterator: for its next item, or for its end */
 };
 
 /* As caw__posted's `spares`. */
 static bool
-runner_is_spared(const void *pump)
+runner_is_spared(const void *posted)
 {
-    const runner *r = ((const caw__posted_iteration *)pump)->runner;
+    const runner *r = ((const caw__posted_iteration *)posted)->runner;
     return r && (!r->asks || caw__iteration_is_closing(r->inner));
 }
 
@@ -129,19 +132,19 @@ runner_cancel(caw_future *f)
     if (!r->cancelled) {
         r->cancelled = true;
         caw_stream_cancel(r->inner);
-        caw__mutex_lock(&r->pump->lock);
-        caw_waker room = posted_iteration_take_room(r->pump);
-        caw__mutex_unlock(&r->pump->lock);
+        caw__mutex_lock(&r->posted->lock);
+        caw_waker room = posted_iteration_take_room(r->posted);
+        caw__mutex_unlock(&r->posted->lock);
         caw_waker_wake(room); /* by the loop's end: nobody may ever make room */
     }
 }
 
-/* Whether it has to wait until there is room. The waker is not left with anybody while the inner is polled: it is to be the
- * coroutine's alone then. */
+/* Whether it has to wait until there is room. The waker is not left with anybody while the inner is polled: it is to be
+ * the coroutine's alone then. */
 static bool
 runner_waits(runner *r, caw_waker waker)
 {
-    caw__posted_iteration *p = r->pump;
+    caw__posted_iteration *p = r->posted;
     caw__mutex_lock(&p->lock);
     caw_waker old = posted_iteration_take_room(p);
     bool stopped = p->stopped, waits = p->full && !stopped && !r->cancelled;
@@ -160,7 +163,7 @@ runner_waits(runner *r, caw_waker waker)
 static caw_poll
 runner_finish(runner *r, const caw_context *cx)
 {
-    caw__posted_iteration *p = r->pump;
+    caw__posted_iteration *p = r->posted;
     int status = r->inner->status;
     const caw__coroutine *c = ((caw__poll_place *)cx->place)->coroutine;
     PyObject *raised = caw__take_raised();
@@ -187,12 +190,12 @@ runner_finish(runner *r, const caw_context *cx)
     return caw_future_finish(&r->future, 0);
 }
 
-/* Send what the iterator gave. False where the channel is full although nobody said so: its `pause` is about to be called, by the
- * consumer's thread. */
+/* Send what the iterator gave. False where the channel is full although nobody said so: its `pause` is about to be
+ * called, by the consumer's thread. */
 static bool
 runner_send(runner *r, caw_item *item)
 {
-    int sent = caw_channel_try_send(r->pump->channel, item);
+    int sent = caw_channel_try_send(r->posted->channel, item);
     r->kept = sent == -EAGAIN ? item : NULL;
     if (sent < 0 && !r->kept) { /* the consumer wants no more */
         caw_item_destroy(item);
@@ -216,7 +219,7 @@ runner_poll(caw_future *f, caw_context *cx)
             caw_item_destroy(item);
             item = NULL;
         }
-        if (!item && !r->cancelled && caw_channel_length(r->pump->channel) >= r->pump->capacity) {
+        if (!item && !r->cancelled && caw_channel_length(r->posted->channel) >= r->posted->capacity) {
             break; /* nobody has said so yet: see runner_send */
         }
         if (!item && caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
@@ -238,11 +241,11 @@ static void
 runner_destroy(caw_future *f)
 {
     runner *r = CAW_CONTAINER_OF(f, runner, future);
-    r->pump->runner = NULL;
+    r->posted->runner = NULL;
     caw_item_destroy(r->kept);
     caw_stream_destroy(r->inner);
-    (void)caw_channel_close(r->pump->channel, CAW_EBROKEN); /* unless it has come to its end */
-    posted_iteration_release(r->pump);
+    (void)caw_channel_close(r->posted->channel, CAW_EBROKEN); /* unless it has come to its end */
+    posted_iteration_release(r->posted);
     free(r);
 }
 
@@ -266,7 +269,7 @@ posted_iteration_call(void *arg)
     }
     caw_future_init(&r->future, &runner_ops);
     r->inner = inner;
-    r->pump = p;
+    r->posted = p;
     p->runner = r;
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);        /* relaxed: the call has one */
     return caw__hub_coroutine(p->locals->inbox->hub, &r->future, &spec); /* the hub calls this just now */
