@@ -25,10 +25,11 @@ PyObject *caw__bytes_close(caw__bytes_kind kind, PyObject *stream);
 /* anyio.EndOfStream: a new reference; NULL, without an exception, where nobody has imported anyio. */
 PyObject *caw__bytes_end_of_stream(void);
 
-/* What the methods of a byte stream are made of: bytes/object.c has the object, bytes/read.c and bytes/write.c its futures.
+/* What the methods of a byte stream are made of: bytes/object.c has the object, bytes/read.c and bytes/write.c its
+ * futures.
  *
- * Everything here is protected by the GIL. While `reading`, the reader belongs to one future, and while `writing` the writer;
- * what is to be destroyed is then destroyed when that one ends. */
+ * Everything here is protected by the GIL. While `reading`, the reader belongs to one future, and while `writing` the
+ * writer; what is to be destroyed is then destroyed when that one ends. */
 typedef struct caw__byte_stream {
     PyObject_HEAD
     caw_reader *reader; /* owned; NULL where there is none, or no more */

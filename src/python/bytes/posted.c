@@ -1,7 +1,7 @@
 /* posted.c: Python streams that any thread reads and writes: each call is a caw_py_call, made by the loop's thread.
  *
- * The bytes are in memory of the call: the caller's buffer may be gone when the loop has them, and the loop's thread must not
- * write to it. The reader and the writer copy them, in a poll.
+ * The bytes are in memory of the call: the caller's buffer may be gone when the loop has them, and the loop's thread
+ * must not write to it. The reader and the writer copy them, in a poll.
  */
 #include "cawait/python_bytes.h"
 

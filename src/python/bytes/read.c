@@ -1,7 +1,7 @@
 /* read.c: the reading methods of a byte stream.
  *
- * The bytes are read into the object that Python gets. What was read and is not taken, because the awaiter is gone, goes back to
- * the stream, for the next read.
+ * The bytes are read into the object that Python gets. What was read and is not taken, because the awaiter is gone,
+ * goes back to the stream, for the next read.
  */
 #include "python/bytes/bytes.h"
 

@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-/* The loop is run as Python runs it; what is new in asyncio.run or trio.run is so from the beginning. Before 3.11 a Ctrl-C is
- * raised wherever Python is, and asyncio.run cancels the main task on its way out; later ones cancel it first. */
+/* The loop is run as Python runs it; what is new in asyncio.run or trio.run is so from the beginning. Before 3.11 a
+ * Ctrl-C is raised wherever Python is, and asyncio.run cancels the main task on its way out; later ones cancel it
+ * first. */
 static const char run_source[] = "def cawait_run(kind, begin):\n"
                                  "    if kind == 'trio':\n"
                                  "        import trio\n"
@@ -93,8 +94,8 @@ run_start_interpreter(const caw_py_run_options *options)
     return 0;
 }
 
-/* 1, 0, or -1 with an exception. Only the main thread may set the fd for signals; `threading`, before 3.13, takes for it
- * whoever imported that first. */
+/* 1, 0, or -1 with an exception. Only the main thread may set the fd for signals; `threading`, before 3.13, takes for
+ * it whoever imported that first. */
 static int
 run_is_main_thread(void)
 {
@@ -149,8 +150,8 @@ run_cancel(caw_future *f)
     caw_future_cancel(CAW_CONTAINER_OF(f, run_future, future)->child);
 }
 
-/* The exception for a status: it is known again where the run ends with it. Not asyncio's CancelledError on trio, which has
- * nobody to take it. */
+/* The exception for a status: it is known again where the run ends with it. Not asyncio's CancelledError on trio, which
+ * has nobody to take it. */
 static void
 run_error(caw_future *f, int status)
 {

@@ -1,9 +1,10 @@
 /* run_forever.c: a run that goes on until any thread stops it.
  *
- * The stopper is a promise that the run awaits. It may be stopped before it is awaited, and by several threads at a time.
+ * The stopper is a promise that the run awaits. It may be stopped before it is awaited, and by several threads at a
+ * time.
  *
- * The word `flags`, any thread, atomic: BEGUN is set by the promise's start, STOPPED by who stops. Whoever sets the second
- * of the two resolves; start does it by its own return where it came second.
+ * The word `flags`, any thread, atomic: BEGUN is set by the promise's start, STOPPED by who stops. Whoever sets the
+ * second of the two resolves; start does it by its own return where it came second.
  */
 #include "cawait/promise.h"
 #include "cawait/python_run.h"

@@ -134,8 +134,8 @@ harness_cancel(caw_future *f)
     }
 }
 
-/* The slot's test is not begun, or has ended: a Ctrl-C, which before Python 3.11 may come out of any task, is the run's end,
- * and how a test ends in a run that was cancelled says nothing of it. */
+/* The slot's test is not begun, or has ended: a Ctrl-C, which before Python 3.11 may come out of any task, is the run's
+ * end, and how a test ends in a run that was cancelled says nothing of it. */
 static bool
 harness_interrupted(harness *h, harness_slot *slot)
 {

@@ -16,8 +16,8 @@ typedef struct caw__test_options {
     const char *junit; /* or NULL */
 } caw__test_options;
 
-/* Read the arguments. Whatever is returned, caw__test_options_fini follows. False: they are wrong, or there is no memory,
- * which was said on stderr. */
+/* Read the arguments. Whatever is returned, caw__test_options_fini follows. False: they are wrong, or there is no
+ * memory, which was said on stderr. */
 bool caw__test_options_init(caw__test_options *options, int argc, char **argv);
 void caw__test_options_fini(caw__test_options *options);
 

@@ -93,7 +93,8 @@ caw__test_tap_end(const caw__test_outcome *outcomes, size_t n, uint64_t duration
 
 /* --- JUnit --- */
 
-/* How many bytes the character is that the text begins with: 0 where it is none of UTF-8, or one that XML 1.0 has not. */
+/* How many bytes the character is that the text begins with: 0 where it is none of UTF-8, or one that XML 1.0 has
+ * not. */
 static size_t
 junit_character(const unsigned char *text)
 {

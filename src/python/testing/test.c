@@ -1,8 +1,8 @@
 /* test.c: one test of the harness as a future, and tests as objects of Python.
  *
- * The test's own future, or its Python awaitable, runs as a task; a blocking call in the one thread of a pool of its own, so
- * that one which hangs is in nobody's way. The future here waits for that and for the time-out. When the time is over it asks
- * for the end, waits for it a little, and else leaves it to end by itself.
+ * The test's own future, or its Python awaitable, runs as a task; a blocking call in the one thread of a pool of its
+ * own, so that one which hangs is in nobody's way. The future here waits for that and for the time-out. When the time
+ * is over it asks for the end, waits for it a little, and else leaves it to end by itself.
  */
 #include "python/testing/test.h"
 

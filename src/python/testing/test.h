@@ -31,9 +31,9 @@ unsigned caw__test_strays(void);
 
 /* --- testing/test.c --- */
 
-/* A future that runs the test, for a loop that runs in this thread; timeout_ns 0: for ever. Polled with the GIL. It ends with
- * 0, or with CAW_EPYTHON and an exception set that says how the test failed, or, cancelled, with CAW_ECANCELED.
- * NULL with an exception. */
+/* A future that runs the test, for a loop that runs in this thread; timeout_ns 0: for ever. Polled with the GIL. It
+ * ends with 0, or with CAW_EPYTHON and an exception set that says how the test failed, or, cancelled, with
+ * CAW_ECANCELED. NULL with an exception. */
 caw_future *caw__test_future(PyObject *module, const caw_test *test, uint64_t timeout_ns);
 
 /* Whether it has left a task behind that did not stop: then the loop may not come to its end. */
