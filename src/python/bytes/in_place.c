@@ -1,7 +1,7 @@
 /* in_place.c: Python streams that a coroutine of ours reads and writes: each call is a caw_py_await. */
 #include "cawait/python_bytes.h"
 
-#include "python/bytes/bytes.h"
+#include "python/bytes/methods.h"
 #include "python/loop/hub.h"
 
 #include <stdlib.h>

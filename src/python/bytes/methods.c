@@ -1,9 +1,8 @@
 /* methods.c: the streams of asyncio, trio and anyio, by their methods. */
-#include "python/bytes/bytes.h"
-#include "python/loop/locals.h"
+#include "python/bytes/methods.h"
 
 static bool
-kind_has(PyObject *stream, const char *name)
+methods_has(PyObject *stream, const char *name)
 {
     return PyObject_HasAttrString((PyObject *)Py_TYPE(stream), name);
 }
@@ -11,13 +10,13 @@ kind_has(PyObject *stream, const char *name)
 int
 caw__bytes_kind_of_reader(PyObject *stream)
 {
-    if (kind_has(stream, "receive_some")) {
+    if (methods_has(stream, "receive_some")) {
         return BYTES_TRIO;
     }
-    if (kind_has(stream, "read")) {
+    if (methods_has(stream, "read")) {
         return BYTES_ASYNCIO;
     }
-    if (kind_has(stream, "receive")) {
+    if (methods_has(stream, "receive")) {
         return BYTES_ANYIO;
     }
     PyErr_Format(PyExc_TypeError, "object %.100s is no stream to read: it has no receive_some, read or receive",
@@ -28,28 +27,18 @@ caw__bytes_kind_of_reader(PyObject *stream)
 int
 caw__bytes_kind_of_writer(PyObject *stream)
 {
-    if (kind_has(stream, "send_all")) {
+    if (methods_has(stream, "send_all")) {
         return BYTES_TRIO;
     }
-    if (kind_has(stream, "write") && kind_has(stream, "drain")) {
+    if (methods_has(stream, "write") && methods_has(stream, "drain")) {
         return BYTES_ASYNCIO;
     }
-    if (kind_has(stream, "send") && kind_has(stream, "aclose")) {
+    if (methods_has(stream, "send") && methods_has(stream, "aclose")) {
         return BYTES_ANYIO;
     }
     PyErr_Format(PyExc_TypeError, "object %.100s is no stream to write: it has no send_all, write and drain, or send",
                  Py_TYPE(stream)->tp_name);
     return -1;
-}
-
-int
-caw__bytes_check_locals(const caw_py_locals *locals)
-{
-    if (!caw__orphans_is_of_this_interpreter(locals->inbox->orphans)) {
-        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
-        return -1;
-    }
-    return 0;
 }
 
 PyObject *

@@ -6,7 +6,7 @@
 #include "cawait/python_bytes.h"
 
 #include "python/await/posted.h"
-#include "python/bytes/bytes.h"
+#include "python/bytes/methods.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +229,16 @@ postedbytes_cancel_write(caw_writer *writer)
 /* --- birth and death --- */
 
 static int
+postedbytes_check_locals(const caw_py_locals *locals)
+{
+    if (!caw__orphans_is_of_this_interpreter(locals->inbox->orphans)) {
+        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
+        return -1;
+    }
+    return 0;
+}
+
+static int
 postedbytes_init(postedbytes *at, caw_py_locals *locals, PyObject *stream, int kind)
 {
     PyObject *end = kind == BYTES_ANYIO ? caw__bytes_end_of_stream() : NULL;
@@ -278,7 +288,7 @@ static const caw_writer_ops postedbytes_writer_ops = {"python.posted_writer", po
 caw_reader *
 caw_py_reader_on(caw_py_locals *locals, PyObject *stream)
 {
-    int kind = caw__bytes_check_locals(locals) < 0 ? -1 : caw__bytes_kind_of_reader(stream);
+    int kind = postedbytes_check_locals(locals) < 0 ? -1 : caw__bytes_kind_of_reader(stream);
     postedbytes_reader *r = kind < 0 ? NULL : calloc(1, sizeof *r);
     if (!r) {
         return kind < 0 ? NULL : (caw_reader *)PyErr_NoMemory();
@@ -294,7 +304,7 @@ caw_py_reader_on(caw_py_locals *locals, PyObject *stream)
 caw_writer *
 caw_py_writer_on(caw_py_locals *locals, PyObject *stream)
 {
-    int kind = caw__bytes_check_locals(locals) < 0 ? -1 : caw__bytes_kind_of_writer(stream);
+    int kind = postedbytes_check_locals(locals) < 0 ? -1 : caw__bytes_kind_of_writer(stream);
     postedbytes_writer *w = kind < 0 ? NULL : calloc(1, sizeof *w);
     if (!w) {
         return kind < 0 ? NULL : (caw_writer *)PyErr_NoMemory();

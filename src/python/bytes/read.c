@@ -3,7 +3,10 @@
  * The bytes are read into the object that Python gets. What was read and is not taken, because the awaiter is gone,
  * goes back to the stream, for the next read.
  */
+#include "python/bytes/read.h"
+
 #include "python/bytes/bytes.h"
+#include "python/bytes/methods.h"
 
 #include <stdlib.h>
 #include <string.h>

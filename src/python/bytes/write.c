@@ -2,6 +2,8 @@
  *
  * What write() has kept goes first. Where a future ends in the middle of that, the rest goes back to the stream.
  */
+#include "python/bytes/write.h"
+
 #include "python/bytes/bytes.h"
 
 #include <stdlib.h>
