@@ -8,7 +8,7 @@
  *
  * The lock is held for a few instructions, never while anything is called but the allocator.
  */
-#include "python/testing/test.h"
+#include "python/testing/check.h"
 
 #include "core/os/compiler.h"
 #include "core/os/mutex.h"

@@ -1,4 +1,5 @@
 /* main.c: the tests of a table as a program: one future that keeps --jobs of them going. */
+#include "python/testing/check.h"
 #include "python/testing/options.h"
 #include "python/testing/report.h"
 #include "python/testing/test.h"

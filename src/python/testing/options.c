@@ -1,4 +1,4 @@
-/* options.c: see testing/options.h. Written out, because getopt() keeps its place in globals. */
+/* options.c: reading the command line of caw_test_main. Written out, because getopt() keeps its place in globals. */
 #include "python/testing/options.h"
 
 #include "python/testing/test.h"

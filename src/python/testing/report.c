@@ -1,4 +1,4 @@
-/* report.c: see testing/report.h. */
+/* report.c: the lines of TAP, and the file of JUnit. */
 #include "python/testing/report.h"
 
 #include <errno.h>

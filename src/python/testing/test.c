@@ -8,6 +8,7 @@
 
 #include "python/base/compat.h"
 #include "python/base/python_code.h"
+#include "python/testing/check.h"
 
 #include <stdlib.h>
 #include <string.h>
