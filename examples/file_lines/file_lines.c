@@ -118,7 +118,7 @@ lines_start(PyObject *Py_UNUSED(module), PyObject *path)
     caw_channel_spec spec = {.capacity = AHEAD, .start = reader_start, .free = free, .user = r};
     caw_channel *channel;
     if (!r || caw_channel_new(&spec, &channel) < 0) { /* which frees r */
-        return NULL; /* out of memory */
+        return NULL;                                  /* out of memory */
     }
     return caw_channel_stream(channel); /* its end is what starts the reader, which then has the other one */
 }

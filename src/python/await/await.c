@@ -4,8 +4,6 @@
 #include "python/await/posted.h"
 #include "python/base/awaitable.h"
 
-#include <stdlib.h>
-
 static bool
 await_check(PyObject *object)
 {
@@ -26,14 +24,12 @@ caw_py_await(PyObject *awaitable)
         Py_DECREF(awaitable);
         return NULL;
     }
-    caw__py_await *f = malloc(sizeof *f);
+    caw_future *f = caw__py_await_new(awaitable);
     if (!f) {
         Py_DECREF(awaitable);
         PyErr_NoMemory();
-        return NULL;
     }
-    *f = (caw__py_await){.future = {.ops = &caw__py_await_ops}, .object = awaitable};
-    return &f->future;
+    return f;
 }
 
 caw_future *
@@ -76,13 +72,13 @@ await_outcome(const caw_future *future, bool *raised)
 {
     const caw__posted *r = caw__posted_of(future);
     if (!r) {
-        r = caw__call_remote(future);
+        r = caw__call_posted(future);
     }
     if (!r && future->ops == &caw__py_await_ops) {
-        const caw__py_await *f = CAW_CONTAINER_OF(future, const caw__py_await, future);
+        const caw__py_await *f = CAW_CONTAINER_OF(future, const caw__py_await, child.future);
         if (f->state == AWAIT_ENDED) {
             *raised = f->raised;
-            return f->object;
+            return f->inner.object;
         }
         r = f->posted;
     }

@@ -1,10 +1,10 @@
-/* in_place.c: see await/in_place.h. */
+/* in_place.c: a Python awaitable that is driven by the polls of the coroutine that awaits it, where that is possible. */
 #include "python/await/in_place.h"
 
-#include "python/await/posted.h"
 #include "python/base/awaitable.h"
-#include "python/framework/trio.h"
-#include "python/loop/hub.h"
+#include "python/coroutine/end.h"
+#include "python/coroutine/poll.h"
+#include "python/framework/detect.h"
 
 #include "core/os/compiler.h"
 
@@ -12,49 +12,22 @@
 
 /* --- its end --- */
 
-void
-caw__py_await_leave(caw__coroutine *c)
+static void
+await_end(caw__inner *inner, PyObject *value)
 {
-    caw__py_await *f = c->extras ? c->extras->inner : NULL;
-    if (f) {
-        c->extras->inner = NULL;
-        c->delegates = false;
-        f->awaiter = NULL;
-        caw__coroutine_extras *inner = f->is_ours ? ((caw__coroutine *)f->object)->extras : NULL;
-        if (inner && inner->outer == c) { /* not where this one was refused, because another one awaits it */
-            inner->outer = NULL;
-        }
-    }
-}
-
-int
-caw__py_await_keep(caw__coroutine *c, PyObject *raised)
-{
-    caw__state *state = caw__coroutine_state_of(c);
-    int status = state && caw__is_cancellation_of_any(state, raised) ? CAW_ECANCELED : CAW_EPYTHON;
-    if (caw__coroutine_extras_get(c)) {
-        c->extras->raised_status = status;
-        Py_XSETREF(c->extras->raised, Py_NewRef(raised));
-    }
-    PyErr_Clear();
-    return status;
-}
-
-void
-caw__py_await_end(caw__py_await *f, PyObject *value)
-{
-    caw__coroutine *c = f->awaiter;
-    PyObject *iterator = f->object;
-    if (c->extras && c->extras->inner == f) {
-        caw__py_await_leave(c);
+    caw__py_await *f = CAW_CONTAINER_OF(inner, caw__py_await, inner);
+    caw__coroutine *c = inner->awaiter;
+    PyObject *iterator = inner->object;
+    if (c->extras && c->extras->inner == inner) {
+        caw__coroutine_leave_inner(c);
     }
     f->raised = !value;
-    f->object = value ? value : caw__take_raised();
+    inner->object = value ? value : caw__take_raised();
     f->state = AWAIT_ENDED;
-    f->awaiter = NULL;
-    f->future.status = 0;
+    inner->awaiter = NULL;
+    f->child.future.status = 0;
     if (f->raised) {
-        f->future.status = caw__py_await_keep(c, f->object);
+        f->child.future.status = caw__poll_note_status(c, inner->object);
     }
     Py_DECREF(iterator); /* last: may run any Python code */
 }
@@ -114,55 +87,35 @@ await_wait(caw__py_await *f, caw__coroutine *c, PyObject *yielded)
         Py_DECREF(yielded);
         return false;
     }
-    c->extras->inner = f;
-    f->yielded = yielded;
-    f->waits = true;
+    c->extras->inner = &f->inner;
+    f->inner.yielded = yielded;
+    f->inner.waits = true;
     return true;
-}
-
-caw_future *
-caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded)
-{
-    caw__py_await *f = calloc(1, sizeof *f);
-    if (!f || !await_wait(f, c, yielded)) {
-        if (!f) {
-            Py_DECREF(yielded);
-            PyErr_NoMemory();
-        }
-        free(f);
-        Py_DECREF(iterator);
-        return NULL;
-    }
-    caw_future_init(&f->future, &caw__py_await_ops);
-    f->state = AWAIT_IN_PLACE;
-    f->object = iterator;
-    f->awaiter = c;
-    return &f->future;
 }
 
 /* Go on with what was sent or thrown. */
 static caw_poll
 await_drive(caw__py_await *f)
 {
-    caw__coroutine *c = f->awaiter;
-    PyObject *thrown = c->extras ? c->extras->thrown : NULL, *sent = f->sent, *result = NULL;
+    caw__coroutine *c = f->inner.awaiter;
+    PyObject *thrown = c->extras ? c->extras->thrown : NULL, *sent = f->inner.sent, *result = NULL;
     PySendResult outcome;
-    f->resumed = false;
+    f->inner.resumed = false;
     if (thrown) {
         c->extras->thrown = NULL;
-        outcome = await_throw(f->object, thrown, &result);
+        outcome = await_throw(f->inner.object, thrown, &result);
     }
     else {
-        f->sent = NULL;
-        outcome = PyIter_Send(f->object, sent ? sent : Py_None, &result);
+        f->inner.sent = NULL;
+        outcome = PyIter_Send(f->inner.object, sent ? sent : Py_None, &result);
         Py_XDECREF(sent);
     }
     if (outcome != PYGEN_NEXT) {
-        caw__py_await_end(f, outcome == PYGEN_RETURN ? result : NULL);
+        await_end(&f->inner, outcome == PYGEN_RETURN ? result : NULL);
         return CAW_READY;
     }
     if (!await_wait(f, c, result)) {
-        caw__py_await_end(f, NULL);
+        await_end(&f->inner, NULL);
         return CAW_READY;
     }
     return CAW_PENDING;
@@ -172,16 +125,16 @@ await_drive(caw__py_await *f)
 static caw_poll
 await_fail(caw__py_await *f, caw__coroutine *c)
 {
-    f->awaiter = c;
-    caw__py_await_end(f, NULL);
+    f->inner.awaiter = c;
+    await_end(&f->inner, NULL);
     return CAW_READY;
 }
 
 bool
 caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
 {
-    return caw_waker_same(cx->waker, caw__wake_target_waker(c->target)) && !(c->extras && c->extras->inner) &&
-           !caw__wake_target_is_shared(c->target) && !caw__wake_target_is_queued(c->target) &&
+    return caw_waker_same(cx->waker, caw__wake_target_waker(c->waiter.target)) && !(c->extras && c->extras->inner) &&
+           !caw__wake_target_is_shared(c->waiter.target) && !caw__wake_target_is_queued(c->waiter.target) &&
            c->function->spec->cancel != CAW_PY_CANCEL_SHIELD;
 }
 
@@ -189,9 +142,9 @@ caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
 static bool
 await_post(caw__py_await *f, caw_py_locals *locals)
 {
-    f->posted = caw__posted_new(locals, f->object, NULL, NULL);
+    f->posted = caw__posted_new(locals, f->inner.object, NULL, NULL);
     if (f->posted) {
-        f->object = NULL;
+        f->inner.object = NULL;
         f->state = AWAIT_POSTED;
         if (f->cancelled) {
             caw_future_cancel(&f->posted->promise.future);
@@ -204,7 +157,7 @@ static caw_poll
 await_poll_posted(caw__py_await *f, caw_context *cx)
 {
     caw_future *posted = &f->posted->promise.future;
-    return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(&f->future, posted->status) : CAW_PENDING;
+    return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(&f->child.future, posted->status) : CAW_PENDING;
 }
 
 /* To be awaited as a task of the coroutine's own loop. */
@@ -212,7 +165,7 @@ static CAW__APART caw_poll
 await_begin_posted(caw__py_await *f, caw__state *state, caw__coroutine *c)
 {
     int status; /* the exception says it */
-    caw_py_locals *locals = caw__locals_capture(state, c, &status);
+    caw_py_locals *locals = caw__locals_capture(state, &c->waiter, &status);
     bool posted = locals && await_post(f, locals);
     caw_py_locals_release(locals);
     if (!posted && locals) {
@@ -225,10 +178,10 @@ await_begin_posted(caw__py_await *f, caw__state *state, caw__coroutine *c)
 static CAW__APART caw_poll
 await_never_begin(caw__py_await *f)
 {
-    PyObject *object = f->object;
-    f->object = NULL;
+    PyObject *object = f->inner.object;
+    f->inner.object = NULL;
     f->state = AWAIT_ENDED;
-    f->future.status = CAW_ECANCELED;
+    f->child.future.status = CAW_ECANCELED;
     caw__awaitable_drop(object);
     return CAW_READY;
 }
@@ -239,26 +192,26 @@ await_begin(caw__py_await *f, caw_context *cx, caw__state *state, caw__coroutine
     if (f->cancelled) {
         return await_never_begin(f);
     }
-    if (!caw__py_await_may_go_in_place(c, cx) || caw__is_concurrent_future(f->object)) {
+    if (!caw__py_await_may_go_in_place(c, cx) || caw__is_concurrent_future(f->inner.object)) {
         return await_begin_posted(f, state, c);
     }
-    PyObject *object = f->object, *iterator = caw__await_iterator(state, object);
+    PyObject *object = f->inner.object, *iterator = caw__await_iterator(state, object);
     if (!iterator) {
         return await_fail(f, c);
     }
-    f->object = iterator;
+    f->inner.object = iterator;
     f->state = AWAIT_IN_PLACE;
-    f->awaiter = c;
+    f->inner.awaiter = c;
     Py_DECREF(object); /* the awaiter is held by who polls it, and holds this future */
-    f->is_ours = Py_IS_TYPE(iterator, state->coroutine_type);
-    if (!f->is_ours) {
+    f->inner.is_ours = Py_IS_TYPE(iterator, state->coroutine_type);
+    if (!f->inner.is_ours) {
         return await_drive(f);
     }
     if (!caw__coroutine_extras_get(c)) {
         return await_fail(f, c);
     }
-    c->extras->inner = f;
-    f->waits = true;
+    c->extras->inner = &f->inner;
+    f->inner.waits = true;
     return CAW_PENDING;
 }
 
@@ -271,10 +224,10 @@ await_poll_in_place(caw__py_await *f, caw_context *cx)
     case AWAIT_NEW:
         return await_begin(f, cx, place->state, c);
     case AWAIT_IN_PLACE:
-        if (f->awaiter != c) {
-            return caw_future_finish(&f->future, CAW_EINVAL); /* it has moved while it was awaited in place */
+        if (f->inner.awaiter != c) {
+            return caw_future_finish(&f->child.future, CAW_EINVAL); /* it has moved while it was awaited in place */
         }
-        return f->resumed ? await_drive(f) : CAW_PENDING;
+        return f->inner.resumed ? await_drive(f) : CAW_PENDING;
     default:
         return CAW_READY;
     }
@@ -287,14 +240,14 @@ await_poll_elsewhere(caw__py_await *f, caw_context *cx)
     if (f->state == AWAIT_NEW && cx->host != &caw__poll_host) {
         caw_py_locals *locals = caw_py_locals_current();
         if (!locals || !await_post(f, locals)) {
-            return caw_future_finish(&f->future, locals ? CAW_ENOMEM : CAW_ENOREACTOR);
+            return caw_future_finish(&f->child.future, locals ? CAW_ENOMEM : CAW_ENOREACTOR);
         }
     }
     if (f->state == AWAIT_POSTED) {
         return await_poll_posted(f, cx);
     }
     if (cx->host != &caw__poll_host) {
-        return caw_future_finish(&f->future, CAW_EINVAL); /* it has moved while it was awaited in place */
+        return caw_future_finish(&f->child.future, CAW_EINVAL); /* it has moved while it was awaited in place */
     }
     caw__poll_place *place = cx->place;
     f->without_gil = true;
@@ -307,7 +260,7 @@ await_poll_elsewhere(caw__py_await *f, caw_context *cx)
 static caw_poll
 await_poll(caw_future *future, caw_context *cx)
 {
-    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, future);
+    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, child.future);
     if (f->state == AWAIT_POSTED || cx->host != &caw__poll_host || ((caw__poll_place *)cx->place)->released) {
         return await_poll_elsewhere(f, cx);
     }
@@ -320,10 +273,10 @@ static void
 await_close(caw__py_await *f)
 {
     PyObject *raised = caw__take_raised();
-    PyObject *close = caw__awaitable_method(f->object, "close");
+    PyObject *close = caw__awaitable_method(f->inner.object, "close");
     PyObject *closed = close ? PyObject_CallNoArgs(close) : NULL;
     if (PyErr_Occurred()) {
-        PyErr_WriteUnraisable(f->object);
+        PyErr_WriteUnraisable(f->inner.object);
     }
     Py_XDECREF(closed);
     Py_XDECREF(close);
@@ -335,9 +288,9 @@ await_close(caw__py_await *f)
 static void
 await_free(caw__py_await *f)
 {
-    Py_XDECREF(f->yielded);
-    Py_XDECREF(f->sent);
-    Py_XDECREF(f->object);
+    Py_XDECREF(f->inner.yielded);
+    Py_XDECREF(f->inner.sent);
+    Py_XDECREF(f->inner.object);
     free(f);
 }
 
@@ -377,7 +330,7 @@ await_give_up(caw__py_await *f)
 static void
 await_cancel(caw_future *future)
 {
-    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, future);
+    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, child.future);
     if (f->state == AWAIT_POSTED) {
         caw_future_cancel(&f->posted->promise.future);
     }
@@ -393,8 +346,8 @@ await_destroy_with_gil(caw__py_await *f)
         await_free(f);
         return;
     }
-    if (f->awaiter && f->awaiter->extras && f->awaiter->extras->inner == f) {
-        caw__py_await_leave(f->awaiter);
+    if (f->inner.awaiter && f->inner.awaiter->extras && f->inner.awaiter->extras->inner == &f->inner) {
+        caw__coroutine_leave_inner(f->inner.awaiter);
     }
     await_give_up(f);
 }
@@ -425,7 +378,7 @@ await_destroy_without_gil(caw__py_await *f)
 static void
 await_destroy(caw_future *future)
 {
-    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, future);
+    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, child.future);
     if (f->state == AWAIT_POSTED) {
         caw_future_destroy(&f->posted->promise.future);
         free(f);
@@ -440,19 +393,54 @@ await_destroy(caw_future *future)
 
 const caw_future_ops caw__py_await_ops = {"python.await", await_poll, await_cancel, await_destroy};
 
-int
-caw__py_await_traverse(const caw__coroutine *c, visitproc visit, void *arg)
+static int
+await_traverse(const caw_future *future, visitproc visit, void *arg)
 {
-    const caw__py_await *inner = c->extras ? c->extras->inner : NULL;
-    if (inner) {
-        Py_VISIT(inner->object);
-        Py_VISIT(inner->sent);
-    }
-    if (c->future && c->future->ops == &caw__py_await_ops) {
-        const caw__py_await *own = CAW_CONTAINER_OF(c->future, const caw__py_await, future);
-        if (own != inner && !own->awaiter) { /* else that one visits it */
-            Py_VISIT(own->object);
-        }
+    const caw__py_await *f = CAW_CONTAINER_OF(future, const caw__py_await, child.future);
+    if (!f->inner.awaiter) { /* else its awaiter visits it */
+        Py_VISIT(f->inner.object);
     }
     return 0;
+}
+
+static const caw__child_ops await_child_ops = {.traverse = await_traverse};
+
+static void
+await_init(caw__py_await *f)
+{
+    caw_future_init(&f->child.future, &caw__py_await_ops);
+    f->child.ops = &await_child_ops;
+    f->inner.end = await_end;
+}
+
+caw_future *
+caw__py_await_new(PyObject *awaitable)
+{
+    caw__py_await *f = calloc(1, sizeof *f);
+    if (!f) {
+        return NULL;
+    }
+    await_init(f);
+    f->inner.object = awaitable;
+    return &f->child.future;
+}
+
+caw_future *
+caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded)
+{
+    caw__py_await *f = calloc(1, sizeof *f);
+    if (!f || !await_wait(f, c, yielded)) {
+        if (!f) {
+            Py_DECREF(yielded);
+            PyErr_NoMemory();
+        }
+        free(f);
+        Py_DECREF(iterator);
+        return NULL;
+    }
+    await_init(f);
+    f->state = AWAIT_IN_PLACE;
+    f->inner.object = iterator;
+    f->inner.awaiter = c;
+    return &f->child.future;
 }

@@ -1,10 +1,10 @@
 /* in_place.h: a Python awaitable as a C future.
  *
- *     NEW ── first poll ──> INNER ── returns, raises ──> ENDED
+ *     NEW ── first poll ──> IN_PLACE ── returns, raises ──> ENDED
  *      └──── first poll ──> POSTED
  *
- * INNER: it is driven in place, by the polls of one coroutine of ours, its `awaiter`. That coroutine knows it as its
- * `inner` while it waits for it, and yields what it yields. A resume of the coroutine leaves here what was sent; the
+ * IN_PLACE: it is driven in place, by the polls of one coroutine of ours, its `awaiter`. It is the `inner` of that
+ * coroutine while it waits for it, and yields what it yields. A resume of the coroutine leaves here what was sent; the
  * poll that follows sends it on. What was thrown stays with the coroutine until the poll, for there it must not get lost:
  * who polls no more raises it.
  *
@@ -13,7 +13,7 @@
  * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing yielded), and
  * coroutine/trampoline.c drives it when the poll is over: so a chain of any length needs no more C stack than one.
  *
- * The awaiter may be closed, or the future given to another one to poll, while it is INNER: then it has no awaiter, and ends
+ * The awaiter may be closed, or the future given to another one to poll, while it is IN_PLACE: then it has no awaiter, and ends
  * with an error when it is polled.
  *
  * Everything here is protected by the GIL, but in POSTED, where nothing of it is Python's.
@@ -21,48 +21,36 @@
 #ifndef CAWAIT_PYTHON_AWAIT_IN_PLACE_H
 #define CAWAIT_PYTHON_AWAIT_IN_PLACE_H
 
+#include "python/await/posted.h"
 #include "python/coroutine/coroutine.h"
 
 CAW__INTERNAL_BEGIN
 
 typedef enum caw__py_await_state { AWAIT_NEW = 0, AWAIT_IN_PLACE, AWAIT_POSTED, AWAIT_ENDED } caw__py_await_state;
 
+typedef struct caw__py_await caw__py_await;
 struct caw__py_await {
-    caw_future future;
-    PyObject *object;        /* NEW: the awaitable. INNER: its iterator. ENDED: the value or the exception, or NULL */
-    PyObject *sent;          /* INNER: for the next poll, or NULL for None */
-    PyObject *yielded;       /* INNER, while `waits`: for the coroutine to take; NULL when it is one of ours */
-    caw__coroutine *awaiter; /* INNER: borrowed */
-    caw__posted *posted;     /* POSTED: owned */
-    caw__py_await *next;     /* in the list of those that are given up later */
-    unsigned char state;     /* caw__py_await_state */
-    bool is_ours;            /* INNER: the iterator is a coroutine of ours */
-    bool waits;              /* INNER: it has yielded in this poll, or wants to be driven by the chain */
-    bool resumed;            /* INNER: it may go on at the next poll */
-    bool raised;             /* ENDED: by an exception */
-    bool cancelled;          /* NEW: it is not to begin */
-    bool without_gil; /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
+    caw__child child;
+    caw__inner
+        inner; /* its object: NEW: the awaitable. IN_PLACE: its iterator. ENDED: the value or the exception, or NULL */
+    caw__posted *posted; /* POSTED: owned */
+    caw__py_await *next; /* in the list of those that are given up later */
+    unsigned char state; /* caw__py_await_state */
+    bool raised;         /* ENDED: by an exception */
+    bool cancelled;      /* NEW: it is not to begin */
+    bool without_gil;    /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
 };
 
 extern const caw_future_ops caw__py_await_ops;
 
-/* The objects in the Python awaitables that are known to belong to the coroutine: the one that it waits for, or its future. */
-int caw__py_await_traverse(const caw__coroutine *c, visitproc visit, void *arg);
-
-/* The coroutine is closed, and waits for nothing in place any more. */
-void caw__py_await_leave(caw__coroutine *c);
+/* A future of the awaitable, which is taken; NULL when out of memory: then it is not. */
+caw_future *caw__py_await_new(PyObject *awaitable);
 
 /* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
 bool caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx);
 
 /* A future whose iterator the coroutine that polls has begun, and that has yielded this. Takes both; NULL with an exception. */
 caw_future *caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded);
-
-/* Keep the exception for the coroutine to raise, if its future ends with the status that this returns. Clears what is set. */
-int caw__py_await_keep(caw__coroutine *c, PyObject *raised);
-
-/* The iterator ended: with a value, or (NULL) with the exception that is set. Takes the value. */
-void caw__py_await_end(caw__py_await *f, PyObject *value);
 
 CAW__INTERNAL_END
 

@@ -1,7 +1,8 @@
-/* late_call.c: see await/late_call.h. */
+/* late_call.c: a call of Python whose loop is known when it is polled. */
 #include "python/await/late_call.h"
 
-#include "python/loop/hub.h"
+#include "python/coroutine/poll.h"
+#include "python/framework/detect.h"
 
 #include <stdlib.h>
 
@@ -24,7 +25,7 @@ call_locals(const caw_context *cx, int *status)
     }
     caw__poll_place *place = cx->place;
     caw__gil_take(place->released);
-    locals = caw__locals_capture(place->state, place->coroutine, status);
+    locals = caw__locals_capture(place->state, &place->coroutine->waiter, status);
     if (!locals) {
         Py_XSETREF(place->raised, caw__take_raised()); /* for after the poll */
     }
@@ -101,7 +102,7 @@ caw__call_new(const caw_py_call_spec *spec, void *arg)
 }
 
 caw__posted *
-caw__call_remote(const caw_future *f)
+caw__call_posted(const caw_future *f)
 {
     return f->ops == &call_ops ? CAW_CONTAINER_OF(f, const caw__call, future)->posted : NULL;
 }

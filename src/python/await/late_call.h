@@ -6,13 +6,12 @@
 
 CAW__INTERNAL_BEGIN
 
-/* A future that makes, and is then, the remote of this call: on the loop of the coroutine of ours, or of the scope, that
- * polls it first. NULL when out of memory: then it has taken nothing.
+/* A future that posts this call when it is polled first: on the loop of the coroutine of ours, or of the scope, that polls it. NULL when out of memory: then it has taken nothing.
  *   any-thread · no-gil · takes(arg) · returns-new · quiet */
 caw_future *caw__call_new(const caw_py_call_spec *spec, void *arg);
 
-/* Its remote, once there is one: borrowed; NULL also where the future is none of these. */
-caw__posted *caw__call_remote(const caw_future *f);
+/* What it has posted, once it has: borrowed; NULL also where the future is none of these. */
+caw__posted *caw__call_posted(const caw_future *f);
 
 CAW__INTERNAL_END
 

@@ -1,16 +1,15 @@
-/* posted.c: see await/posted.h. */
+/* posted.c: awaitables and calls that run on a loop for somebody who is elsewhere. */
 #include "python/await/posted.h"
 
 #include "python/base/awaitable.h"
-#include "python/framework/trio.h"
+#include "python/coroutine/poll.h"
+#include "python/framework/detect.h"
 
 #include <stdlib.h>
 
 #define POSTED_BEGIN  1u
 #define POSTED_CANCEL 2u
 #define POSTED_FINISH 4u
-
-static const char posted_capsule_name[] = "cawait.remote";
 
 /* --- its end, and its way into the queue --- */
 
@@ -40,7 +39,7 @@ posted_release(caw__posted *r)
         return;
     }
     if (r->object) {
-        caw__job_push_or_late(&r->drop);
+        caw__job_push_or_orphan(&r->drop);
     }
     else {
         (void)posted_run_drop(&r->drop, JOB_WITHOUT_PYTHON, NULL); /* nothing of it is Python's */
@@ -60,35 +59,6 @@ posted_push(caw__posted *r)
 }
 
 /* --- the loop's side --- */
-
-static void
-posted_link(caw__posted *r, caw__hub *hub)
-{
-    r->running = true;
-    r->hub = hub;
-    r->previous = NULL;
-    r->next = hub->posted;
-    if (r->next) {
-        r->next->previous = r;
-    }
-    hub->posted = r;
-}
-
-static void
-posted_unlink(caw__posted *r)
-{
-    if (r->previous) {
-        r->previous->next = r->next;
-    }
-    else {
-        r->hub->posted = r->next;
-    }
-    if (r->next) {
-        r->next->previous = r->previous;
-    }
-    r->running = false;
-    r->hub = NULL;
-}
 
 /* The status that an exception, which is taken out and kept, ends it with. */
 static int
@@ -127,29 +97,27 @@ posted_keep_value(caw__posted *r, PyObject *value, caw__state *state)
     return 0;
 }
 
-/* Its end, whatever it was: the remote may be freed in here. */
+/* Its end, whatever it was: it may be freed in here. */
 static void
 posted_resolve(caw__posted *r, int status)
 {
-    PyObject *task = r->task, *object = r->object, *capsule = r->capsule;
-    r->task = r->object = r->capsule = NULL;
-    if (r->running) {
-        posted_unlink(r);
+    PyObject *handle = r->task.handle, *object = r->object;
+    r->task.handle = r->object = NULL;
+    if (r->tenant.hub) {
+        caw__hub_remove(&r->tenant);
     }
-    if (capsule) {
-        (void)PyCapsule_SetContext(capsule, r); /* says that it has ended */
-    }
+    caw__py_task_end(&r->task);
     caw_promise_resolve(&r->promise, status);
     if (object) {
         caw__awaitable_drop(object); /* last: they may run any Python code */
     }
-    Py_XDECREF(task);
+    Py_XDECREF(handle);
 }
 
-void
-caw__posted_end(caw__posted *r, PyObject *value)
+static void
+posted_end(caw__posted *r, PyObject *value)
 {
-    caw__state *state = r->hub ? r->hub->state : NULL;
+    caw__state *state = r->tenant.hub ? r->tenant.hub->state : NULL;
     int status = value ? posted_keep_value(r, value, state) : posted_keep_raised(r, state);
     PyObject *raised = caw__take_raised();
     posted_resolve(r, status);
@@ -158,57 +126,66 @@ caw__posted_end(caw__posted *r, PyObject *value)
     }
 }
 
-void
-caw__posted_end_cancelled(caw__posted *r)
-{
-    posted_resolve(r, CAW_ECANCELED);
-}
+/* --- the task's side --- */
 
-caw__posted *
-caw__posted_of_capsule(PyObject *capsule)
-{
-    return PyCapsule_GetContext(capsule) ? NULL : PyCapsule_GetPointer(capsule, posted_capsule_name);
-}
-
-/* Nobody can say any more how the task ended: it was dropped. */
 static void
-posted_capsule_gone(PyObject *capsule)
+posted_task_ended(caw__py_task *task, PyObject *value)
 {
-    caw__posted *r = caw__posted_of_capsule(capsule);
-    if (r) {
-        r->capsule = NULL;
-    }
-    if (r && !(atomic_load_explicit(&r->asked, memory_order_relaxed) & POSTED_FINISH)) {
-        PyObject *raised = caw__take_raised();
+    posted_end(CAW_CONTAINER_OF(task, caw__posted, task), value);
+}
+
+static void
+posted_task_cancelled(caw__py_task *task)
+{
+    posted_resolve(CAW_CONTAINER_OF(task, caw__posted, task), CAW_ECANCELED);
+}
+
+/* Where a future of concurrent.futures has just ended, the loop will see how. */
+static void
+posted_task_lost(caw__py_task *task)
+{
+    caw__posted *r = CAW_CONTAINER_OF(task, caw__posted, task);
+    if (!(atomic_load_explicit(&r->asked, memory_order_relaxed) & POSTED_FINISH)) {
         posted_resolve(r, CAW_EBROKEN);
-        if (raised) {
-            caw__raise(raised);
-        }
     }
 }
 
-PyObject *
-caw__posted_awaitable(caw__hub *hub, PyObject *awaitable)
+static bool
+posted_task_unwanted(const caw__py_task *task)
 {
-    static const caw_py_spec spec = {.name = "await", .result = caw_py_value};
-    bool bare = caw__is_bare_iterator(awaitable);
-    caw_future *future = bare ? caw_py_await(Py_NewRef(awaitable)) : NULL;
-    return future ? caw__hub_coroutine(hub, future, &spec) : bare ? NULL : Py_NewRef(awaitable);
+    return caw_promise_abandoned(&CAW_CONTAINER_OF(task, const caw__posted, task)->promise);
 }
 
-PyObject *
-caw__posted_method(caw__posted *r, PyMethodDef *def)
+static const caw__py_task_ops posted_task_ops = {posted_task_ended, posted_task_cancelled, posted_task_lost,
+                                                 posted_task_unwanted};
+
+/* --- the hub's side --- */
+
+static void
+posted_tenant_close(caw__tenant *tenant)
 {
-    return PyCFunction_New(def, r->capsule);
+    posted_resolve(CAW_CONTAINER_OF(tenant, caw__posted, tenant), CAW_ECLOSED);
 }
+
+static int
+posted_tenant_traverse(const caw__tenant *tenant, visitproc visit, void *arg)
+{
+    Py_VISIT(CAW_CONTAINER_OF(tenant, const caw__posted, tenant)->task.handle);
+    return 0;
+}
+
+static const caw__tenant_ops posted_tenant_ops = {posted_tenant_close, posted_tenant_traverse};
+
+/* --- beginning --- */
 
 /* A future of concurrent.futures has ended, in any thread that has the GIL: have the loop's thread take its outcome. */
 static PyObject *
 posted_finished(PyObject *capsule, PyObject *future)
 {
-    caw__posted *r = caw__posted_of_capsule(capsule);
+    caw__py_task *task = caw__py_task_of(capsule);
     (void)future;
-    if (r) {
+    if (task) {
+        caw__posted *r = CAW_CONTAINER_OF(task, caw__posted, task);
         atomic_fetch_or_explicit(&r->asked, POSTED_FINISH, memory_order_release);
         (void)posted_push(r); /* closed: then it has ended */
     }
@@ -220,8 +197,8 @@ static PyMethodDef posted_finished_def = {"cawait_finished", posted_finished, ME
 static int
 posted_watch(caw__posted *r, PyObject *future)
 {
-    PyObject *finished = caw__posted_method(r, &posted_finished_def);
-    r->task = Py_NewRef(future);
+    PyObject *finished = caw__py_task_method(&r->task, &posted_finished_def);
+    r->task.handle = Py_NewRef(future);
     PyObject *added = finished ? PyObject_CallMethod(future, "add_done_callback", "O", finished) : NULL;
     Py_XDECREF(finished);
     Py_XDECREF(added);
@@ -234,7 +211,7 @@ posted_cancel(const caw__posted *r, caw__hub *hub)
     if (r->spares && r->spares(r->arg)) {
         return;
     }
-    PyObject *task = Py_NewRef(r->task);
+    PyObject *task = Py_NewRef(r->task.handle);
     if (caw__is_concurrent_future(task)) {
         Py_XDECREF(PyObject_CallMethod(task, "cancel", NULL));
     }
@@ -251,17 +228,15 @@ posted_cancel(const caw__posted *r, caw__hub *hub)
 static bool
 posted_begin_awaiting(caw__posted *r, caw__hub *hub)
 {
-    PyObject *object = r->object, *capsule = PyCapsule_New(r, posted_capsule_name, posted_capsule_gone);
+    PyObject *object = r->object, *capsule = caw__py_task_begin(&r->task);
     if (!capsule) {
         return false;
     }
-    r->capsule = capsule;
     r->object = NULL;
-    bool begun =
-        (caw__is_concurrent_future(object) ? posted_watch(r, object) : hub->framework->begin(hub, r, object)) == 0;
-    if (!begun && caw__posted_of_capsule(capsule)) {
-        r->capsule = NULL;
-        (void)PyCapsule_SetContext(capsule, r); /* it is ended by who called */
+    bool begun = (caw__is_concurrent_future(object) ? posted_watch(r, object)
+                                                    : hub->framework->begin(hub, &r->task, object)) == 0;
+    if (!begun && caw__py_task_of(capsule)) {
+        caw__py_task_end(&r->task); /* it is ended by the caller */
     }
     else if (!begun) {
         if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
@@ -272,7 +247,7 @@ posted_begin_awaiting(caw__posted *r, caw__hub *hub)
         }
         begun = true;
     }
-    if (caw__posted_of_capsule(capsule) && r->task && caw_promise_abandoned(&r->promise)) {
+    if (caw__py_task_of(capsule) && r->task.handle && caw_promise_abandoned(&r->promise)) {
         posted_cancel(r, hub); /* asked for while it began, when there was no task yet */
     }
     Py_DECREF(object);
@@ -309,7 +284,7 @@ posted_call(caw__posted *r, PyObject **leaving)
         return true;
     }
     *leaving = value ? NULL : posted_leaving();
-    caw__posted_end(r, value);
+    posted_end(r, value);
     return false;
 }
 
@@ -339,7 +314,7 @@ posted_begin_in(caw__posted *r, caw__hub *hub, PyObject *context)
     PyObject *leaving = NULL;
     if (posted_call(r, &leaving) && !posted_begin_awaiting(r, hub)) {
         leaving = posted_leaving();
-        caw__posted_end(r, NULL);
+        posted_end(r, NULL);
     }
     if (PyContext_Exit(context) < 0) {
         PyErr_WriteUnraisable(context);
@@ -358,14 +333,14 @@ posted_begin_in(caw__posted *r, caw__hub *hub, PyObject *context)
 static int
 posted_begin(caw__posted *r, caw__hub *hub)
 {
-    posted_link(r, hub);
+    caw__hub_add(hub, &r->tenant);
     if (caw_promise_abandoned(&r->promise)) {
         posted_resolve(r, CAW_ECANCELED);
         return 0;
     }
     PyObject *context = posted_enter_context(r);
     if (!context) {
-        caw__posted_end(r, NULL);
+        posted_end(r, NULL);
         return 0;
     }
     int failed = posted_begin_in(r, hub, context);
@@ -386,11 +361,11 @@ posted_do_asked(caw__posted *r, caw__job_place place, caw__hub *hub)
     if (asked & POSTED_BEGIN) {
         return posted_begin(r, hub);
     }
-    if ((asked & POSTED_CANCEL) && r->running && r->task) {
+    if ((asked & POSTED_CANCEL) && r->tenant.hub && r->task.handle) {
         posted_cancel(r, hub);
     }
-    if ((asked & POSTED_FINISH) && r->running) {
-        caw__posted_end(r, PyObject_CallMethod(r->task, "result", NULL));
+    if ((asked & POSTED_FINISH) && r->tenant.hub) {
+        posted_end(r, PyObject_CallMethod(r->task.handle, "result", NULL));
     }
     return 0;
 }
@@ -402,14 +377,6 @@ posted_run_begin(caw__job *job, caw__job_place place, caw__hub *hub)
     int failed = posted_do_asked(r, place, hub);
     posted_release(r); /* the queue's */
     return failed;
-}
-
-void
-caw__posted_close_all(caw__hub *hub)
-{
-    while (hub->posted) {
-        posted_resolve(hub->posted, CAW_ECLOSED);
-    }
 }
 
 /* --- the consumer's side --- */
@@ -440,9 +407,9 @@ posted_poll(caw_future *f, caw_context *cx)
     caw_poll poll = caw_promise_poll(f, cx);
     if (poll == CAW_READY) {
         caw__posted *r = caw__posted_of(f);
-        r->told = true;
+        r->seen = true;
         if (r->raised && r->outcome) {
-            caw__note_raised(cx, r->outcome, f->status);
+            caw__poll_note_at(cx, r->outcome, f->status);
         }
     }
     return poll;
@@ -451,7 +418,7 @@ posted_poll(caw_future *f, caw_context *cx)
 bool
 caw__posted_has_ended(const caw__posted *r)
 {
-    return r->told && (r->raised || r->promise.future.status == 0);
+    return r->seen && (r->raised || r->promise.future.status == 0);
 }
 
 /* Dropping is cancelling. */
@@ -489,6 +456,8 @@ caw__posted_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec 
         caw_promise_init(&r->promise, &posted_ops);
         caw__job_init(&r->begin, locals->inbox, posted_run_begin);
         caw__job_init(&r->drop, locals->inbox, posted_run_drop);
+        r->tenant.ops = &posted_tenant_ops;
+        r->task.ops = &posted_task_ops;
         atomic_init(&r->refs, 1);
         r->locals = caw_py_locals_retain(locals);
         r->object = object;

@@ -3,7 +3,7 @@
  * The consumer has the promise, and may be on any thread without the GIL. The producer is the loop: it is asked by a job to
  * begin and to cancel, and resolves the promise, all in its own thread. Its side is held by the hub's list, from the
  * beginning to the end; a hub that is closed ends what is in it. What Python calls when the task has ended knows the remote
- * by a capsule, whose end, if nothing else has ended the remote before, says that the task is gone.
+ * by a capsule (framework/task.h).
  *
  * Words and who may touch them:
  *
@@ -22,66 +22,43 @@
 #ifndef CAWAIT_PYTHON_AWAIT_POSTED_H
 #define CAWAIT_PYTHON_AWAIT_POSTED_H
 
+#include "python/framework/task.h"
+#include "python/loop/hub.h"
+#include "python/loop/job.h"
 #include "python/loop/locals.h"
 #include "python/loop/ref.h"
 
 CAW__INTERNAL_BEGIN
 
-struct caw__posted {
+typedef struct caw__posted {
     caw_promise promise;
     caw__job begin, drop;
+    caw__tenant tenant;    /* in the hub's list while it runs */
+    caw__py_task task;     /* while it runs */
     caw_py_locals *locals; /* a reference */
     _Atomic uint32_t refs, asked;
     bool raised;           /* with outcome: it is an exception */
-    bool told;             /* the consumer has been told that it is ready: the consumer's */
-    bool running;          /* it is in the hub's list */
+    bool seen;             /* a poll has said that it is ready: the consumer's */
     PyObject *object;      /* the awaitable: a reference, or NULL */
-    PyObject *task;        /* what can be cancelled: a task, a future, a scope of trio: a reference, or NULL */
-    PyObject *capsule;     /* borrowed: while running */
     caw_py_ref *outcome;   /* the value or the exception: a reference; NULL for None */
     caw_py_call_spec spec; /* of a call; all NULL of an awaitable */
     void *arg;
     bool (*spares)(const void *arg); /* whether a cancel is not for the task just now; NULL: it always is */
-    caw__hub *hub;                   /* borrowed: while running */
-    caw__posted *next, *previous;    /* in hub->remotes */
-};
+} caw__posted;
 
-/* A remote with this awaitable, or for this call. NULL when out of memory: then it has taken nothing.
+/* A posted one with this awaitable, or for this call. NULL when out of memory: then it has taken nothing.
  *   any-thread · no-gil · borrows(locals), which are retained; takes(object) · returns-new · quiet */
 caw__posted *caw__posted_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec *spec, void *arg);
 
-/* Whether it is one; then its remote. */
+/* The posted one that this future is, or NULL. */
 caw__posted *caw__posted_of(const caw_future *f);
 
 /* Whether the consumer has seen it end with what Python gave: a value or an exception. */
 bool caw__posted_has_ended(const caw__posted *r);
 
-/* The loop is closed: end what runs there. */
-void caw__posted_close_all(caw__hub *hub);
-
-/* --- for the frameworks' `begin` --- */
-
-/* The awaitable as something that a coroutine of Python can await: a new reference, or NULL with an exception. */
-PyObject *caw__posted_awaitable(caw__hub *hub, PyObject *awaitable);
-
-/* A Python function of the remote's: a method of the capsule. */
-PyObject *caw__posted_method(caw__posted *r, PyMethodDef *def);
-
-/* The remote that the capsule of a method knows; NULL when it has ended. */
-caw__posted *caw__posted_of_capsule(PyObject *capsule);
-
-/* It has ended: with a value, or (NULL) with the exception that is set. Takes the value. */
-void caw__posted_end(caw__posted *r, PyObject *value);
-
-/* It has ended by the consumer's own cancel, of which there is no exception. */
-void caw__posted_end_cancelled(caw__posted *r);
-
-/* --- for those who do not wait --- */
-
 /* Let a posted future run to its end, with nobody to wait for it. Takes the future.
  *   any-thread · no-gil */
 void caw__future_detach(caw_future *f);
-
 CAW__INTERNAL_END
 
 #endif

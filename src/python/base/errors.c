@@ -162,3 +162,46 @@ caw__guard_stop_iteration(void)
         caw__raise_instead_of("coroutine raised StopIteration");
     }
 }
+
+PyObject *
+caw__thrown_exception(PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *type = args[0], *value = nargs > 1 ? args[1] : Py_None, *traceback = nargs > 2 ? args[2] : Py_None;
+    if (traceback != Py_None && !PyTraceBack_Check(traceback)) {
+        PyErr_SetString(PyExc_TypeError, "throw() third argument must be a traceback object");
+        return NULL;
+    }
+    PyObject *exc;
+    if (PyExceptionInstance_Check(type)) {
+        if (value != Py_None) {
+            PyErr_SetString(PyExc_TypeError, "instance exception may not have a separate value");
+            return NULL;
+        }
+        exc = Py_NewRef(type);
+    }
+    else if (PyExceptionClass_Check(type)) {
+        if (value != Py_None && PyErr_GivenExceptionMatches(value, type)) {
+            exc = Py_NewRef(value);
+        }
+        else if (PyTuple_Check(value)) {
+            exc = PyObject_CallObject(type, value);
+        }
+        else {
+            exc = value == Py_None ? PyObject_CallNoArgs(type) : PyObject_CallOneArg(type, value);
+        }
+        if (exc && !PyExceptionInstance_Check(exc)) {
+            PyErr_Format(PyExc_TypeError, "calling %R should have returned an instance of BaseException, not %s", type,
+                         Py_TYPE(exc)->tp_name);
+            Py_CLEAR(exc);
+        }
+    }
+    else {
+        PyErr_Format(PyExc_TypeError, "exceptions must be classes or instances deriving from BaseException, not %s",
+                     Py_TYPE(type)->tp_name);
+        return NULL;
+    }
+    if (exc && traceback != Py_None) {
+        PyException_SetTraceback(exc, traceback);
+    }
+    return exc;
+}

@@ -21,6 +21,9 @@ void caw__raise_instead_of(const char *text);
 /* A StopIteration that leaves a coroutine would look like a result: make it a RuntimeError (PEP 479). */
 void caw__guard_stop_iteration(void);
 
+/* The exception that throw(type[, value[, traceback]]) means, as for a generator: a new reference. */
+PyObject *caw__thrown_exception(PyObject *const *args, Py_ssize_t nargs);
+
 CAW__INTERNAL_END
 
 #endif

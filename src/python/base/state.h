@@ -46,10 +46,9 @@ typedef struct caw__hub caw__hub;
 typedef struct caw__coroutine caw__coroutine;
 typedef struct caw__generator caw__generator;
 typedef struct caw__park caw__park;
+typedef struct caw__waiter caw__waiter;
 typedef struct caw__wake_target caw__wake_target;
-typedef struct caw__py_await caw__py_await;
 typedef struct caw__orphans caw__orphans;
-typedef struct caw__posted caw__posted;
 
 /* What trio.c knows of trio: X(object). All of it, or only `modules`, which is sys.modules; but `context`, where trio keeps
  * the current task, is private to it and need not be there, and `locals` is what is in it for the thread that asked last,
@@ -101,12 +100,15 @@ typedef struct caw__state {
     PyObject *current_task;
     PyObject *cancelled_error;
     caw__trio_api trio;
+    PyObject *bare_type;            /* what gives an iterator an __await__: NULL until it is needed */
     PyObject *posted, *trio_posted; /* what runs an awaitable as a task: NULL until one is posted */
 
     caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
 
     caw__orphans *orphans; /* what is to be done without a loop: a reference; NULL once the module is freed */
+
+    const caw_future_ops *awaited; /* of a Python awaitable as a future: those of await/in_place.c */
 
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
     PyStopIterationObject *stop_iteration; /* the one that is used again and again; see base/errors.c */

@@ -2,6 +2,7 @@
 #include "cawait/python_bytes.h"
 
 #include "python/bytes/methods.h"
+#include "python/coroutine/poll.h"
 #include "python/loop/hub.h"
 
 #include <stdlib.h>
@@ -39,16 +40,9 @@ bytes_in_place_place(const caw_context *cx)
 static int
 bytes_in_place_raised(const caw__poll_place *place)
 {
-    caw__coroutine *c = (caw__coroutine *)place->coroutine;
     PyObject *raised = caw__take_raised();
-    if (caw__coroutine_extras_get(c)) {
-        c->extras->raised_status = CAW_EPYTHON;
-        Py_XSETREF(c->extras->raised, raised);
-    }
-    else {
-        Py_XDECREF(raised);
-        PyErr_Clear();
-    }
+    caw__poll_note((caw__coroutine *)place->coroutine, raised, CAW_EPYTHON);
+    Py_XDECREF(raised);
     return CAW_EPYTHON;
 }
 

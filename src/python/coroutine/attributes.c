@@ -1,17 +1,8 @@
 /* attributes.c: what can be seen of a coroutine: names, states, origin, repr. As `Objects/genobject.c` has them. */
-#include "python/await/in_place.h"
-#include "python/coroutine/coroutine.h"
-#include "python/coroutine/park.h"
-#include "python/function/code.h"
+#include "python/coroutine/attributes.h"
 
-PyObject *
-caw__coroutine_qualname(const caw__coroutine *c)
-{
-    if (c->extras && c->extras->qualname) {
-        return c->extras->qualname;
-    }
-    return c->function ? c->function->qualname : NULL;
-}
+#include "python/coroutine/traceback.h"
+#include "python/function/code.h"
 
 static PyObject *
 coroutine_get_name(PyObject *self, void *Py_UNUSED(closure))
@@ -59,16 +50,7 @@ static PyObject *
 coroutine_get_suspended(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    return PyBool_FromLong(c->state == CORO_SUSPENDED && !c->running);
-}
-
-PyObject *
-caw__coroutine_awaits(const caw__coroutine *c)
-{
-    if (c->delegates) {
-        return Py_NewRef(c->extras->inner->object);
-    }
-    return Py_NewRef(c->state == CORO_SUSPENDED && c->park ? (PyObject *)c->park : Py_None);
+    return PyBool_FromLong(c->waiter.state == CORO_SUSPENDED && !c->waiter.running);
 }
 
 static PyObject *
@@ -81,7 +63,7 @@ static PyObject *
 coroutine_get_frame(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    return c->state == CORO_CLOSED ? Py_NewRef(Py_None) : caw__coroutine_frame(c);
+    return c->waiter.state == CORO_CLOSED ? Py_NewRef(Py_None) : caw__coroutine_frame(c);
 }
 
 static PyObject *
@@ -111,14 +93,16 @@ PyGetSetDef caw__coroutine_getset[] = {
 static const char *
 coroutine_state_text(const caw__coroutine *c)
 {
-    if (c->running) {
+    if (c->waiter.running) {
         return "running";
     }
-    switch (c->state) {
+    switch (c->waiter.state) {
     case CORO_CREATED:
         return "created";
     case CORO_SUSPENDED:
-        return c->cancelling || c->detached ? "being cancelled" : c->woken ? "resuming" : "suspended";
+        return c->waiter.cancelling || c->waiter.detached ? "being cancelled"
+               : c->waiter.woken                          ? "resuming"
+                                                          : "suspended";
     default:
         return "closed";
     }
@@ -134,38 +118,4 @@ caw__coroutine_repr(PyObject *self)
                                     coroutine_state_text(c), self);
     }
     return PyUnicode_FromFormat("<coroutine %V (%s) at %p>", qualname, "?", coroutine_state_text(c), self);
-}
-
-/* One entry of cr_origin: (filename, lineno, name). */
-static PyObject *
-origin_entry(PyFrameObject *frame)
-{
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    PyObject *entry = Py_BuildValue("OiO", code->co_filename, PyFrame_GetLineNumber(frame), code->co_name);
-    Py_DECREF(code);
-    return entry;
-}
-
-void
-caw__coroutine_remember_origin(caw__coroutine *c, int depth)
-{
-    PyFrameObject *frame = (PyFrameObject *)Py_XNewRef((PyObject *)PyEval_GetFrame());
-    PyObject *entries = PyList_New(0);
-    for (int i = 0; entries && frame && i < depth; i++) {
-        PyObject *entry = origin_entry(frame);
-        if (!entry || PyList_Append(entries, entry) < 0) {
-            Py_CLEAR(entries);
-        }
-        Py_XDECREF(entry);
-        Py_SETREF(frame, PyFrame_GetBack(frame));
-    }
-    Py_XDECREF(frame);
-    PyObject *origin = entries ? PyList_AsTuple(entries) : NULL;
-    Py_XDECREF(entries);
-    if (origin && caw__coroutine_extras_get(c)) {
-        c->extras->origin = origin;
-        return;
-    }
-    Py_XDECREF(origin);
-    PyErr_Clear(); /* it only helps debugging */
 }

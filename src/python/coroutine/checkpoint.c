@@ -1,7 +1,9 @@
-/* checkpoint.c: see checkpoint.h. */
+/* checkpoint.c: the two parts of a checkpoint of trio, around an operation. */
 #include "python/coroutine/checkpoint.h"
 
-#include "python/framework/trio.h"
+#include "python/coroutine/end.h"
+#include "python/coroutine/poll.h"
+#include "python/framework/trio_api.h"
 
 static void
 checkpoint_drop(caw__coroutine *c)
@@ -16,13 +18,13 @@ void
 caw__checkpoint_leave(caw__coroutine *c)
 {
     PyObject *task, *before = c->extras ? c->extras->before : NULL;
-    if (!before || c->running) {
+    if (!before || c->waiter.running) {
         return;
     }
     if (caw__trio_task(caw__coroutine_state_of(c), &task) > 0 && task == c->extras->awaiter) {
-        c->running = true;
+        c->waiter.running = true;
         PyObject *closed = PyObject_CallMethod(before, "close", NULL);
-        c->running = false;
+        c->waiter.running = false;
         Py_XDECREF(closed);
         checkpoint_drop(c);
     }
@@ -34,14 +36,14 @@ PySendResult
 caw__checkpoint_go_on(caw__coroutine *c, PyObject *sent, PyObject **result)
 {
     Py_INCREF(c);
-    c->running = true;
+    c->waiter.running = true;
     PyObject *before = c->extras->before;
     PySendResult outcome = PyIter_Send(before, sent ? sent : Py_None, result);
-    c->running = false;
+    c->waiter.running = false;
     if (outcome == PYGEN_NEXT) {
         caw__coroutine_track(c);
-        c->state = c->state == CORO_CLOSED ? CORO_CLOSED : CORO_SUSPENDED;
-        c->woken = true;
+        c->waiter.state = c->waiter.state == CORO_CLOSED ? CORO_CLOSED : CORO_SUSPENDED;
+        c->waiter.woken = true;
     }
     else {
         checkpoint_drop(c);
@@ -55,7 +57,7 @@ caw__checkpoint_go_on(caw__coroutine *c, PyObject *sent, PyObject **result)
 PySendResult
 caw__checkpoint_begin(caw__state *state, caw__coroutine *c, PyObject *task, PyObject **result)
 {
-    c->checkpoint = true;
+    c->waiter.checkpoint = true;
     PyObject *before = caw__trio_checkpoint_if_cancelled(state, task);
     if (before == Py_None) {
         Py_DECREF(before);
@@ -73,19 +75,19 @@ caw__checkpoint_begin(caw__state *state, caw__coroutine *c, PyObject *task, PyOb
 PySendResult
 caw__checkpoint_end(caw__state *state, caw__coroutine *c, PyObject **result)
 {
-    PyObject *raised = PyErr_Occurred() ? caw__take_raised() : NULL; /* the poll has left it: for the outcome */
+    PyObject *raised = PyErr_Occurred() ? caw__take_raised() : NULL; /* the poll has left it: for the result */
     if (raised && !caw__coroutine_extras_get(c)) {
         Py_DECREF(raised);
         return caw__coroutine_fail(c, result);
     }
     if (raised) {
-        Py_XSETREF(c->extras->raised, raised);
-        c->extras->raised_status = c->future->status;
+        caw__poll_note(c, raised, c->future->status);
+        Py_DECREF(raised);
     }
     caw__coroutine_track(c);
-    c->ended = true;
-    c->state = CORO_SUSPENDED;
-    c->woken = true;
+    c->waiter.ended = true;
+    c->waiter.state = CORO_SUSPENDED;
+    c->waiter.woken = true;
     *result = caw__trio_schedule_point(state);
     return PYGEN_NEXT;
 }

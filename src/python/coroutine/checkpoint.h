@@ -12,6 +12,10 @@
 
 CAW__INTERNAL_BEGIN
 
+/* Before the coroutine is ended by close() or throw(): if that is done by the task of trio that awaits the checkpoint before
+ * the operation, end that first, in its order. Never raises. */
+void caw__checkpoint_leave(caw__coroutine *c);
+
 /* The first step, in a task of trio. PYGEN_RETURN: the operation may start. */
 PySendResult caw__checkpoint_begin(caw__state *state, caw__coroutine *c, PyObject *task, PyObject **result);
 

@@ -1,9 +1,8 @@
 /* park.h: what a suspended coroutine yields to asyncio: an object with the protocol of a future, and nothing else of one.
  *
  * It is a separate object because asyncio takes whatever has `_asyncio_future_blocking` for a future: gather() and
- * shield() would treat a coroutine that had it as one (CPython asyncio.isfuture). All that it knows it asks of its
- * coroutine, to which it holds a borrowed reference that the coroutine takes away when it is through; so it takes
- * part in no reference cycle. A coroutine uses one park for all its suspensions.
+ * shield() would treat a coroutine that had it as one (CPython asyncio.isfuture). It has nothing of its own but a borrowed reference to its
+ * coroutine, which takes that away when it is through; so it takes part in no reference cycle. A coroutine uses one park for all its suspensions.
  */
 #ifndef CAWAIT_PYTHON_COROUTINE_PARK_H
 #define CAWAIT_PYTHON_COROUTINE_PARK_H
@@ -11,12 +10,6 @@
 #include "python/coroutine/coroutine.h"
 
 CAW__INTERNAL_BEGIN
-
-struct caw__park {
-    PyObject_HEAD
-    caw__coroutine *coroutine; /* borrowed; NULL when the coroutine is through */
-    PyObject *wait;            /* trio's message, which knows this park and is known by it; see caw__park_orphan */
-};
 
 extern PyType_Spec caw__park_spec;
 

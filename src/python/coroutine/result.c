@@ -1,9 +1,12 @@
-/* result.c: see coroutine/result.h. */
+/* result.c: what a ready future ends its coroutine with: the value, or the exception that fits its status. */
 #include "python/coroutine/result.h"
 
 #include "python/base/errors.h"
+#include "python/coroutine/poll.h"
 #include "python/framework/asyncio.h"
-#include "python/loop/locals.h"
+#include "python/framework/detect.h"
+#include "python/framework/trio.h"
+#include "python/loop/scope.h"
 
 static const char *
 result_operation_name(const caw_py_spec *spec, const caw_future *future)
@@ -15,7 +18,7 @@ static bool
 result_is_in_trio(const caw__coroutine *c)
 {
     PyObject *loop = NULL;
-    bool in_trio = caw__framework_running(caw__coroutine_state_of(c), c, &loop) == &caw__trio;
+    bool in_trio = caw__framework_running(caw__coroutine_state_of(c), &c->waiter, &loop) == &caw__trio;
     caw__forget_raised();
     Py_XDECREF(loop);
     return in_trio;
@@ -48,18 +51,14 @@ result_cancelled(const caw__coroutine *c, caw_future *future)
 
 /* The exception of the Python awaitable that the future ended with, if it did: a new reference, or NULL. */
 static PyObject *
-result_take_raised(const caw__coroutine *c, const caw_future *future)
+result_take_raised(caw__coroutine *c, const caw_future *future)
 {
-    PyObject *raised = c->extras ? c->extras->raised : NULL;
-    if (!raised || c->extras->raised_status != future->status) {
-        return Py_XNewRef(caw__scope_raised(future, future->status));
-    }
-    c->extras->raised = NULL;
-    return raised;
+    bool noted = caw__poll_noted(c, future->status) != NULL;
+    return noted ? caw__poll_take_noted(c) : Py_XNewRef(caw__scope_noted(future, future->status));
 }
 
 CAW__APART static PyObject *
-result_error(const caw__coroutine *c, caw_future *future)
+result_error(caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
     if (future->status == CAW_EPYTHON && PyErr_Occurred()) {
@@ -102,7 +101,7 @@ result_bad_result(const caw_py_spec *spec, caw_future *future, PyObject *value)
 }
 
 PyObject *
-caw__result(const caw__coroutine *c, caw_future *future)
+caw__result(caw__coroutine *c, caw_future *future)
 {
     const caw_py_spec *spec = c->function->spec;
     if (future->status != 0) {

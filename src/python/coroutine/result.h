@@ -7,7 +7,7 @@
 CAW__INTERNAL_BEGIN
 
 /* The value of a ready future: a new reference; or NULL with its exception. */
-PyObject *caw__result(const caw__coroutine *c, caw_future *future);
+PyObject *caw__result(caw__coroutine *c, caw_future *future);
 
 /* The same where the awaiter was cancelled meanwhile: NULL with the cancellation, unless the value wins. */
 PyObject *caw__result_of_cancelled(caw__coroutine *c, caw_future *future);

@@ -1,5 +1,6 @@
-/* traceback.c: the frame of a coroutine, made only when somebody looks, and the traceback of an exception that leaves it. */
-#include "python/coroutine/coroutine.h"
+/* traceback.c: the frame of a coroutine, made only when somebody looks: a traceback, a debugger, Task.get_stack, asyncio's call
+ * graph (which reads cr_frame of whatever has cr_await, since 3.14). */
+#include "python/coroutine/traceback.h"
 
 #include "python/function/code.h"
 
@@ -10,7 +11,7 @@ caw__coroutine_frame(caw__coroutine *c)
     if (extras && !extras->frame) {
         extras->frame = caw__function_frame(c->function);
     }
-    if (extras && extras->frame && c->state != CORO_CREATED) {
+    if (extras && extras->frame && c->waiter.state != CORO_CREATED) {
         caw__frame_begin((PyFrameObject *)extras->frame);
     }
     return extras ? Py_XNewRef(extras->frame) : NULL;

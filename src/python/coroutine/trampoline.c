@@ -10,14 +10,18 @@
  * that runs already, because who is in there resumes what awaits it, is the failure of the one above; what runs, and all
  * below it, belong to the resume that runs them.
  */
-#include "python/await/in_place.h"
-#include "python/generator/step.h"
+#include "python/coroutine/trampoline.h"
+
+#include "python/coroutine/checkpoint.h"
+#include "python/coroutine/end.h"
+#include "python/coroutine/step.h"
+#include "python/framework/trio_api.h"
 
 /* The one that it waits for, if that is one of ours: borrowed. */
 static caw__coroutine *
 trampoline_inner(const caw__coroutine *c)
 {
-    return c->delegates && c->extras->inner->is_ours ? (caw__coroutine *)c->extras->inner->object : NULL;
+    return c->waiter.delegates && c->extras->inner->is_ours ? (caw__coroutine *)c->extras->inner->object : NULL;
 }
 
 /* From there up to the first one: they run no more. */
@@ -26,7 +30,7 @@ trampoline_rest(caw__coroutine *first, caw__coroutine *c)
 {
     while (c != first) {
         c = c->extras->outer;
-        c->running = false;
+        c->waiter.running = false;
     }
 }
 
@@ -34,7 +38,7 @@ trampoline_rest(caw__coroutine *first, caw__coroutine *c)
 static bool
 trampoline_may_enter(caw__coroutine *inner)
 {
-    if (inner->running || inner->state == CORO_SUSPENDED) {
+    if (inner->waiter.running || inner->waiter.state == CORO_SUSPENDED) {
         caw__coroutine_refuse(inner);
         return false;
     }
@@ -45,9 +49,9 @@ trampoline_may_enter(caw__coroutine *inner)
 static PySendResult
 trampoline_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
 {
-    c->running = true; /* dropping what it awaited may run any Python code */
-    caw__py_await_end(c->extras->inner, outcome == PYGEN_RETURN ? *result : NULL);
-    c->running = false;
+    c->waiter.running = true; /* dropping what it awaited may run any Python code */
+    c->extras->inner->end(c->extras->inner, outcome == PYGEN_RETURN ? *result : NULL);
+    c->waiter.running = false;
     return caw__step_on(c, result);
 }
 
@@ -59,7 +63,7 @@ trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, P
         caw__coroutine *inner = outcome == PYGEN_NEXT && !*result ? trampoline_inner(c) : NULL;
         if (inner && trampoline_may_enter(inner)) {
             inner->extras->outer = c;
-            c->running = true;
+            c->waiter.running = true;
             c = inner;
             outcome = caw__step_send(c, NULL, result);
         }
@@ -80,17 +84,19 @@ trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, P
     return outcome;
 }
 
-PySendResult
-caw__trampoline_descend(caw__coroutine *c, PyObject **result)
+/* What the coroutine awaits is one of ours: go on there, and where that leads to. */
+CAW__APART static PySendResult
+trampoline_descend(caw__coroutine *c, PyObject **result)
 {
     return trampoline_run(c, c, PYGEN_NEXT, result);
 }
 
-PySendResult
-caw__trampoline_resume(caw__coroutine *first, PyObject *value, PyObject *exception, PyObject **result)
+/* Resume what the coroutine waits for in the end: with a value, or with an exception, which is taken. */
+CAW__APART static PySendResult
+trampoline_resume(caw__coroutine *first, PyObject *value, PyObject *exception, PyObject **result)
 {
     *result = NULL;
-    if (first->running) {
+    if (first->waiter.running) {
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
         Py_XDECREF(exception);
         return PYGEN_ERROR;
@@ -98,8 +104,8 @@ caw__trampoline_resume(caw__coroutine *first, PyObject *value, PyObject *excepti
     Py_INCREF(first);
     PySendResult outcome;
     caw__coroutine *c = first, *inner;
-    while ((inner = trampoline_inner(c)) && !inner->running) {
-        c->running = true;
+    while ((inner = trampoline_inner(c)) && !inner->waiter.running) {
+        c->waiter.running = true;
         c = inner;
     }
     if (inner) {
@@ -115,6 +121,38 @@ caw__trampoline_resume(caw__coroutine *first, PyObject *value, PyObject *excepti
     return outcome;
 }
 
+PySendResult
+caw__coroutine_send(PyObject *self, PyObject *value, PyObject **result)
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    caw__state *state = caw__coroutine_state_of(c);
+    bool begins = c->waiter.state == CORO_CREATED && !c->waiter.running && state && (!value || value == Py_None);
+    PySendResult outcome;
+    if (begins && c->waiter.steps && (outcome = caw__child_ops_of(c->future)->at_once(c, result)) != PYGEN_NEXT) {
+        return outcome;
+    }
+    if (begins && caw__trio_is_absent(state)) {
+        outcome = caw__step_first(state, c, result); /* the shortest way */
+    }
+    else if (c->waiter.delegates) {
+        return trampoline_resume(c, value, NULL, result);
+    }
+    else {
+        outcome = caw__step_send(c, value, result);
+    }
+    return outcome == PYGEN_NEXT && !*result ? trampoline_descend(c, result) : outcome;
+}
+
+PySendResult
+caw__coroutine_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
+{
+    if (c->waiter.delegates) {
+        return trampoline_resume(c, NULL, exception, result);
+    }
+    PySendResult outcome = caw__step_throw(c, exception, result);
+    return outcome == PYGEN_NEXT && !*result ? trampoline_descend(c, result) : outcome;
+}
+
 /* --- closing --- */
 
 /* Give all of them up, the innermost first. Meanwhile all are `running`: what is dropped may run any Python code. */
@@ -122,9 +160,9 @@ static void
 trampoline_abandon(caw__coroutine *first)
 {
     caw__coroutine *c = first, *inner;
-    c->running = true;
-    while ((inner = trampoline_inner(c)) && !inner->running) {
-        inner->running = true;
+    c->waiter.running = true;
+    while ((inner = trampoline_inner(c)) && !inner->waiter.running) {
+        inner->waiter.running = true;
         c = inner;
     }
     for (caw__coroutine *outer = c; outer; c = outer) {
@@ -134,7 +172,7 @@ trampoline_abandon(caw__coroutine *first)
             caw__coroutine_free_awaiter(c);
         }
         caw__coroutine_abandon(c);
-        c->running = false;
+        c->waiter.running = false;
         Py_DECREF(c);
     }
 }
@@ -146,7 +184,7 @@ trampoline_ignores_exit(const caw__coroutine *c)
     for (const caw__coroutine *inner = trampoline_inner(c); inner; inner = trampoline_inner(c)) {
         c = inner;
     }
-    return c->delegates;
+    return c->waiter.delegates;
 }
 
 /* It waits for nothing of Python's. One that would be a step of an async generator, and has not begun, ends that: -1 with an
@@ -154,7 +192,8 @@ trampoline_ignores_exit(const caw__coroutine *c)
 static int
 trampoline_close_own(caw__coroutine *c)
 {
-    int closed = c->state == CORO_CREATED ? caw__generator_step_throw(c->future) : 0;
+    bool begins = c->waiter.state == CORO_CREATED && c->waiter.steps;
+    int closed = begins ? caw__child_ops_of(c->future)->throw_in(c->future) : 0;
     PyObject *raised = caw__take_raised();
     caw__checkpoint_leave(c);
     caw__coroutine_free_awaiter(c);
@@ -168,14 +207,14 @@ trampoline_close_own(caw__coroutine *c)
 int
 caw__coroutine_close(caw__coroutine *c)
 {
-    if (!c->delegates) {
+    if (!c->waiter.delegates) {
         return trampoline_close_own(c);
     }
     PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit), *result;
     if (!exit) {
         return -1;
     }
-    switch (caw__trampoline_resume(c, NULL, exit, &result)) {
+    switch (trampoline_resume(c, NULL, exit, &result)) {
     case PYGEN_NEXT:
         Py_DECREF(result);
         if (trampoline_ignores_exit(c)) {

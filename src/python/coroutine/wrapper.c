@@ -1,7 +1,8 @@
 /* wrapper.c: a coroutine of Python's own around one of ours, for those who take no other: the TaskGroup of anyio 4.0 to 4.13
  * refuses what is not a types.CoroutineType, and `python -m asyncio ps` reads only the frames of such. */
+#include "python/coroutine/wrapper.h"
+
 #include "python/base/python_code.h"
-#include "python/coroutine/coroutine.h"
 
 /* One line, so that all of it is on the line where the operation is written. */
 static const char wrapper_source[] = "async def wrapper(coroutine): return await coroutine\n";
@@ -53,7 +54,6 @@ caw__coroutine_wrap(caw__function *function, PyObject *coroutine)
         function->wrapper = wrapper_make(function);
     }
     PyObject *wrapped = function->wrapper ? PyObject_CallOneArg(function->wrapper, coroutine) : NULL;
-    ((caw__coroutine *)coroutine)->silent = true; /* the wrapper is what was never awaited */
     Py_DECREF(coroutine);
     return wrapped;
 }

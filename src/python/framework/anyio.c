@@ -1,4 +1,4 @@
-/* anyio.c: see anyio.h.
+/* anyio.c: a shielded scope around the wait of a cancelled task.
  *
  * On asyncio a cancelled scope of anyio asks on every turn of the loop, `_backends/_asyncio.py:
  * CancelScope._deliver_cancellation`, as long as it has a task: a task that waits for its operation to let go would keep
@@ -35,28 +35,26 @@ anyio_enter(PyObject *anyio)
 }
 
 int
-caw__anyio_shield(caw__coroutine *c)
+caw__anyio_shield(caw__state *state, PyObject **scope)
 {
-    PyObject *anyio =
-        Py_XNewRef(PyDict_GetItemWithError(PyImport_GetModuleDict(), caw__coroutine_state_of(c)->names.anyio));
-    PyObject *scope = anyio ? anyio_enter(anyio) : NULL;
+    PyObject *anyio = Py_XNewRef(PyDict_GetItemWithError(PyImport_GetModuleDict(), state->names.anyio));
+    *scope = anyio ? anyio_enter(anyio) : NULL;
     Py_XDECREF(anyio);
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
         return -1;
     }
     PyErr_Clear(); /* not a loop or a task that anyio knows: then none of its scopes asks either */
-    c->extras->scope = scope;
     return 0;
 }
 
 void
-caw__anyio_unshield(caw__coroutine *c)
+caw__anyio_unshield(PyObject **place)
 {
-    PyObject *scope = c->extras ? c->extras->scope : NULL;
+    PyObject *scope = *place;
     if (!scope) {
         return;
     }
-    c->extras->scope = NULL;
+    *place = NULL;
     PyObject *raised = caw__take_raised();
     PyObject *left = PyObject_CallMethod(scope, "__exit__", "OOO", Py_None, Py_None, Py_None);
     caw__forget_raised();
@@ -65,7 +63,7 @@ caw__anyio_unshield(caw__coroutine *c)
         Py_DECREF(scope);
     }
     else {
-        c->extras->scope = scope;
+        *place = scope;
     }
     if (raised) {
         caw__raise(raised);

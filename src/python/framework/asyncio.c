@@ -1,7 +1,10 @@
-/* asyncio.c: see asyncio.h. Nothing is imported that the program has not imported itself. */
+/* asyncio.c: the framework asyncio, and loops that speak its protocol. Nothing is imported that the program has not imported
+ * itself. */
 #include "python/framework/asyncio.h"
 
-#include "python/coroutine/park.h"
+#include "python/framework/asyncio_task.h"
+#include "python/framework/asyncio_thread.h"
+#include "python/loop/hub.h"
 
 /* asyncio's functions, once it is there. 0 when it is not: then no loop of it runs either. -1 with an exception. */
 static int
@@ -67,6 +70,12 @@ caw__asyncio_running_mark(caw__state *state)
     return dict ? PyDict_GetItemWithError(dict, state->names.__asyncio_running_event_loop__) : NULL;
 }
 
+bool
+caw__is_cancellation(caw__state *state, PyObject *exception)
+{
+    return state->cancelled_error && PyErr_GivenExceptionMatches(exception, state->cancelled_error);
+}
+
 /* Not in debug mode, which times and attributes every callback; not while a task is current: it cannot be entered twice. */
 static int
 asyncio_may_step(caw__hub *hub)
@@ -123,7 +132,7 @@ asyncio_add_reader(caw__hub *hub, PyObject *drain)
 /* Have a thread watch the fd; and let the loop own the hub by a timer that is never due in practice (30 years), since it
  * drops its timers too when it is closed (BaseEventLoop.close). */
 static int
-asyncio_add_helper(caw__hub *hub, PyObject *drain)
+asyncio_add_thread(caw__hub *hub, PyObject *drain)
 {
     if (caw__asyncio_thread_start(hub) < 0) {
         return -1;
@@ -148,7 +157,7 @@ asyncio_attach_drain(caw__hub *hub, PyObject *drain)
     }
     int added = asyncio_add_reader(hub, drain);
     if (added == 0) {
-        added = asyncio_add_helper(hub, drain);
+        added = asyncio_add_thread(hub, drain);
     }
     PyObject *raised = added < 0 ? caw__take_raised() : NULL;
     int left = PyContext_Exit(context);
@@ -169,25 +178,25 @@ asyncio_attach(caw__hub *hub)
 }
 
 static PyObject *
-asyncio_suspend(caw__hub *hub, caw__coroutine *c)
+asyncio_suspend(caw__hub *hub, caw__waiter *w)
 {
     (void)hub; /* the task will ask for the loop by park.get_loop() */
-    c->blocking = true;
-    return Py_NewRef((PyObject *)c->park);
+    w->blocking = true;
+    return Py_NewRef((PyObject *)w->park);
 }
 
 /* loop.call_soon(callback, park, context=context) */
 static int
-asyncio_resume(caw__hub *hub, caw__coroutine *c)
+asyncio_resume(caw__hub *hub, caw__waiter *w)
 {
     const caw__state *state = hub->state;
-    PyObject *callback = Py_NewRef(c->callback), *context = Py_NewRef(c->context), *loop = Py_NewRef(hub->loop);
-    PyObject *park = Py_NewRef((PyObject *)c->park);
+    PyObject *callback = Py_NewRef(w->callback), *context = Py_NewRef(w->context), *loop = Py_NewRef(hub->loop);
+    PyObject *park = Py_NewRef((PyObject *)w->park);
     PyObject *args[] = {loop, callback, park, context};
     PyObject *handle = PyObject_VectorcallMethod(state->names.call_soon, args, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                                  state->call_soon_kwnames);
     if (handle) {
-        caw__hub_drop_callback(c); /* the loop has it now */
+        caw__hub_drop_callback(w); /* the loop has it now */
     }
     Py_DECREF(park);
     Py_DECREF(loop);
@@ -197,11 +206,16 @@ asyncio_resume(caw__hub *hub, caw__coroutine *c)
     return handle ? 0 : -1;
 }
 
-const caw__framework caw__asyncio = {asyncio_attach,     asyncio_may_step,    asyncio_suspend,   asyncio_resume,
-                                     caw__asyncio_begin, caw__asyncio_cancel, .may_leave = true, .holds = true};
-
-bool
-caw__is_cancellation(caw__state *state, PyObject *exception)
-{
-    return state->cancelled_error && PyErr_GivenExceptionMatches(exception, state->cancelled_error);
-}
+const caw__framework caw__asyncio = {
+    .attach = asyncio_attach,
+    .detach = caw__asyncio_thread_stop,
+    .drained = caw__asyncio_thread_drained,
+    .mark = caw__asyncio_running_mark,
+    .may_step = asyncio_may_step,
+    .suspend = asyncio_suspend,
+    .resume = asyncio_resume,
+    .begin = caw__asyncio_begin,
+    .cancel = caw__asyncio_cancel,
+    .may_leave = true,
+    .holds = true,
+};

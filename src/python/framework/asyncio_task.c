@@ -1,7 +1,8 @@
-/* asyncio_task.c: awaitables that run as tasks of asyncio for a remote. */
-#include "python/await/posted.h"
+/* asyncio_task.c: awaitables that run as tasks of asyncio. */
+#include "python/framework/asyncio_task.h"
+
 #include "python/base/python_code.h"
-#include "python/framework/asyncio.h"
+#include "python/loop/hub.h"
 
 /* A task is made of a coroutine: for other awaitables, one of Python's own around it, which `asyncio ps` can read. */
 static const char asyncio_task_source[] = "async def cawait_posted(awaitable): return await awaitable\n";
@@ -10,9 +11,9 @@ static const char asyncio_task_source[] = "async def cawait_posted(awaitable): r
 static PyObject *
 asyncio_task_done(PyObject *capsule, PyObject *task)
 {
-    caw__posted *r = caw__posted_of_capsule(capsule);
-    if (r) {
-        caw__posted_end(r, PyObject_CallMethod(task, "result", NULL));
+    caw__py_task *t = caw__py_task_of(capsule);
+    if (t) {
+        t->ops->ended(t, PyObject_CallMethod(task, "result", NULL));
     }
     Py_RETURN_NONE;
 }
@@ -77,7 +78,7 @@ asyncio_task_new(caw__hub *hub, PyObject *awaitable)
     if (!state->posted && !(state->posted = caw__python_function(asyncio_task_source, "cawait_posted"))) {
         return NULL;
     }
-    PyObject *inner = caw__posted_awaitable(hub, awaitable);
+    PyObject *inner = caw__py_task_awaitable(state, awaitable);
     PyObject *coroutine = inner ? PyObject_CallOneArg(state->posted, inner) : NULL;
     Py_XDECREF(inner);
     PyObject *task = coroutine ? asyncio_task_of_coroutine(hub->loop, coroutine) : NULL;
@@ -85,38 +86,38 @@ asyncio_task_new(caw__hub *hub, PyObject *awaitable)
     return task;
 }
 
-/* Have its end told; or tell it now, which may free the remote. */
+/* See to it that its end is noticed; it may have ended already. */
 static int
-asyncio_task_watch(caw__posted *posted, PyObject *task, PyObject *done)
+asyncio_task_watch(caw__py_task *t, PyObject *task, PyObject *done)
 {
     PyObject *is_done = PyObject_CallMethod(task, "done", NULL);
     if (is_done == Py_True) {
-        caw__posted_end(posted, PyObject_CallMethod(task, "result", NULL));
+        t->ops->ended(t, PyObject_CallMethod(task, "result", NULL)); /* which may free it */
         Py_DECREF(is_done);
         return 0;
     }
     Py_XDECREF(is_done);
-    posted->task = Py_NewRef(task);
+    t->handle = Py_NewRef(task);
     PyObject *added = is_done ? PyObject_CallMethod(task, "add_done_callback", "O", done) : NULL;
     Py_XDECREF(added);
     return added ? 0 : -1;
 }
 
 int
-caw__asyncio_begin(caw__hub *hub, caw__posted *posted, PyObject *awaitable)
+caw__asyncio_begin(caw__hub *hub, caw__py_task *t, PyObject *awaitable)
 {
-    PyObject *done = caw__posted_method(posted, &asyncio_task_done_def);
+    PyObject *done = caw__py_task_method(t, &asyncio_task_done_def);
     PyObject *task = !done                               ? NULL
                      : asyncio_task_is_future(awaitable) ? asyncio_task_of_future(hub->loop, awaitable)
                                                          : asyncio_task_new(hub, awaitable);
-    int begun = task ? asyncio_task_watch(posted, task, done) : -1;
+    int begun = task ? asyncio_task_watch(t, task, done) : -1;
     Py_XDECREF(task);
     Py_XDECREF(done);
     return begun;
 }
 
 void
-caw__asyncio_cancel(PyObject *task)
+caw__asyncio_cancel(PyObject *handle)
 {
-    Py_XDECREF(PyObject_CallMethod(task, "cancel", NULL));
+    Py_XDECREF(PyObject_CallMethod(handle, "cancel", NULL));
 }

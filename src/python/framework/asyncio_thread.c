@@ -13,7 +13,9 @@
  *
  * In a forked child there is no thread and the lock may be held for ever: nothing is touched there.
  */
-#include "python/framework/asyncio.h"
+#include "python/framework/asyncio_thread.h"
+
+#include "python/loop/hub.h"
 
 #include "core/os/condition.h"
 #include "core/os/fd.h"
@@ -21,7 +23,7 @@
 
 #include <stdlib.h>
 
-struct caw__helper {
+typedef struct asyncio_thread {
     _Atomic int refs; /* the capsule, which is the thread's, and the hub */
     caw_reactor *reactor;
     caw__hub *hub;       /* borrowed; NULL once it is closed */
@@ -32,76 +34,76 @@ struct caw__helper {
     bool polling; /* the thread watches the fd */
     bool stop;    /* the hub is closed */
     bool ended;   /* the thread will not touch Python again */
-};
+} asyncio_thread;
 
 static void
-asyncio_thread_release(caw__helper *helper)
+asyncio_thread_release(asyncio_thread *thread)
 {
     /* acq_rel: all uses by the other side come before the free. */
-    if (atomic_fetch_sub_explicit(&helper->refs, 1, memory_order_acq_rel) == 1) {
-        caw_reactor_release(helper->reactor);
-        caw__condition_fini(&helper->changed);
-        caw__mutex_fini(&helper->lock);
-        free(helper);
+    if (atomic_fetch_sub_explicit(&thread->refs, 1, memory_order_acq_rel) == 1) {
+        caw_reactor_release(thread->reactor);
+        caw__condition_fini(&thread->changed);
+        caw__mutex_fini(&thread->lock);
+        free(thread);
     }
 }
 
 static bool
-asyncio_thread_forked(const caw__helper *helper)
+asyncio_thread_forked(const asyncio_thread *thread)
 {
-    return helper->generation != caw__fork_count();
+    return thread->generation != caw__fork_count();
 }
 
 static void
-asyncio_thread_set(caw__helper *helper, bool *flag)
+asyncio_thread_set(asyncio_thread *thread, bool *flag)
 {
-    if (asyncio_thread_forked(helper)) {
+    if (asyncio_thread_forked(thread)) {
         return;
     }
-    caw__mutex_lock(&helper->lock);
+    caw__mutex_lock(&thread->lock);
     *flag = true;
-    caw__condition_broadcast(&helper->changed);
-    caw__mutex_unlock(&helper->lock);
+    caw__condition_broadcast(&thread->changed);
+    caw__mutex_unlock(&thread->lock);
 }
 
 /* Wait until the fd is readable. False: stop. Without the GIL. */
 static bool
-asyncio_thread_wait_readable(caw__helper *helper)
+asyncio_thread_wait_readable(asyncio_thread *thread)
 {
-    caw__mutex_lock(&helper->lock);
-    helper->polling = !helper->stop;
-    bool polling = helper->polling;
-    caw__mutex_unlock(&helper->lock);
+    caw__mutex_lock(&thread->lock);
+    thread->polling = !thread->stop;
+    bool polling = thread->polling;
+    caw__mutex_unlock(&thread->lock);
     if (polling) {
-        caw__fd_wait_readable(caw_reactor_fd(helper->reactor));
+        caw__fd_wait_readable(caw_reactor_fd(thread->reactor));
     }
-    caw__mutex_lock(&helper->lock);
-    bool stop = helper->stop;
-    helper->polling = helper->drained = false;
-    caw__condition_broadcast(&helper->changed);
-    caw__mutex_unlock(&helper->lock);
+    caw__mutex_lock(&thread->lock);
+    bool stop = thread->stop;
+    thread->polling = thread->drained = false;
+    caw__condition_broadcast(&thread->changed);
+    caw__mutex_unlock(&thread->lock);
     return !stop;
 }
 
 /* Without the GIL. */
 static void
-asyncio_thread_wait_drained(caw__helper *helper)
+asyncio_thread_wait_drained(asyncio_thread *thread)
 {
-    caw__mutex_lock(&helper->lock);
-    while (!helper->drained && !helper->stop) {
-        caw__condition_wait(&helper->changed, &helper->lock);
+    caw__mutex_lock(&thread->lock);
+    while (!thread->drained && !thread->stop) {
+        caw__condition_wait(&thread->changed, &thread->lock);
     }
-    caw__mutex_unlock(&helper->lock);
+    caw__mutex_unlock(&thread->lock);
 }
 
 /* Have the loop drain. False when it takes no more calls, or the hub is closed. */
 static bool
-asyncio_thread_call_drain(caw__helper *helper)
+asyncio_thread_call_drain(asyncio_thread *thread)
 {
-    if (!helper->hub) {
+    if (!thread->hub) {
         return false;
     }
-    caw__hub *hub = (caw__hub *)Py_NewRef(helper->hub);
+    caw__hub *hub = (caw__hub *)Py_NewRef(thread->hub);
     PyObject *drain = PyObject_GetAttrString((PyObject *)hub, "drain");
     PyObject *handle = drain ? PyObject_CallMethod(hub->loop, "call_soon_threadsafe", "O", drain) : NULL;
     if (!handle) {
@@ -118,58 +120,67 @@ asyncio_thread_call_drain(caw__helper *helper)
     return called;
 }
 
-/* The thread. `capsule` holds the helper. */
+/* The thread. `capsule` has its struct. */
 static PyObject *
 asyncio_thread_main(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
-    caw__helper *helper = PyCapsule_GetPointer(capsule, NULL);
+    asyncio_thread *thread = PyCapsule_GetPointer(capsule, NULL);
     bool readable;
     do {
         Py_BEGIN_ALLOW_THREADS;
-        asyncio_thread_wait_drained(helper);
-        readable = asyncio_thread_wait_readable(helper);
+        asyncio_thread_wait_drained(thread);
+        readable = asyncio_thread_wait_readable(thread);
         Py_END_ALLOW_THREADS;
-    } while (readable && asyncio_thread_call_drain(helper));
-    asyncio_thread_set(helper, &helper->ended);
+    } while (readable && asyncio_thread_call_drain(thread));
+    asyncio_thread_set(thread, &thread->ended);
     Py_RETURN_NONE;
 }
 
-static PyMethodDef asyncio_thread_main_def = {"cawait_helper", asyncio_thread_main, METH_O, NULL};
+static PyMethodDef asyncio_thread_main_def = {"cawait_thread", asyncio_thread_main, METH_O, NULL};
 
 void
-caw__asyncio_thread_drained(caw__helper *helper)
+caw__asyncio_thread_drained(caw__hub *hub)
 {
-    asyncio_thread_set(helper, &helper->drained);
+    asyncio_thread *thread = hub->attached;
+    asyncio_thread_set(thread, &thread->drained);
+}
+
+static void
+asyncio_thread_stop(asyncio_thread *thread)
+{
+    thread->hub = NULL;
+    if (asyncio_thread_forked(thread)) {
+        return;
+    }
+    asyncio_thread_set(thread, &thread->stop);
+    caw_reactor_ring(thread->reactor);
+    caw__mutex_lock(&thread->lock);
+    while (thread->polling) { /* the caller closes the reactor next, and that uses up the ring */
+        caw__condition_wait(&thread->changed, &thread->lock);
+    }
+    caw__mutex_unlock(&thread->lock);
+    asyncio_thread_release(thread);
 }
 
 void
-caw__asyncio_thread_stop(caw__helper *helper)
+caw__asyncio_thread_stop(caw__hub *hub)
 {
-    helper->hub = NULL;
-    if (asyncio_thread_forked(helper)) {
-        return;
-    }
-    asyncio_thread_set(helper, &helper->stop);
-    caw_reactor_ring(helper->reactor);
-    caw__mutex_lock(&helper->lock);
-    while (helper->polling) { /* the caller closes the reactor next, and that uses up the ring */
-        caw__condition_wait(&helper->changed, &helper->lock);
-    }
-    caw__mutex_unlock(&helper->lock);
-    asyncio_thread_release(helper);
+    asyncio_thread *thread = hub->attached;
+    hub->attached = NULL;
+    asyncio_thread_stop(thread);
 }
 
 /* --- the end of the interpreter --- */
 
 static void
-asyncio_thread_wait_ended(caw__helper *helper)
+asyncio_thread_wait_ended(asyncio_thread *thread)
 {
     Py_BEGIN_ALLOW_THREADS;
-    caw__mutex_lock(&helper->lock);
-    while (!helper->ended) {
-        caw__condition_wait(&helper->changed, &helper->lock);
+    caw__mutex_lock(&thread->lock);
+    while (!thread->ended) {
+        caw__condition_wait(&thread->changed, &thread->lock);
     }
-    caw__mutex_unlock(&helper->lock);
+    caw__mutex_unlock(&thread->lock);
     Py_END_ALLOW_THREADS;
 }
 
@@ -180,10 +191,8 @@ asyncio_thread_stop_at_exit(caw__hub *hub)
 {
     Py_INCREF(hub);
     PyObject *running = PyObject_CallMethod(hub->loop, "is_running", NULL);
-    caw__helper *helper = running == Py_True ? hub->helper : NULL;
-    if (helper) {
-        hub->helper = NULL;
-        caw__asyncio_thread_stop(helper);
+    if (running == Py_True && hub->attached) {
+        caw__asyncio_thread_stop(hub);
     }
     else {
         caw__hub_close(hub);
@@ -193,30 +202,30 @@ asyncio_thread_stop_at_exit(caw__hub *hub)
     Py_DECREF(hub);
 }
 
-/* atexit: stop all helpers of this module and wait for their threads. `self` is the bridge's module. */
+/* atexit: stop all threads of this module and wait for their threads. `self` is the bridge's module. */
 static PyObject *
 asyncio_thread_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     caw__state *state = PyModule_GetState(self);
     caw__hub *hub = state->hubs;
     while (hub) {
-        if (!hub->helper) {
+        if (!hub->attached) {
             hub = hub->next;
             continue;
         }
-        caw__helper *helper = hub->helper;
-        atomic_fetch_add_explicit(&helper->refs, 1, memory_order_relaxed); /* relaxed: the hub has a reference */
+        asyncio_thread *thread = hub->attached;
+        atomic_fetch_add_explicit(&thread->refs, 1, memory_order_relaxed); /* relaxed: the hub has a reference */
         asyncio_thread_stop_at_exit(hub);
-        if (!asyncio_thread_forked(helper)) {
-            asyncio_thread_wait_ended(helper);
+        if (!asyncio_thread_forked(thread)) {
+            asyncio_thread_wait_ended(thread);
         }
-        asyncio_thread_release(helper);
+        asyncio_thread_release(thread);
         hub = state->hubs; /* the list may have changed meanwhile */
     }
     Py_RETURN_NONE;
 }
 
-static PyMethodDef asyncio_thread_stop_all_def = {"cawait_stop_helpers", asyncio_thread_stop_all, METH_NOARGS, NULL};
+static PyMethodDef asyncio_thread_stop_all_def = {"cawait_stop_threads", asyncio_thread_stop_all, METH_NOARGS, NULL};
 
 static int
 asyncio_thread_register_atexit(caw__state *state)
@@ -237,22 +246,22 @@ asyncio_thread_register_atexit(caw__state *state)
 
 /* --- the start --- */
 
-static caw__helper *
+static asyncio_thread *
 asyncio_thread_new(caw__hub *hub)
 {
-    caw__helper *helper = calloc(1, sizeof *helper);
-    if (!helper) {
+    asyncio_thread *thread = calloc(1, sizeof *thread);
+    if (!thread) {
         PyErr_NoMemory();
         return NULL;
     }
-    atomic_init(&helper->refs, 2);
-    helper->reactor = caw_reactor_retain(hub->inbox->reactor);
-    helper->hub = hub;
-    helper->drained = true; /* nothing to wait for yet */
-    helper->generation = caw__fork_count();
-    caw__mutex_init(&helper->lock);
-    caw__condition_init(&helper->changed);
-    return helper;
+    atomic_init(&thread->refs, 2);
+    thread->reactor = caw_reactor_retain(hub->inbox->reactor);
+    thread->hub = hub;
+    thread->drained = true; /* nothing to wait for yet */
+    thread->generation = caw__fork_count();
+    caw__mutex_init(&thread->lock);
+    caw__condition_init(&thread->changed);
+    return thread;
 }
 
 static void
@@ -267,27 +276,27 @@ caw__asyncio_thread_start(caw__hub *hub)
     if (asyncio_thread_register_atexit(hub->state) < 0) {
         return -1;
     }
-    caw__helper *helper = asyncio_thread_new(hub);
-    if (!helper) {
+    asyncio_thread *thread = asyncio_thread_new(hub);
+    if (!thread) {
         return -1;
     }
-    PyObject *capsule = PyCapsule_New(helper, NULL, asyncio_thread_capsule_free);
+    PyObject *capsule = PyCapsule_New(thread, NULL, asyncio_thread_capsule_free);
     if (!capsule) {
-        asyncio_thread_release(helper);
-        asyncio_thread_release(helper);
+        asyncio_thread_release(thread);
+        asyncio_thread_release(thread);
         return -1;
     }
-    PyObject *thread = PyImport_ImportModule("_thread");
-    PyObject *run = thread ? PyCFunction_New(&asyncio_thread_main_def, NULL) : NULL;
-    PyObject *started = run ? PyObject_CallMethod(thread, "start_new_thread", "O(O)", run, capsule) : NULL;
+    PyObject *module = PyImport_ImportModule("_thread");
+    PyObject *run = module ? PyCFunction_New(&asyncio_thread_main_def, NULL) : NULL;
+    PyObject *started = run ? PyObject_CallMethod(module, "start_new_thread", "O(O)", run, capsule) : NULL;
     Py_XDECREF(run);
-    Py_XDECREF(thread);
+    Py_XDECREF(module);
     Py_DECREF(capsule);
     if (!started) { /* perhaps it was, and there is only no memory for its number */
-        caw__asyncio_thread_stop(helper);
+        asyncio_thread_stop(thread);
         return -1;
     }
     Py_DECREF(started);
-    hub->helper = helper;
+    hub->attached = thread;
     return 0;
 }

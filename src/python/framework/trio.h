@@ -1,4 +1,4 @@
-/* trio.h: what the bridge asks of trio. */
+/* trio.h: the framework trio. */
 #ifndef CAWAIT_PYTHON_FRAMEWORK_TRIO_H
 #define CAWAIT_PYTHON_FRAMEWORK_TRIO_H
 
@@ -6,43 +6,11 @@
 
 CAW__INTERNAL_BEGIN
 
-/* Whether the program has not imported trio since it was last looked for: the first thing that each coroutine asks. */
-static inline bool
-caw__trio_is_absent(const caw__state *state)
-{
-    const caw__trio_api *api = &state->trio;
-    return api->modules && PyDict_GET_SIZE(api->modules) == api->n_modules;
-}
+extern const caw__framework caw__trio;
 
-/* The task of trio that is being stepped in this thread, in `task`: 1 and a new reference, 0 and NULL when there is none,
- * -1 and NULL with an exception. Costs next to nothing without trio. */
-int caw__trio_task(caw__state *state, PyObject **task);
-
-/* What the run of the current task is known by: a new reference, or NULL with an exception. */
-PyObject *caw__trio_run_of(caw__state *state, PyObject *task);
-
-/* Begin the part of a checkpoint that comes before an operation. None when the task may pass at once; else an awaitable
- * that raises where the task is cancelled. A new reference. */
-PyObject *caw__trio_checkpoint_if_cancelled(caw__state *state, PyObject *task);
-
-/* What a task yields to let others run: a new reference. */
-PyObject *caw__trio_schedule_point(caw__state *state);
-
-/* trio sends outcomes: the exception in one, a new reference; NULL, without an exception, when there is none. */
-PyObject *caw__trio_sent_error(caw__state *state, PyObject *sent);
-
-/* A cancellation of asyncio or of trio, or GeneratorExit. */
-bool caw__is_cancellation_of_any(caw__state *state, PyObject *exception);
-
-/* The method `abort` of a park object: what trio calls to cancel, at most once for each suspension. */
-PyObject *caw__trio_abort(PyObject *park, PyObject *raise_cancel);
-
-/* trio_task.c: see caw__framework. */
-int caw__trio_begin(caw__hub *hub, caw__posted *posted, PyObject *awaitable);
-void caw__trio_cancel(PyObject *scope);
-
-void caw__trio_forget(caw__trio_api *api);
-int caw__trio_visit(caw__trio_api *api, visitproc visit, void *arg);
+/* Whether its task waits for this waiter. Not when it is driven by hand: trio does not survive a reschedule() of a task
+ * that does not wait. */
+bool caw__trio_waits(const caw__waiter *w);
 
 CAW__INTERNAL_END
 

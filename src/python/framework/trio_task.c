@@ -1,7 +1,9 @@
-/* trio_task.c: awaitables that run as system tasks of trio for a remote. */
-#include "python/await/posted.h"
+/* trio_task.c: awaitables that run as system tasks of trio. */
+#include "python/framework/trio_task.h"
+
 #include "python/base/python_code.h"
-#include "python/framework/trio.h"
+#include "python/framework/trio_api.h"
+#include "python/loop/hub.h"
 
 /* Each in a cancel scope of its own, by which it is cancelled. A system task must raise nothing but Cancelled; what it awaits
  * may raise anything, and `end` and `fail` keep it. */
@@ -20,12 +22,12 @@ static const char trio_task_source[] = "async def cawait_posted(awaitable, begin
 static PyObject *
 trio_task_begin(PyObject *capsule, PyObject *scope)
 {
-    caw__posted *r = caw__posted_of_capsule(capsule);
-    if (!r) { /* ended before its first step */
+    caw__py_task *t = caw__py_task_of(capsule);
+    if (!t) { /* ended before its first step */
         return PyObject_CallMethod(scope, "cancel", NULL);
     }
-    Py_XSETREF(r->task, Py_NewRef(scope));
-    if (caw_promise_abandoned(&r->promise)) { /* a cancel that came before there was a scope */
+    Py_XSETREF(t->handle, Py_NewRef(scope));
+    if (t->ops->unwanted(t)) { /* a cancel that came before there was a scope */
         return PyObject_CallMethod(scope, "cancel", NULL);
     }
     Py_RETURN_NONE;
@@ -34,9 +36,9 @@ trio_task_begin(PyObject *capsule, PyObject *scope)
 static PyObject *
 trio_task_end(PyObject *capsule, PyObject *value)
 {
-    caw__posted *r = caw__posted_of_capsule(capsule);
-    if (r) {
-        caw__posted_end(r, Py_NewRef(value));
+    caw__py_task *t = caw__py_task_of(capsule);
+    if (t) {
+        t->ops->ended(t, Py_NewRef(value));
     }
     Py_RETURN_NONE;
 }
@@ -45,13 +47,13 @@ trio_task_end(PyObject *capsule, PyObject *value)
 static PyObject *
 trio_task_fail(PyObject *capsule, PyObject *error)
 {
-    caw__posted *r = caw__posted_of_capsule(capsule);
-    if (r && error == Py_None) {
-        caw__posted_end_cancelled(r);
+    caw__py_task *t = caw__py_task_of(capsule);
+    if (t && error == Py_None) {
+        t->ops->cancelled(t);
     }
-    else if (r) {
+    else if (t) {
         caw__raise(Py_NewRef(error));
-        caw__posted_end(r, NULL);
+        t->ops->ended(t, NULL);
     }
     Py_RETURN_NONE;
 }
@@ -76,15 +78,14 @@ trio_task_spawn(caw__state *state, PyObject *awaitable, PyObject *begin, PyObjec
 }
 
 int
-caw__trio_begin(caw__hub *hub, caw__posted *posted, PyObject *awaitable)
+caw__trio_begin(caw__hub *hub, caw__py_task *t, PyObject *awaitable)
 {
     caw__state *state = hub->state;
     if (!state->trio_posted && !(state->trio_posted = caw__python_function(trio_task_source, "cawait_posted"))) {
         return -1;
     }
-    PyObject *begin = caw__posted_method(posted, &trio_task_begin_def),
-             *end = caw__posted_method(posted, &trio_task_end_def);
-    PyObject *fail = caw__posted_method(posted, &trio_task_fail_def), *inner = caw__posted_awaitable(hub, awaitable);
+    PyObject *begin = caw__py_task_method(t, &trio_task_begin_def), *end = caw__py_task_method(t, &trio_task_end_def);
+    PyObject *fail = caw__py_task_method(t, &trio_task_fail_def), *inner = caw__py_task_awaitable(state, awaitable);
     PyObject *task = begin && end && fail && inner ? trio_task_spawn(state, inner, begin, end, fail) : NULL;
     Py_XDECREF(inner);
     Py_XDECREF(task);

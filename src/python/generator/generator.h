@@ -37,7 +37,7 @@ typedef enum caw__generator_step_kind {
 } caw__generator_step_kind;
 
 typedef struct caw__generator_step {
-    caw_future future;
+    caw__child child;
     caw__generator *generator; /* a reference */
     PyObject *arg;             /* what was sent, or is to be thrown: a reference, or NULL */
     caw_item *items;           /* while ready: owned; a list */

@@ -4,6 +4,8 @@
 
 #include "python/await/in_place.h"
 #include "python/base/errors.h"
+#include "python/coroutine/end.h"
+#include "python/coroutine/poll.h"
 #include "python/generator/step_result.h"
 #include "python/iterate/iterate.h"
 #include "python/loop/hub.h"
@@ -58,7 +60,7 @@ static caw_poll
 generator_step_finish(caw__generator_step *a, int status)
 {
     a->ready = true;
-    return caw_future_finish(&a->future, status);
+    return caw_future_finish(&a->child.future, status);
 }
 
 /* The one StopAsyncIteration that means the end. */
@@ -95,8 +97,8 @@ generator_step_keep_raised(caw__generator *g, const caw_context *cx)
     if (PyErr_Occurred()) {
         g->raised = caw__take_raised();
     }
-    else if (c->extras && c->extras->raised && c->extras->raised_status == g->stream->status) {
-        g->raised = Py_NewRef(c->extras->raised);
+    else {
+        g->raised = Py_XNewRef(caw__poll_noted(c, g->stream->status));
     }
 }
 
@@ -273,7 +275,7 @@ generator_step_begin(caw__generator_step *a)
 static caw_poll
 generator_step_poll(caw_future *f, caw_context *cx)
 {
-    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, child.future);
     bool begins = !a->begun;
     if (begins && !generator_step_begin(a)) {
         return generator_step_finish(a, PyErr_Occurred() ? CAW_EPYTHON : 0);
@@ -292,7 +294,7 @@ generator_step_poll(caw_future *f, caw_context *cx)
 static void
 generator_step_cancel(caw_future *f)
 {
-    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, child.future);
     caw__generator *g = a->generator;
     a->cancelled = true;
     if (!g->cancel_sent && !g->over) {
@@ -304,7 +306,7 @@ generator_step_cancel(caw_future *f)
 static void
 generator_step_destroy(caw_future *f)
 {
-    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, child.future);
     caw__generator *g = a->generator;
     PyObject *arg = a->arg;
     caw_item *items = a->items;
@@ -335,20 +337,19 @@ static const caw_future_ops generator_step_ops = {"async_generator", generator_s
 static const caw_future_ops generator_step_ops_without_cancel = {"async_generator", generator_step_poll, NULL,
                                                                  generator_step_destroy};
 
-caw__generator_step *
-caw__generator_step_of(const caw_future *future)
+static int
+generator_step_traverse(const caw_future *future, visitproc visit, void *arg)
 {
-    bool is = future->ops == &generator_step_ops || future->ops == &generator_step_ops_without_cancel;
-    return is ? (caw__generator_step *)CAW_CONTAINER_OF(future, caw__generator_step, future) : NULL;
+    const caw__generator_step *a = CAW_CONTAINER_OF(future, const caw__generator_step, child.future);
+    Py_VISIT(a->generator);
+    Py_VISIT(a->arg);
+    return 0;
 }
 
-int
-caw__generator_step_throw(const caw_future *future)
+static int
+generator_step_throw_in(caw_future *future)
 {
-    caw__generator_step *a = caw__generator_step_of(future);
-    if (!a) {
-        return 0;
-    }
+    caw__generator_step *a = CAW_CONTAINER_OF(future, caw__generator_step, child.future);
     if (generator_step_is_refused(a)) {
         return -1;
     }
@@ -359,41 +360,25 @@ caw__generator_step_throw(const caw_future *future)
     return 0;
 }
 
-bool
-caw__generator_step_send(const caw_future *future, PyObject *value)
+static bool
+generator_step_send(caw_future *future, PyObject *value)
 {
-    caw__generator_step *a = caw__generator_step_of(future);
-    bool takes = a && a->kind == GENERATOR_STEP_NEXT;
+    caw__generator_step *a = CAW_CONTAINER_OF(future, caw__generator_step, child.future);
+    bool takes = a->kind == GENERATOR_STEP_NEXT;
     if (takes) {
         Py_XSETREF(a->arg, Py_NewRef(value));
     }
     return takes;
 }
 
-void
-caw__generator_step_guard_stop(const caw_future *future)
+static void
+generator_step_leaving(const caw_future *future)
 {
-    const caw__generator_step *a = future ? caw__generator_step_of(future) : NULL;
-    if (a && !a->stops && a->generator->stream && a->generator->started &&
+    const caw__generator_step *a = CAW_CONTAINER_OF(future, const caw__generator_step, child.future);
+    if (!a->stops && a->generator->stream && a->generator->started &&
         PyErr_ExceptionMatches(PyExc_StopAsyncIteration)) {
         caw__raise_instead_of("async generator raised StopAsyncIteration");
     }
-}
-
-PyObject *
-caw__generator_step_new(caw__generator *g, caw__generator_step_kind kind, PyObject *arg)
-{
-    caw__generator_step *a = g->own_used ? malloc(sizeof *a) : &g->own;
-    if (!a) {
-        return PyErr_NoMemory();
-    }
-    bool can_cancel = g->stream && g->stream->ops->cancel;
-    *a = (caw__generator_step){.generator = g, .arg = arg, .kind = (unsigned char)kind};
-    a->future.ops = can_cancel ? &generator_step_ops : &generator_step_ops_without_cancel;
-    g->own_used |= a == &g->own;
-    Py_INCREF(g);
-    Py_XINCREF(arg);
-    return caw__coroutine_new_step(g->function, &a->future);
 }
 
 /* --- at once --- */
@@ -408,10 +393,10 @@ generator_step_is_simple(const caw__generator_step *a)
            g->run_began != 0 && g->run_length < GENERATOR_STEP_RUN_LENGTH && !g->function->stream->poll_without_gil;
 }
 
-PySendResult
-caw__generator_step_at_once(caw__coroutine *c, PyObject **result)
+static PySendResult
+generator_step_at_once(caw__coroutine *c, PyObject **result)
 {
-    caw__generator_step *a = CAW_CONTAINER_OF(c->future, caw__generator_step, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(c->future, caw__generator_step, child.future);
     caw__generator *g = a->generator;
     size_t n;
     caw_item *last;
@@ -423,16 +408,43 @@ caw__generator_step_at_once(caw__coroutine *c, PyObject **result)
     a->length = (uint32_t)n;
     g->run_length += (uint32_t)n;
     a->begun = a->ready = true;
-    g->running = c->running = true;
-    *result = caw__generator_step_result(&a->future);
+    g->running = c->waiter.running = true;
+    *result = caw__generator_step_result(&a->child.future);
     if (!*result) {
         PySendResult failed = caw__coroutine_fail(c, result);
-        c->running = false;
+        c->waiter.running = false;
         return failed;
     }
     c->future = NULL;
-    c->state = CORO_CLOSED;
-    generator_step_destroy(&a->future);
-    c->running = false;
+    c->waiter.state = CORO_CLOSED;
+    generator_step_destroy(&a->child.future);
+    c->waiter.running = false;
     return PYGEN_RETURN;
+}
+
+/* --- birth --- */
+
+static const caw__child_ops generator_step_child_ops = {
+    .traverse = generator_step_traverse,
+    .at_once = generator_step_at_once,
+    .send = generator_step_send,
+    .throw_in = generator_step_throw_in,
+    .leaving = generator_step_leaving,
+};
+
+PyObject *
+caw__generator_step_new(caw__generator *g, caw__generator_step_kind kind, PyObject *arg)
+{
+    caw__generator_step *a = g->own_used ? malloc(sizeof *a) : &g->own;
+    if (!a) {
+        return PyErr_NoMemory();
+    }
+    bool can_cancel = g->stream && g->stream->ops->cancel;
+    *a = (caw__generator_step){
+        .child.ops = &generator_step_child_ops, .generator = g, .arg = arg, .kind = (unsigned char)kind};
+    a->child.future.ops = can_cancel ? &generator_step_ops : &generator_step_ops_without_cancel;
+    g->own_used |= a == &g->own;
+    Py_INCREF(g);
+    Py_XINCREF(arg);
+    return caw__coroutine_new_step(g->function, &a->child.future);
 }

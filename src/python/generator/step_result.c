@@ -81,7 +81,7 @@ generator_step_list(caw__generator_step *a)
 PyObject *
 caw__generator_step_result(caw_future *f)
 {
-    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, future);
+    caw__generator_step *a = CAW_CONTAINER_OF(f, caw__generator_step, child.future);
     if (a->kind != GENERATOR_STEP_NEXT) {
         Py_RETURN_NONE;
     }
@@ -93,7 +93,7 @@ caw__generator_step_result(caw_future *f)
 static void
 generator_step_error(caw_future *f, int status)
 {
-    const caw__generator *g = CAW_CONTAINER_OF(f, caw__generator_step, future)->generator;
+    const caw__generator *g = CAW_CONTAINER_OF(f, caw__generator_step, child.future)->generator;
     g->function->stream->error(g->stream, status);
 }
 

@@ -2,6 +2,7 @@
  * 3.13). */
 #include "python/generator/type.h"
 
+#include "python/base/errors.h"
 #include "python/function/code.h"
 #include "python/generator/step.h"
 #include "python/iterate/iterate.h"

@@ -3,6 +3,7 @@
 
 #include "python/await/posted.h"
 #include "python/base/awaitable.h"
+#include "python/coroutine/coroutine.h"
 #include "python/loop/hub.h"
 #include "python/loop/ref.h"
 
@@ -90,7 +91,7 @@ aclose_call(void *arg)
     }
     caw_future_init(&c->future, &aclose_ops);
     c->iterator = Py_NewRef(caw_py_ref_get(a->iterator));
-    return caw__hub_coroutine(a->locals->inbox->hub, &c->future, &spec); /* which calls this just now */
+    return caw__coroutine_on(a->locals->inbox->hub, &c->future, &spec); /* which calls this just now */
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "python/await/in_place.h"
 #include "python/base/awaitable.h"
+#include "python/coroutine/poll.h"
 #include "python/iterate/aclose.h"
 #include "python/loop/hub.h"
 #include "python/loop/value.h"
@@ -40,9 +41,8 @@ iteration_next_awaitable(caw__iteration *s)
 static void
 iteration_forget_stop(caw__coroutine *c, PyObject *stop)
 {
-    if (c->extras && c->extras->raised == stop) {
-        c->extras->raised = NULL;
-        Py_DECREF(stop);
+    if (c->extras && c->extras->noted == stop) {
+        Py_DECREF(caw__poll_take_noted(c));
     }
 }
 
@@ -53,7 +53,7 @@ iteration_end_raised(caw__iteration *s, caw__coroutine *c, caw_item **out)
     PyObject *raised = caw__take_raised();
     int status = s->cancelled ? CAW_ECANCELED : 0;
     if (raised && !PyErr_GivenExceptionMatches(raised, PyExc_StopAsyncIteration)) {
-        status = caw__py_await_keep(c, raised);
+        status = caw__poll_note_status(c, raised);
     }
     Py_XDECREF(raised);
     return caw__iteration_end(s, status, out);
@@ -63,8 +63,8 @@ iteration_end_raised(caw__iteration *s, caw__coroutine *c, caw_item **out)
 static int
 iteration_interrupted(caw__coroutine *c, PyObject *exception)
 {
-    if (c->extras && c->extras->raised == exception) {
-        c->extras->raised_status = CAW_EPYTHON;
+    if (c->extras && c->extras->noted == exception) {
+        caw__poll_note(c, exception, CAW_EPYTHON);
     }
     return CAW_EPYTHON;
 }
@@ -216,12 +216,12 @@ iteration_throw_exit(const caw__iteration *s, PyObject *iterator)
     if (s->child->ops != &caw__py_await_ops || s->closing) {
         return;
     }
-    const caw__py_await *f = CAW_CONTAINER_OF(s->child, const caw__py_await, future);
-    if (f->state != AWAIT_IN_PLACE || f->is_ours) {
+    const caw__py_await *f = CAW_CONTAINER_OF(s->child, const caw__py_await, child.future);
+    if (f->state != AWAIT_IN_PLACE || f->inner.is_ours) {
         return;
     }
     PyObject *exit = PyObject_CallNoArgs(PyExc_GeneratorExit);
-    PyObject *yielded = exit ? PyObject_CallMethod(f->object, "throw", "O", exit) : NULL;
+    PyObject *yielded = exit ? PyObject_CallMethod(f->inner.object, "throw", "O", exit) : NULL;
     if (yielded) {
         PyErr_SetString(PyExc_RuntimeError, "async generator ignored GeneratorExit");
     }
@@ -300,7 +300,7 @@ iteration_in_task_destroy(caw_stream *stream)
 }
 
 static const caw_stream_ops iteration_in_task_ops = {"python.stream", iteration_in_task_poll_next,
-                                                     iteration_in_task_cancel, iteration_in_task_destroy};
+                                                     iteration_in_task_cancel, iteration_in_task_destroy, NULL};
 
 caw_stream *
 caw__iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec)

@@ -2,6 +2,8 @@
 #include "python/iterate/iterate.h"
 
 #include "python/await/in_place.h"
+#include "python/coroutine/poll.h"
+#include "python/framework/detect.h"
 #include "python/iterate/in_place.h"
 #include "python/iterate/posted.h"
 #include "python/loop/hub.h"
@@ -36,7 +38,7 @@ iterate_begin_with_gil(iterating *s, caw_context *cx, caw_item **out)
 {
     caw__poll_place *place = cx->place;
     int status;
-    s->at.locals = caw__locals_capture(place->state, place->coroutine, &status);
+    s->at.locals = caw__locals_capture(place->state, &place->coroutine->waiter, &status);
     if (!s->at.locals) {
         return caw__iteration_end(&s->at, CAW_EPYTHON, out); /* the exception is set */
     }
@@ -144,8 +146,7 @@ iterate_destroy(caw_stream *stream)
     caw__iteration_drop(&s->at);
 }
 
-static const caw_stream_ops iterate_ops = {"python.stream", iterate_poll_next, iterate_cancel, iterate_destroy,
-                                          NULL};
+static const caw_stream_ops iterate_ops = {"python.stream", iterate_poll_next, iterate_cancel, iterate_destroy, NULL};
 
 bool
 caw__iteration_is_in_place(const caw_stream *stream)

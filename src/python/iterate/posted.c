@@ -25,6 +25,7 @@
 #include "python/iterate/posted.h"
 
 #include "python/await/posted.h"
+#include "python/coroutine/poll.h"
 #include "python/iterate/in_place.h"
 #include "python/loop/hub.h"
 #include "python/loop/ref.h"
@@ -167,8 +168,8 @@ runner_finish(runner *r, const caw_context *cx)
     int status = r->inner->status;
     const caw__coroutine *c = ((caw__poll_place *)cx->place)->coroutine;
     PyObject *raised = caw__take_raised();
-    if (!raised && status != 0 && c->extras && c->extras->raised && c->extras->raised_status == status) {
-        raised = Py_NewRef(c->extras->raised);
+    if (!raised && status != 0) {
+        raised = Py_XNewRef(caw__poll_noted(c, status));
     }
     if (raised &&
         PyErr_GivenExceptionMatches(raised, PyExc_GeneratorExit)) { /* it was dropped: the runner, not the iterator */
@@ -271,8 +272,8 @@ posted_iteration_call(void *arg)
     r->inner = inner;
     r->posted = p;
     p->runner = r;
-    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);        /* relaxed: the call has one */
-    return caw__hub_coroutine(p->locals->inbox->hub, &r->future, &spec); /* the hub calls this just now */
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);       /* relaxed: the call has one */
+    return caw__coroutine_on(p->locals->inbox->hub, &r->future, &spec); /* the hub calls this just now */
 }
 
 static void
@@ -332,7 +333,7 @@ posted_iteration_end(caw__posted_iteration *p, const caw_context *cx, int ended,
 {
     *status = ended;
     if (p->raised && p->raised_status == ended) {
-        caw__note_raised(cx, p->raised, ended);
+        caw__poll_note_at(cx, p->raised, ended);
     }
     return CAW_READY;
 }

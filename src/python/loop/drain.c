@@ -1,20 +1,5 @@
 /* drain.c: what the loop calls when the hub's reactor has something to do: resume what was woken. */
-#include "python/coroutine/park.h"
-#include "python/framework/asyncio.h"
-#include "python/loop/job.h"
-
-int
-caw__hub_resume_soon(caw__coroutine *c)
-{
-    caw__hub *hub = caw__hub_open(c);
-    if (!hub) {
-        return -1;
-    }
-    Py_INCREF(hub);
-    int failed = hub->framework->resume(hub, c);
-    Py_DECREF(hub);
-    return failed;
-}
+#include "python/loop/drain.h"
 
 /* A wakeup failed: report that. -1 for what has to leave the drain: asyncio lets KeyboardInterrupt and SystemExit leave
  * the loop. */
@@ -29,31 +14,31 @@ drain_report(PyObject *culprit)
 }
 
 static int
-drain_step_soon(caw__coroutine *c)
+drain_step_soon(caw__waiter *w)
 {
-    Py_INCREF(c); /* a loop's call_soon may be anybody's code */
-    int failed = caw__hub_resume_soon(c) < 0 ? drain_report((PyObject *)c) : 0;
-    if (failed && c->callback && c->state == CORO_SUSPENDED) {
-        c->woken = false; /* a signal came before the work was done: again, later */
-        caw__wake_target_wake(c->target);
+    Py_INCREF(w); /* a loop's call_soon may be anybody's code */
+    int failed = caw__hub_resume_soon(w) < 0 ? drain_report((PyObject *)w) : 0;
+    if (failed && w->callback && w->state == CORO_SUSPENDED) {
+        w->woken = false; /* a signal came before the work was done: again, later */
+        caw__wake_target_wake(w->target);
     }
-    Py_DECREF(c);
+    Py_DECREF(w);
     return failed;
 }
 
 /* Call the task's wakeup here and now, in the task's context. This is what saves the Handle. */
 static int
-drain_step(caw__coroutine *c)
+drain_step(caw__waiter *w)
 {
-    if (PyContext_Enter(c->context) < 0) {
+    if (PyContext_Enter(w->context) < 0) {
         PyErr_Clear(); /* somebody is in that context: one loop turn later nobody is */
-        return drain_step_soon(c);
+        return drain_step_soon(w);
     }
-    PyObject *callback = c->callback, *context = c->context;
-    c->callback = c->context = NULL;
-    PyObject *park = Py_NewRef((PyObject *)c->park);
+    PyObject *callback = w->callback, *context = w->context;
+    w->callback = w->context = NULL;
+    PyObject *park = Py_NewRef((PyObject *)w->park);
     /* Now: what the awaiter drops after its await goes then, not when the step is over. */
-    Py_XDECREF(caw__hub_let_go(c));
+    Py_XDECREF(caw__hub_let_go(w));
     PyObject *outcome = PyObject_CallOneArg(callback, park);
     if (PyContext_Exit(context) < 0) {
         PyErr_WriteUnraisable(context);
@@ -69,16 +54,16 @@ drain_step(caw__coroutine *c)
 /* Tell a woken coroutine's awaiter. The coroutine may be gone afterwards. -1 with an exception only for what has to leave
  * the drain. */
 static int
-drain_deliver(caw__coroutine *c, bool direct)
+drain_deliver(caw__waiter *w, bool direct)
 {
-    if (c->state != CORO_SUSPENDED || c->woken) {
+    if (w->state != CORO_SUSPENDED || w->woken) {
         return 0; /* a wake that came late, or twice */
     }
-    c->woken = true;
-    if (!c->callback) {
+    w->woken = true;
+    if (!w->callback) {
         return 0; /* add_done_callback will see `woken` */
     }
-    return direct ? drain_step(c) : drain_step_soon(c); /* the hub holds what has a callback */
+    return direct ? drain_step(w) : drain_step_soon(w); /* the hub holds what has a callback */
 }
 
 static int
@@ -94,10 +79,8 @@ drain_deliver_batch(caw__hub *hub, bool direct)
             }
             continue;
         }
-        caw__wake_target_rearm(target);
-        caw__coroutine *c = target->owner; /* borrowed; nothing runs before drain_deliver that could drop it */
-        caw__wake_target_release(target);
-        if (c && drain_deliver(c, direct) < 0) {
+        caw__waiter *w = caw__wake_target_take(target); /* nothing runs before drain_deliver that could drop it */
+        if (w && drain_deliver(w, direct) < 0) {
             return -1;
         }
     }
@@ -179,8 +162,8 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     caw__state *state = hub->state;
     int direct = hub->drainer ? 0 : hub->framework->may_step(hub);
     if (direct < 0) { /* nothing was taken: the fd is still readable */
-        if (hub->helper) {
-            caw__asyncio_thread_drained(hub->helper);
+        if (hub->attached) {
+            hub->framework->drained(hub);
         }
         Py_DECREF(hub);
         return NULL;
@@ -189,7 +172,7 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     PyObject *outer_mark = hub->mark;
     hub->drainer = PyThreadState_Get();
     hub->thread = PyThread_get_thread_ident();
-    hub->mark = direct ? Py_XNewRef(caw__asyncio_running_mark(state)) : NULL;
+    hub->mark = direct ? Py_XNewRef(hub->framework->mark(state)) : NULL;
     state->recent = hub;
     PyObject *context = drain_leave_context();
     int failed = drain_passes(hub, direct);
@@ -199,8 +182,8 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     drain_enter_context(context);
     hub->drainer = outer;
     Py_XSETREF(hub->mark, outer_mark);
-    if (hub->helper) {
-        caw__asyncio_thread_drained(hub->helper);
+    if (hub->attached) {
+        hub->framework->drained(hub);
     }
     Py_DECREF(hub);
     if (failed) {

@@ -1,21 +1,12 @@
-/* hub.c: making, finding and closing hubs. */
+/* hub.c: hubs: what is suspended on them, what else lives there, and their end. */
 #include "python/loop/hub.h"
 
-#include "python/await/posted.h"
-#include "python/coroutine/park.h"
-#include "python/framework/asyncio.h"
-#include "python/framework/trio.h"
-#include "python/loop/job.h"
-#include "python/loop/value.h"
-
-#include "core/os/compiler.h"
-
-/* --- suspended coroutines --- */
+/* --- suspended waiters --- */
 
 caw__hub *
-caw__hub_open(const caw__coroutine *c)
+caw__hub_open(const caw__waiter *w)
 {
-    caw__hub *hub = caw__hub_of(c);
+    caw__hub *hub = caw__hub_of(w);
     if (!hub) {
         PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
     }
@@ -23,15 +14,28 @@ caw__hub_open(const caw__coroutine *c)
 }
 
 int
-caw__hub_hold(caw__coroutine *c)
+caw__hub_resume_soon(caw__waiter *w)
 {
-    caw__hub *hub = caw__hub_open(c);
+    caw__hub *hub = caw__hub_open(w);
+    if (!hub) {
+        return -1;
+    }
+    Py_INCREF(hub);
+    int failed = hub->framework->resume(hub, w);
+    Py_DECREF(hub);
+    return failed;
+}
+
+int
+caw__hub_hold(caw__waiter *w)
+{
+    caw__hub *hub = caw__hub_open(w);
     if (!hub) {
         return -1;
     }
     if (hub->n_held == hub->n_room) {
         uint32_t n_room = hub->n_room ? hub->n_room * 2 : 16;
-        caw__coroutine **held = PyMem_Realloc(hub->held, n_room * sizeof *held);
+        caw__waiter **held = PyMem_Realloc(hub->held, n_room * sizeof *held);
         if (!held) {
             PyErr_NoMemory();
             return -1;
@@ -39,45 +43,55 @@ caw__hub_hold(caw__coroutine *c)
         hub->held = held;
         hub->n_room = n_room;
     }
-    c->held_at = hub->n_held;
-    hub->held[hub->n_held++] = c;
+    w->held_at = hub->n_held;
+    hub->held[hub->n_held++] = w;
     if (hub->framework->holds) {
-        Py_INCREF(c);
+        Py_INCREF(w);
     }
     return 0;
 }
 
-caw__coroutine *
-caw__hub_let_go(caw__coroutine *c)
+caw__waiter *
+caw__hub_let_go(caw__waiter *w)
 {
-    caw__hub *hub = caw__hub_of(c);
-    if (!hub || c->held_at >= hub->n_held || hub->held[c->held_at] != c) {
+    caw__hub *hub = caw__hub_of(w);
+    if (!hub || w->held_at >= hub->n_held || hub->held[w->held_at] != w) {
         return NULL;
     }
-    caw__coroutine *last = hub->held[--hub->n_held];
-    hub->held[c->held_at] = last;
-    last->held_at = c->held_at;
+    caw__waiter *last = hub->held[--hub->n_held];
+    hub->held[w->held_at] = last;
+    last->held_at = w->held_at;
     if (hub->ending && !hub->drainer) {
         caw_reactor_ring(hub->inbox->reactor); /* nobody wakes who was given up: have trio's system task ask again */
     }
-    return hub->framework->holds ? c : NULL;
+    return hub->framework->holds ? w : NULL;
 }
 
 void
-caw__hub_drop_callback(caw__coroutine *c)
+caw__hub_drop_callback(caw__waiter *w)
 {
-    caw__coroutine *held = caw__hub_let_go(c);
-    PyObject *callback = c->callback, *context = c->context;
-    c->callback = c->context = NULL;
+    caw__waiter *held = caw__hub_let_go(w);
+    PyObject *callback = w->callback, *context = w->context;
+    w->callback = w->context = NULL;
     Py_XDECREF(callback);
     Py_XDECREF(context);
     Py_XDECREF(held);
 }
 
-/* --- finding and making --- */
+bool
+caw__hub_is_here(const caw__inbox *inbox)
+{
+    if (!caw__has_gil() || !caw__orphans_is_of_this_interpreter(inbox->orphans)) {
+        return false; /* each interpreter may have a GIL of its own */
+    }
+    const caw__hub *hub = inbox->hub;
+    return hub && hub->thread == PyThread_get_thread_ident();
+}
 
-static caw__hub *
-hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
+/* --- birth --- */
+
+caw__hub *
+caw__hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
 {
     int error;
     caw__inbox *inbox = caw__inbox_new(state->orphans, &error);
@@ -92,9 +106,10 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     }
     hub->state = state;
     hub->thread = PyThread_get_thread_ident();
-    hub->posted = NULL;
+    hub->tenants = NULL;
     hub->free_items = NULL;
     hub->n_free_items = 0;
+    hub->free_item = NULL;
     hub->framework = framework;
     hub->loop = Py_NewRef(loop);
     hub->inbox = inbox;
@@ -104,7 +119,7 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     hub->n_held = hub->n_room = 0;
     hub->drainer = NULL;
     hub->mark = NULL;
-    hub->helper = NULL;
+    hub->attached = NULL;
     hub->reschedule = NULL;
     hub->ending = false;
     hub->next = state->hubs;
@@ -113,64 +128,33 @@ hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     return hub;
 }
 
-/* Make a hub that the loop owns. Borrowed. */
-static caw__hub *
-hub_attach(caw__state *state, const caw__framework *framework, PyObject *loop)
+/* --- tenants --- */
+
+void
+caw__hub_add(caw__hub *hub, caw__tenant *tenant)
 {
-    caw__hub *hub = hub_new(state, framework, loop);
-    if (!hub || framework->attach(hub) < 0) {
-        Py_XDECREF(hub);
-        return NULL;
+    tenant->hub = hub;
+    tenant->previous = NULL;
+    tenant->next = hub->tenants;
+    if (tenant->next) {
+        tenant->next->previous = tenant;
     }
-    Py_DECREF(hub); /* what attach gave to the loop keeps it */
-    return hub;
+    hub->tenants = tenant;
 }
 
-/* The hub of the loop; NULL with an exception, and the status that says the same to a future. */
-static caw__hub *
-hub_of_loop(caw__state *state, const caw__framework *framework, PyObject *loop, int *status)
+void
+caw__hub_remove(caw__tenant *tenant)
 {
-    caw__hub *hub = state->hubs;
-    while (hub && hub->loop != loop) {
-        hub = hub->next;
+    if (tenant->previous) {
+        tenant->previous->next = tenant->next;
     }
-    if (!hub) {
-        hub = hub_attach(state, framework, loop);
-        *status = hub ? 0 : PyErr_ExceptionMatches(PyExc_MemoryError) ? CAW_ENOMEM : CAW_ENOREACTOR;
+    else {
+        tenant->hub->tenants = tenant->next;
     }
-    else if (caw__reactor_forked(hub->inbox->reactor)) {
-        hub = NULL;
-        *status = CAW_EFORKED;
-        caw_py_set_error(*status);
+    if (tenant->next) {
+        tenant->next->previous = tenant->previous;
     }
-    return hub;
-}
-
-caw__hub *
-caw__hub_current(caw__state *state, const caw__coroutine *c, int *status)
-{
-    /* In a drain the loop is known, and asking asyncio costs up to 100 ns (getpid on 3.10 and 3.11). Unless a step runs
-     * another loop inside itself. */
-    caw__hub *recent = state->recent;
-    if (recent && recent->drainer == PyThreadState_Get() && recent->mark &&
-        recent->mark == caw__asyncio_running_mark(state)) {
-        PyObject *task;
-        int found = caw__trio_task(state, &task);
-        Py_XDECREF(task);
-        if (found <= 0) {
-            *status = CAW_ENOREACTOR;
-            return found == 0 ? recent : NULL;
-        }
-    }
-    PyObject *loop;
-    const caw__framework *framework = caw__framework_running(state, c, &loop);
-    if (!framework) {
-        *status = CAW_ENOREACTOR;
-        return NULL;
-    }
-    caw__hub *hub = hub_of_loop(state, framework, loop, status);
-    Py_DECREF(loop);
-    return hub;
+    tenant->hub = NULL;
 }
 
 /* --- the end --- */
@@ -209,16 +193,16 @@ hub_release_nodes(caw__wake_node *nodes)
     }
 }
 
-PyObject *
-caw__hub_coroutine(caw__hub *hub, caw_future *future, const caw_py_spec *spec)
+/* The memory that is kept for items; no more is kept. */
+static void
+hub_free_items(caw__hub *hub)
 {
-    caw__state *state = hub->state;
-    if (!state) {
-        caw_future_destroy(future);
-        PyErr_SetString(PyExc_RuntimeError, "the module is gone");
-        return NULL;
+    hub->n_free_items = CAW__FREELIST_MAX; /* full from now on */
+    while (hub->free_items) {
+        caw_item *item = hub->free_items;
+        hub->free_items = item->next;
+        hub->free_item(item);
     }
-    return caw__coroutine_for(state, ((PyHeapTypeObject *)state->function_type)->ht_module, future, spec);
 }
 
 void
@@ -229,19 +213,19 @@ caw__hub_close(caw__hub *hub)
     }
     hub->inbox->hub = NULL;
     hub_unlink(hub);
-    if (hub->helper) {
-        caw__helper *helper = hub->helper;
-        hub->helper = NULL;
-        caw__asyncio_thread_stop(helper);
+    if (hub->attached) {
+        hub->framework->detach(hub);
     }
-    caw__posted_close_all(hub);
-    caw__value_free_list_clear(hub);
+    while (hub->tenants) {
+        hub->tenants->ops->close(hub->tenants);
+    }
+    hub_free_items(hub);
     caw_reactor_close(hub->inbox->reactor);
     caw__wake_node *batch = hub->batch;
     hub->batch = NULL;
     hub_release_nodes(batch);
     hub_release_nodes(caw__reactor_take(hub->inbox->reactor));
-    caw__coroutine **held = hub->held;
+    caw__waiter **held = hub->held;
     uint32_t n_held = hub->n_held;
     hub->held = NULL;
     hub->n_held = hub->n_room = 0;
@@ -252,91 +236,3 @@ caw__hub_close(caw__hub *hub)
     Py_CLEAR(hub->reschedule);
     Py_CLEAR(hub->loop);
 }
-
-static int
-hub_traverse(PyObject *self, visitproc visit, void *arg)
-{
-    caw__hub *hub = (caw__hub *)self;
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(hub->loop);
-    Py_VISIT(hub->reschedule);
-    for (uint32_t i = 0; i < hub->n_held && hub->framework->holds; i++) {
-        Py_VISIT(hub->held[i]);
-    }
-    for (const caw__posted *r = hub->posted; r; r = r->next) {
-        Py_VISIT(r->task);
-    }
-    return 0;
-}
-
-static int
-hub_clear(PyObject *self)
-{
-    caw__hub_close((caw__hub *)self);
-    return 0;
-}
-
-static void
-hub_dealloc(PyObject *self)
-{
-    caw__hub *hub = (caw__hub *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    PyObject *raised = caw__take_raised();
-    caw__hub_close(hub);
-    if (raised) {
-        caw__raise(raised);
-    }
-    caw__inbox_release(hub->inbox);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-/* --- polls --- */
-
-CAW__THREAD_LOCAL PyThreadState *caw__gil_released;
-
-static caw_reactor *
-hub_poll_reactor(const caw_context *cx, int *error)
-{
-    caw__poll_place *place = cx->place;
-    caw__gil_take(place->released);
-    caw__hub *hub = caw__hub_current(place->state, place->coroutine, error);
-    caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
-    if (!hub) {
-        Py_XSETREF(place->raised, caw__take_raised());
-    }
-    caw__gil_give(place->released);
-    return reactor;
-}
-
-const caw_host caw__poll_host = {"a Python coroutine", hub_poll_reactor};
-
-static PyObject *
-hub_close_method(PyObject *self, PyObject *Py_UNUSED(ignored))
-{
-    caw__hub_close((caw__hub *)self);
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef hub_methods[] = {
-    {"drain", caw__hub_drain, METH_NOARGS, "Resume what was woken. Called by the loop."},
-    {"close", hub_close_method, METH_NOARGS, "End what waits here. Called when the loop ends."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyType_Slot hub_slots[] = {
-    {Py_tp_doc, "The bridge's end of one event loop. Private."},
-    {Py_tp_dealloc, CAW__SLOT(hub_dealloc)},
-    {Py_tp_traverse, CAW__SLOT(hub_traverse)},
-    {Py_tp_clear, CAW__SLOT(hub_clear)},
-    {Py_tp_methods, hub_methods},
-    {0, NULL},
-};
-
-PyType_Spec caw__hub_spec = {
-    .name = "cawait.hub",
-    .basicsize = sizeof(caw__hub),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = hub_slots,
-};

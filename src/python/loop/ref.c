@@ -1,7 +1,8 @@
-/* ref.c: Python objects held by native code: counted without the GIL, dropped by the loop's thread (see job.h). */
+/* ref.c: Python objects held by native code: counted without the GIL, dropped by the loop's thread . */
 #include "python/loop/ref.h"
 
 #include "python/loop/hub.h"
+#include "python/loop/job.h"
 
 #include <stdlib.h>
 
@@ -53,7 +54,7 @@ caw_py_ref_release(caw_py_ref *ref)
     if (!ref || atomic_fetch_sub_explicit(&ref->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    if (caw__job_is_at_home(&ref->job)) {
+    if (caw__hub_is_here(ref->job.target.inbox)) {
         PyObject *raised = caw__take_raised();
         (void)ref_drop(&ref->job, JOB_ON_LOOP, NULL);
         if (raised) {
@@ -61,7 +62,7 @@ caw_py_ref_release(caw_py_ref *ref)
         }
     }
     else {
-        caw__job_push_or_late(&ref->job);
+        caw__job_push_or_orphan(&ref->job);
     }
 }
 

@@ -1,8 +1,8 @@
-/* ref.h: see ref.c. */
+/* ref.h: Python objects held by native code: counted without the GIL, dropped by the thread of their loop, by a job. */
 #ifndef CAWAIT_PYTHON_LOOP_REF_H
 #define CAWAIT_PYTHON_LOOP_REF_H
 
-#include "python/loop/job.h"
+#include "python/loop/inbox.h"
 
 CAW__INTERNAL_BEGIN
 

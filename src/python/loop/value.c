@@ -1,4 +1,4 @@
-/* value.c: see loop/value.h. */
+/* value.c: Python's values as items, and the memory that a hub keeps for them. */
 #include "python/loop/value.h"
 
 #include "python/loop/hub.h"
@@ -32,6 +32,12 @@ item_drop(caw__job *job, caw__job_place place, caw__hub *hub)
     return 0;
 }
 
+static void
+item_free_memory(caw_item *item)
+{
+    item_free(CAW_CONTAINER_OF(item, pyitem, item));
+}
+
 /* In the loop's thread, with the GIL: the memory is kept for the next item there, with its reference to the inbox. */
 static void
 item_end_at_home(pyitem *item)
@@ -41,6 +47,7 @@ item_end_at_home(pyitem *item)
     if (hub->n_free_items < CAW__FREELIST_MAX) {
         item->item.next = hub->free_items;
         hub->free_items = &item->item;
+        hub->free_item = item_free_memory;
         hub->n_free_items++;
     }
     else {
@@ -56,11 +63,11 @@ static void
 item_destroy(caw_item *i)
 {
     pyitem *item = CAW_CONTAINER_OF(i, pyitem, item);
-    if (caw__job_is_at_home(&item->job)) {
+    if (caw__hub_is_here(item->job.target.inbox)) {
         item_end_at_home(item);
     }
     else {
-        caw__job_push_or_late(&item->job);
+        caw__job_push_or_orphan(&item->job);
     }
 }
 
@@ -84,17 +91,6 @@ caw__value_new(caw__inbox *inbox, PyObject *value)
     }
     item->value = value;
     return &item->item;
-}
-
-void
-caw__value_free_list_clear(caw__hub *hub)
-{
-    hub->n_free_items = CAW__FREELIST_MAX; /* full from now on */
-    while (hub->free_items) {
-        pyitem *item = CAW_CONTAINER_OF(hub->free_items, pyitem, item);
-        hub->free_items = item->item.next;
-        item_free(item);
-    }
 }
 
 PyObject *

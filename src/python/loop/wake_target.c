@@ -1,44 +1,7 @@
-/* wake_target.c: see loop/wake_target.h for what a target is and why its words are safe. */
-#include "python/loop/job.h"
+/* wake_target.c: what wakers of the bridge point to; wake_target.h says why its words are safe. */
+#include "python/loop/wake_target.h"
 
 #include <stdlib.h>
-
-caw__inbox *
-caw__inbox_new(caw__orphans *orphans, int *error)
-{
-    caw__inbox *inbox = malloc(sizeof *inbox);
-    if (!inbox) {
-        *error = CAW_ENOMEM;
-        return NULL;
-    }
-    *error = caw_reactor_new(CAW_REACTOR_DEFAULT, &inbox->reactor);
-    if (*error < 0) {
-        free(inbox);
-        return NULL;
-    }
-    atomic_init(&inbox->refs, 1);
-    inbox->orphans = caw__orphans_retain(orphans);
-    inbox->hub = NULL;
-    return inbox;
-}
-
-caw__inbox *
-caw__inbox_retain(caw__inbox *inbox)
-{
-    atomic_fetch_add_explicit(&inbox->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
-    return inbox;
-}
-
-void
-caw__inbox_release(caw__inbox *inbox)
-{
-    /* acq_rel: all uses by others, before their release, come before the free. */
-    if (atomic_fetch_sub_explicit(&inbox->refs, 1, memory_order_acq_rel) == 1) {
-        caw_reactor_release(inbox->reactor);
-        caw__orphans_release(inbox->orphans);
-        free(inbox);
-    }
-}
 
 static void
 wake_target_free(caw__wake_target *target)
@@ -94,7 +57,7 @@ caw__wake_target_waker(caw__wake_target *target)
 }
 
 caw__wake_target *
-caw__wake_target_new(caw__coroutine *owner)
+caw__wake_target_new(caw__waiter *owner)
 {
     caw__wake_target *target = malloc(sizeof *target);
     if (target) {
@@ -143,10 +106,11 @@ caw__wake_target_wake(caw__wake_target *target)
     caw_waker_wake_by_ref(caw__wake_target_waker(target));
 }
 
-void
-caw__wake_target_rearm(caw__wake_target *target)
+caw__waiter *
+caw__wake_target_take(caw__wake_target *target)
 {
-    /* Acquire: pairs with the wake, so that the poll which follows sees what the waker did. Release: the drain is through with
-     * `link`, which the next wake that queues the target writes. */
-    atomic_fetch_and_explicit(&target->flags, ~CAW__TARGET_QUEUED, memory_order_acq_rel);
+    caw__wake_target_rearm(target);
+    caw__waiter *owner = target->owner;
+    caw__wake_target_release(target);
+    return owner;
 }

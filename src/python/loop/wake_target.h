@@ -14,9 +14,9 @@
  *     QUEUED   a wake has happened that the coroutine has not been told of. Set by wake; cleared by the drain
  *              before the coroutine is resumed, so that a wake from then on queues the target again
  *     UNBOUND  there is no inbox yet: the first poll is running. Cleared by the poller when it has suspended
+ *     JOB      it is a job's (job.h), not a waiter's. Never changes
  *   inbox    written by the poller before it clears UNBOUND (release); read by a wake that saw UNBOUND clear (acquire);
  *            never changed after that while anybody else holds a reference
- *     JOB      it is a job's (job.h), not a coroutine's. Never changes
  *   owner    the coroutine, borrowed; NULL when it has left the target to others. Protected by the GIL
  *
  * The race that looks bad: an operation completes on another thread during the first poll, when nobody knows yet which
@@ -26,83 +26,50 @@
 #ifndef CAWAIT_PYTHON_LOOP_WAKE_TARGET_H
 #define CAWAIT_PYTHON_LOOP_WAKE_TARGET_H
 
-#include "core/reactor/wake_queue.h"
-#include "python/base/state.h"
-
-#include <stdatomic.h>
+#include "python/loop/inbox.h"
 
 CAW__INTERNAL_BEGIN
 
-/* The native half of a hub: what targets know of a loop. It outlives the hub as long as a target knows it. */
-typedef struct caw__inbox {
-    _Atomic uint32_t refs;
-    caw_reactor *reactor;  /* a reference; closed when the hub goes */
-    caw__orphans *orphans; /* a reference */
-    caw__hub *hub;         /* protected by the GIL; borrowed; NULL when the loop is closed or gone */
-} caw__inbox;
-
-#define CAW__TARGET_QUEUED  1u
-#define CAW__TARGET_UNBOUND 2u
-#define CAW__TARGET_JOB     4u
-
-struct caw__wake_target {
-    caw__wake_node link;
-    _Atomic uint32_t refs;
-    _Atomic uint32_t flags;
-    caw__inbox *inbox; /* a reference, once bound */
-    caw__coroutine *owner;
-};
-
-caw__inbox *caw__inbox_new(caw__orphans *orphans, int *error);
-caw__inbox *caw__inbox_retain(caw__inbox *inbox);
-void caw__inbox_release(caw__inbox *inbox);
-
-static inline bool
-caw__wake_target_is_job(const caw__wake_target *target)
-{
-    return atomic_load_explicit(&target->flags, memory_order_relaxed) & CAW__TARGET_JOB; /* relaxed: never changes */
-}
-
 /* A target with one reference, unbound; NULL when out of memory. */
-caw__wake_target *caw__wake_target_new(caw__coroutine *owner);
+caw__wake_target *caw__wake_target_new(caw__waiter *owner);
 
-/* The coroutine is through with what the target was for. True: nobody else has it, it is as new. False: others may still
- * wake it, so the coroutine's reference was given back. */
+/* The owner no longer needs the target. True: nobody else has it, it is as new. False: others may still wake it, so the
+ * owner's reference was given back. */
 bool caw__wake_target_reset(caw__wake_target *target);
 
-/* Whether it was woken, and the coroutine has not been told. */
+/* Whether a wake is in the queue. */
 static inline bool
 caw__wake_target_is_queued(const caw__wake_target *target)
 {
-    return atomic_load_explicit(&target->flags, memory_order_relaxed) &
-           CAW__TARGET_QUEUED; /* relaxed: nothing is read after it */
+    /* relaxed: nothing is read after it */
+    return atomic_load_explicit(&target->flags, memory_order_relaxed) & CAW__TARGET_QUEUED;
 }
 
-/* Whether somebody may still wake it: a waker was cloned that is not used up, as that in the queue is. Only this target's
- * coroutine asks, so nobody else can begin to have one. */
+/* Whether somebody may still wake it: a waker was cloned that is not used up, unlike the one in the queue. Only the owner
+ * calls this, so nobody else can begin to have one. */
 static inline bool
 caw__wake_target_is_shared(const caw__wake_target *target)
 {
-    uint32_t flags =
-        atomic_load_explicit(&target->flags, memory_order_relaxed); /* relaxed, both: nothing is read after it */
+    /* relaxed, both: nothing is read after it */
+    uint32_t flags = atomic_load_explicit(&target->flags, memory_order_relaxed);
     uint32_t in_queue = (flags & (CAW__TARGET_QUEUED | CAW__TARGET_UNBOUND)) == CAW__TARGET_QUEUED;
     return atomic_load_explicit(&target->refs, memory_order_relaxed) > 1 + in_queue;
 }
 
-/* A waker of the target, borrowed from the coroutine's reference. */
+/* A waker of the target, borrowed from the owner's reference. */
 caw_waker caw__wake_target_waker(caw__wake_target *target);
 
-/* Tell wakes where to go; queues the target if a wake came before. Once per target. */
+/* From now on wakes go to this inbox; queues the target if a wake came before. Once per target. */
 void caw__wake_target_bind(caw__wake_target *target, caw__inbox *inbox);
 
 /* Put a target into its inbox, as a wake does. */
 void caw__wake_target_wake(caw__wake_target *target);
 
-/* After a drain took the target: allow the next wake to queue it. */
-void caw__wake_target_rearm(caw__wake_target *target);
-
-/* Give back the reference that the queue held. Any thread, no GIL. */
+/* Give a reference back. Any thread, no GIL. */
 void caw__wake_target_release(caw__wake_target *target);
+
+/* Out of the queue: the next wake queues it again, and the queue's reference is given back. The owner: borrowed, or NULL. */
+caw__waiter *caw__wake_target_take(caw__wake_target *target);
 
 CAW__INTERNAL_END
 

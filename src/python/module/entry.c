@@ -1,5 +1,7 @@
 /* entry.c: the public functions that make something for a module, where no table does: a coroutine, an async generator,
  * locals. */
+#include "python/coroutine/coroutine.h"
+#include "python/framework/detect.h"
 #include "python/function/function.h"
 #include "python/generator/step_result.h"
 #include "python/loop/locals.h"

@@ -1,4 +1,5 @@
 /* functions.c: async functions and methods, and those that return async generators, from the tables of a module. */
+#include "python/coroutine/coroutine.h"
 #include "python/function/function.h"
 #include "python/generator/step_result.h"
 #include "python/module/module.h"
@@ -14,7 +15,7 @@ functions_make_coroutine(caw__function *f, void *future, PyObject *self, PyThrea
 static PyObject *
 functions_make_wrapped(caw__function *f, void *future, PyObject *self, PyThreadState *tstate)
 {
-    return caw__coroutine_wrap(f, caw__coroutine_new(f, future, self, tstate));
+    return caw__coroutine_new_wrapped(f, future, self, tstate);
 }
 
 static PyObject *

@@ -2,12 +2,15 @@
  * imported: the user's module and the types hold it. */
 #include "python/module/module.h"
 
+#include "python/await/in_place.h"
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/park.h"
-#include "python/framework/trio.h"
+#include "python/coroutine/type.h"
+#include "python/framework/trio_api.h"
 #include "python/function/function.h"
 #include "python/generator/type.h"
 #include "python/loop/hub.h"
+#include "python/loop/hub_type.h"
 #include "python/loop/job.h"
 
 /* Under this name the user's module keeps the bridge alive. */
@@ -38,6 +41,7 @@ module_exec(PyObject *module)
     }
     CAW__NAMES(MODULE_INTERN)
 #undef MODULE_INTERN
+    state->awaited = &caw__py_await_ops;
     state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
     state->functions = PyDict_New();
     state->orphans = caw__orphans_new();
@@ -54,10 +58,10 @@ module_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
     for (const caw__coroutine *c = state->free_coroutines; c; c = (caw__coroutine *)c->self) {
         Py_VISIT(Py_TYPE(c));
     }
-    for (const caw__park *park = state->free_parks; park; park = (caw__park *)park->coroutine) {
+    for (const caw__park *park = state->free_parks; park; park = (caw__park *)park->waiter) {
         Py_VISIT(Py_TYPE(park));
     }
-    for (const caw__park *park = state->trio.free_parks; park; park = (caw__park *)park->coroutine) {
+    for (const caw__park *park = state->trio.free_parks; park; park = (caw__park *)park->waiter) {
         Py_VISIT(Py_TYPE(park));
     }
     return 0;
@@ -82,6 +86,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->current_task);
     Py_VISIT(state->cancelled_error);
     Py_VISIT(state->functions);
+    Py_VISIT(state->bare_type);
     Py_VISIT(state->posted);
     Py_VISIT(state->trio_posted);
     return caw__trio_visit(&state->trio, visit, arg);
@@ -111,6 +116,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->current_task);
     Py_CLEAR(state->cancelled_error);
     caw__trio_forget(&state->trio);
+    Py_CLEAR(state->bare_type);
     Py_CLEAR(state->posted);
     Py_CLEAR(state->trio_posted);
     Py_CLEAR(state->functions);

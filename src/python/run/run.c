@@ -3,6 +3,7 @@
 
 #include "python/base/python_code.h"
 #include "python/framework/asyncio.h"
+#include "python/framework/detect.h"
 #include "python/loop/framework.h"
 #include "python/module/module.h"
 

@@ -109,7 +109,7 @@ def test_hub_does_not_keep_the_context_it_was_made_in(new_loop):
 
 def helpers():
     """The helper threads that run, each by the function that it was started with."""
-    return [one for one in gc.get_objects() if type(one) is BuiltinFunctionType and one.__name__ == "cawait_helper"]
+    return [one for one in gc.get_objects() if type(one) is BuiltinFunctionType and one.__name__ == "cawait_thread"]
 
 
 @pytest.fixture

@@ -1,0 +1,75 @@
+/* poll.h: a coroutine as the place where its future is polled: what the future's children get at through the context.
+ *
+ * A Python awaitable that ends with an exception ends its future with a status. The exception is noted with the coroutine, and
+ * raised by it where its own future ends with that status in the end.
+ */
+#ifndef CAWAIT_PYTHON_COROUTINE_POLL_H
+#define CAWAIT_PYTHON_COROUTINE_POLL_H
+
+#include "python/coroutine/coroutine.h"
+#include "python/loop/ref.h"
+
+CAW__INTERNAL_BEGIN
+
+typedef struct caw__poll_place {
+    caw__state *state;
+    const caw__coroutine *coroutine;
+    PyThreadState *released; /* NULL while the GIL is held */
+    PyObject *raised;        /* why the reactor was not found, or NULL: for after the poll */
+} caw__poll_place;
+
+/* The host of such a context: its `place` is a caw__poll_place. */
+extern const caw_host caw__poll_host;
+
+/* While a coroutine of ours polls without the GIL in this thread, and does not have it: what it has released. */
+extern CAW__THREAD_LOCAL PyThreadState *caw__gil_released;
+
+/* In such a poll: have the GIL for a while, and go on without it. `released` may be NULL, when nothing was. */
+static inline void
+caw__gil_take(PyThreadState *released)
+{
+    if (released) {
+        PyEval_RestoreThread(released);
+        caw__gil_released = NULL;
+    }
+}
+
+static inline void
+caw__gil_give(PyThreadState *released)
+{
+    if (released) {
+        caw__gil_released = PyEval_SaveThread();
+    }
+}
+
+/* Note the exception, with the status that its future ends with. Borrowed. Clears what is set. */
+void caw__poll_note(caw__coroutine *c, PyObject *exception, int status);
+
+/* The same with the status that fits the exception, which is returned. */
+int caw__poll_note_status(caw__coroutine *c, PyObject *exception);
+
+/* The same for whoever polls with this context: a coroutine, or a scope.
+ *   poller · no-gil · borrows(error) · never fails · quiet */
+void caw__poll_note_at(const caw_context *cx, caw_py_ref *error, int status);
+
+/* The exception that is noted with this status: borrowed, or NULL. */
+static inline PyObject *
+caw__poll_noted(const caw__coroutine *c, int status)
+{
+    return c->extras && c->extras->noted_status == status ? c->extras->noted : NULL;
+}
+
+/* Nothing is noted any more: the exception, a new reference, or NULL. */
+static inline PyObject *
+caw__poll_take_noted(caw__coroutine *c)
+{
+    PyObject *noted = c->extras ? c->extras->noted : NULL;
+    if (noted) {
+        c->extras->noted = NULL;
+    }
+    return noted;
+}
+
+CAW__INTERNAL_END
+
+#endif

@@ -1,0 +1,41 @@
+/* inbox.c: the native half of a hub, as memory that is counted. */
+#include "python/loop/inbox.h"
+
+#include <stdlib.h>
+
+caw__inbox *
+caw__inbox_new(caw__orphans *orphans, int *error)
+{
+    caw__inbox *inbox = malloc(sizeof *inbox);
+    if (!inbox) {
+        *error = CAW_ENOMEM;
+        return NULL;
+    }
+    *error = caw_reactor_new(CAW_REACTOR_DEFAULT, &inbox->reactor);
+    if (*error < 0) {
+        free(inbox);
+        return NULL;
+    }
+    atomic_init(&inbox->refs, 1);
+    inbox->orphans = caw__orphans_retain(orphans);
+    inbox->hub = NULL;
+    return inbox;
+}
+
+caw__inbox *
+caw__inbox_retain(caw__inbox *inbox)
+{
+    atomic_fetch_add_explicit(&inbox->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
+    return inbox;
+}
+
+void
+caw__inbox_release(caw__inbox *inbox)
+{
+    /* acq_rel: all uses by others, before their release, come before the free. */
+    if (atomic_fetch_sub_explicit(&inbox->refs, 1, memory_order_acq_rel) == 1) {
+        caw_reactor_release(inbox->reactor);
+        caw__orphans_release(inbox->orphans);
+        free(inbox);
+    }
+}

@@ -1,0 +1,24 @@
+/* inbox.h: the native half of a hub: what wake targets and jobs hold of a loop. It lives as long as one of them holds it, so a
+ * late wake finds a closed reactor and nothing else. */
+#ifndef CAWAIT_PYTHON_LOOP_INBOX_H
+#define CAWAIT_PYTHON_LOOP_INBOX_H
+
+#include "python/loop/orphans.h"
+
+CAW__INTERNAL_BEGIN
+
+struct caw__inbox {
+    _Atomic uint32_t refs;
+    caw_reactor *reactor;  /* a reference; closed when the hub goes */
+    caw__orphans *orphans; /* a reference */
+    caw__hub *hub;         /* protected by the GIL; borrowed; NULL when the loop is closed or gone */
+};
+
+/* With one reference; NULL with a status in *error. */
+caw__inbox *caw__inbox_new(caw__orphans *orphans, int *error);
+caw__inbox *caw__inbox_retain(caw__inbox *inbox);
+void caw__inbox_release(caw__inbox *inbox);
+
+CAW__INTERNAL_END
+
+#endif

@@ -1,0 +1,51 @@
+/* waiter.h: the head of a coroutine: all that a loop and a framework know of whoever waits, as libuv's loop knows a uv_handle_t.
+ *
+ * States, as in a coroutine of Python:
+ *
+ *     CREATED ── first send ──> (running) ── pending ──> SUSPENDED ── woken, send ──> (running) ── ...
+ *        │                          └── ready ──> CLOSED <── ready, throw, close, collected ──┘
+ *        └── close, throw, collected ──> CLOSED
+ *
+ * What is SUSPENDED has yielded its park, and is in the hub's list while it has a callback. It resumes once: by a wake of its
+ * target, or by a cancel. `woken` is set then, and the next step clears it.
+ *
+ * The flags of the coroutine's own stand here because a struct of their own would cost 8 bytes more; coroutine.h explains them.
+ */
+#ifndef CAWAIT_PYTHON_LOOP_WAITER_H
+#define CAWAIT_PYTHON_LOOP_WAITER_H
+
+#include "python/loop/wake_target.h"
+
+CAW__INTERNAL_BEGIN
+
+typedef enum caw__waiter_state { CORO_CREATED = 0, CORO_SUSPENDED, CORO_CLOSED } caw__waiter_state;
+
+/* What a suspended waiter yields: park.h. */
+struct caw__park {
+    PyObject_HEAD
+    caw__waiter *waiter; /* borrowed; NULL when the waiter is through */
+    PyObject *wait;      /* trio's message, which knows this park and is known by it; see caw__park_orphan */
+};
+
+struct caw__waiter {
+    PyObject_HEAD
+    caw__wake_target *target; /* a reference; NULL until needed; stays for the next use of this memory */
+    caw__park *park;          /* what it yields; NULL before the first suspension */
+    PyObject *callback;       /* the awaiter's wakeup, or its task of trio: while SUSPENDED, before it is resumed */
+    PyObject *context;        /* the context to call it in: with callback */
+    uint32_t held_at;         /* its place in the hub's list: true while it has a callback */
+    char running;             /* its future's functions, or the result function, are being called */
+    unsigned char state;      /* caw__waiter_state */
+
+    bool woken : 1;    /* the awaiter is about to resume; a send is expected */
+    bool blocking : 1; /* asyncio's: set when the park is yielded by `await`, cleared by the task that takes it */
+    bool aborted : 1;  /* trio has called the abort function, and forgotten it; the task waits on */
+
+    bool polled : 1, delegates : 1, cancel_sent : 1, cancelling : 1, thrown_early : 1,
+        detached : 1; /* the coroutine's own */
+    bool checkpoint : 1, silent : 1, ended : 1, tracked : 1, steps : 1, queued : 1, finalized : 1;
+};
+
+CAW__INTERNAL_END
+
+#endif
