@@ -20,6 +20,23 @@ CAW__INTERNAL_BEGIN
 /* A function in a slot, which is a void pointer: ISO C has no such conversion, POSIX and CPython rely on it. */
 #define CAW__SLOT(function) (CAW__EXTENSION(void *)(function))
 
+/* What is not there on every version. */
+#define CAW__HAS_CODE_QUALNAME (PY_VERSION_HEX >= 0x030B0000) /* code.replace(co_qualname=...) */
+#define CAW__HAS_EAGER_TASKS   (PY_VERSION_HEX >= 0x030C0000) /* asyncio.Task(eager_start=True) */
+
+/* On Python 3.12 to 3.14 `await` calls tp_iternext, which has to instantiate a StopIteration: see base/errors.c. */
+#define CAW__REUSES_STOP_ITERATION (PY_VERSION_HEX >= 0x030C0000 && CAW__FREELIST_MAX > 0)
+
+/* Before that an exception that is set need not be instantiated before somebody looks. */
+#define CAW__SETS_STOP_ITERATION_LAZILY (PY_VERSION_HEX < 0x030C0000)
+
+/* Slots of a module that has no state outside of its modules. */
+#if PY_VERSION_HEX >= 0x030C0000
+#  define CAW__ANY_INTERPRETER {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#else
+#  define CAW__ANY_INTERPRETER
+#endif
+
 /* Raise an exception object; takes the reference. */
 static inline void
 caw__raise(PyObject *exception)

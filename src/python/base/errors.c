@@ -57,7 +57,7 @@ caw__return_by_raise(PyObject *value)
  * value (measured: 136 against 53 ns). `await` takes the value out and drops the exception at once, so one instance
  * can serve again, as long as nobody kept it (the count is 1) or marked it (a caller in Python, next(), attaches a
  * traceback and a context). Older versions do not instantiate it here, newer ones use am_send. */
-#if PY_VERSION_HEX >= 0x030C0000 && CAW__FREELIST_MAX > 0
+#if CAW__REUSES_STOP_ITERATION
 
 static bool
 stop_is_clean(const PyStopIterationObject *stop)
@@ -126,7 +126,7 @@ void
 caw__return_by_iternext(caw__state *state, PyObject *value)
 {
     (void)state;
-#  if PY_VERSION_HEX < 0x030C0000
+#  if CAW__SETS_STOP_ITERATION_LAZILY
     if (!PyTuple_Check(value) && !PyExceptionInstance_Check(value)) {
         PyErr_SetObject(PyExc_StopIteration, value); /* not instantiated before somebody looks */
         Py_DECREF(value);

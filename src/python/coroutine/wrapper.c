@@ -18,7 +18,7 @@ wrapper_code(const caw__function *function, PyObject *plain)
     PyObject *names = args ? Py_BuildValue("{s:O,s:s,s:i}", "co_name", function->name, "co_filename",
                                            spec->file ? spec->file : "<C>", "co_firstlineno", spec->line)
                            : NULL;
-#if PY_VERSION_HEX >= 0x030B0000
+#if CAW__HAS_CODE_QUALNAME
     if (names && PyDict_SetItemString(names, "co_qualname", function->qualname) < 0) { /* what `asyncio ps` shows */
         Py_CLEAR(names);
     }

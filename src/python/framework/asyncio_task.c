@@ -45,7 +45,7 @@ asyncio_task_of_future(PyObject *loop, PyObject *future)
 static PyObject *
 asyncio_task_of_coroutine(PyObject *loop, PyObject *coroutine)
 {
-#if PY_VERSION_HEX >= 0x030C0000
+#if CAW__HAS_EAGER_TASKS
     PyObject *factory = PyObject_CallMethod(loop, "get_task_factory", NULL), *task = NULL;
     if (factory == Py_None) {
         PyObject *asyncio = PyImport_ImportModule("asyncio");

@@ -146,10 +146,7 @@ module_free(void *module)
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, CAW__SLOT(module_exec)},
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
+    CAW__ANY_INTERPRETER {0, NULL},
 };
 
 static PyModuleDef module_def = {
