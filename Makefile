@@ -2,7 +2,8 @@
 #   make demo    the tour; TREE=folder hashes another folder than the standard library
 #   make test    every test on every CPython here; ARGS='--python 3.12 -- -k cancel' restricts
 #   make bench   the benchmarks, also written to build/bench.json
-#   make check   all other gates: format, layers, warnings, sanitizers (needs clang, g++)
+#   make bench-count   what operations cost in instructions, against bench/counts.json (needs valgrind)
+#   make check   all other gates: format, layers, warnings, instructions, sanitizers (needs clang, g++, valgrind)
 #   make format  lay out the C files
 #   make clean   remove build/
 PYTHON ?= python3
@@ -11,7 +12,7 @@ RUN = build/venv/bin/python
 MODULES = PYTHONPATH=build/release/examples:build/release/bench
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test bench check format clean setup release
+.PHONY: demo test bench bench-count check format clean setup release
 
 demo: release
 	@$(MODULES) $(RUN) examples/tour/tour.py $(if $(TREE),"$(TREE)") $(ARGS)
@@ -21,6 +22,9 @@ test: setup
 
 bench: release
 	@$(MODULES) $(RUN) bench/bench.py $(ARGS)
+
+bench-count: setup
+	@$(RUN) tools/count.py $(ARGS)
 
 check: setup
 	@$(RUN) tools/check.py $(ARGS)

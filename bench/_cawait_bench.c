@@ -5,7 +5,7 @@
 #  define BENCH_LTO 0
 #endif
 
-/* How it was compiled, for the table's caption. */
+/* How it was compiled, for the table's caption, and for what counts are compared with. */
 static const char *
 build_text(void)
 {
@@ -17,16 +17,16 @@ build_text(void)
 #ifndef __OPTIMIZE__
     kind = "not optimized";
 #endif
-    static char text[64];
+    static char text[96];
 #ifdef CAWAIT_JOINED
     const char *source = "joined source";
 #else
     const char *source = BENCH_LTO ? "link-time optimization" : "file by file";
 #endif
 #ifdef __clang__
-    (void)snprintf(text, sizeof text, "%s, %s, Clang %d", kind, source, __clang_major__);
+    (void)snprintf(text, sizeof text, "%s, %s, Clang %s", kind, source, __clang_version__);
 #else
-    (void)snprintf(text, sizeof text, "%s, %s, GCC %d", kind, source, __GNUC__);
+    (void)snprintf(text, sizeof text, "%s, %s, GCC %s", kind, source, __VERSION__);
 #endif
     return text;
 }
@@ -37,6 +37,8 @@ module_exec(PyObject *module)
     return caw_py_add_functions(module, bench_operations) < 0 || caw_py_add_functions(module, bench_awaits) < 0 ||
                    caw_py_add_streams(module, bench_streams) < 0 ||
                    caw_py_add_functions(module, bench_stream_functions) < 0 ||
+                   caw_py_add_functions(module, bench_count_awaits) < 0 ||
+                   PyModule_AddFunctions(module, bench_count_functions) < 0 ||
                    PyModule_AddStringConstant(module, "BUILD", build_text()) < 0
                ? -1
                : 0;

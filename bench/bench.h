@@ -26,10 +26,16 @@ int bench_submit(bench_task *task);
  *   any-thread · no-gil · - · never fails · quiet */
 void bench_set_period(uint64_t ns);
 
+/* Complete all operations that are held, in this thread: how many they were.
+ *   loop · drops-gil · - · never fails · wakes */
+long bench_complete_held(void);
+
 extern const caw_py_async_def bench_operations[]; /* operations.c */
 extern const caw_py_async_def bench_awaits[];     /* awaits.c */
 extern const caw_py_stream_def bench_streams[];   /* streams.c */
 extern const caw_py_async_def bench_stream_functions[];
-extern PyMethodDef bench_baseline_functions[]; /* baseline.c */
+extern PyMethodDef bench_baseline_functions[];      /* baseline.c */
+extern const caw_py_async_def bench_count_awaits[]; /* count.c */
+extern PyMethodDef bench_count_functions[];
 
 #endif

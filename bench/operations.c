@@ -104,6 +104,38 @@ held_start(PyObject *Py_UNUSED(module))
     return &job->promise.future;
 }
 
+/* Take all that are held. */
+static held_job *
+held_take(long *count)
+{
+    held_job *first = held_first;
+    *count = held_count;
+    held_first = NULL;
+    held_end = &held_first;
+    held_count = 0;
+    return first;
+}
+
+static void
+held_complete(held_job *first)
+{
+    for (held_job *job = first, *next; job; job = next) {
+        next = job->next; /* resolve gives the job away */
+        caw_promise_resolve(&job->promise, 0);
+    }
+}
+
+long
+bench_complete_held(void)
+{
+    long count;
+    held_job *first = held_take(&count);
+    Py_BEGIN_ALLOW_THREADS; /* as a native thread does it */
+    held_complete(first);
+    Py_END_ALLOW_THREADS;
+    return count;
+}
+
 /* The burst is an operation too: it ends after it has completed all that were held when it began. */
 typedef struct burst_job {
     caw_promise promise;
@@ -118,10 +150,7 @@ burst_run(bench_task *task)
 {
     burst_job *burst = CAW_CONTAINER_OF(task, burst_job, task);
     uint64_t begin = caw_now_ns();
-    for (held_job *job = burst->first, *next; job; job = next) {
-        next = job->next; /* resolve gives the job away */
-        caw_promise_resolve(&job->promise, 0);
-    }
+    held_complete(burst->first);
     burst->took_ns = caw_now_ns() - begin;
     caw_promise_resolve(&burst->promise, 0);
 }
@@ -130,11 +159,7 @@ static int
 burst_begin(caw_promise *p)
 {
     burst_job *burst = CAW_CONTAINER_OF(p, burst_job, promise);
-    burst->first = held_first;
-    burst->count = held_count;
-    held_first = NULL;
-    held_end = &held_first;
-    held_count = 0;
+    burst->first = held_take(&burst->count);
     return bench_submit(&burst->task);
 }
 

@@ -9,6 +9,13 @@ from pathlib import Path
 
 from common import BIN, BUILD, JOBS, ROOT, Failure, Row, junit_row, run, run_quietly
 
+RELEASE = {
+    "buildtype": "release",
+    "b_lto": "true",  # the joined source, which extensions use, is one translation unit: this comes near it
+    "python": "enabled",
+    "tests": "false",
+    "bench": "true",
+}
 MODULE_FOLDERS = ("tests/python", "examples", "bench")  # where a build folder has its extension modules
 
 
@@ -56,16 +63,8 @@ def main() -> None:
     """Build the release folder for the Python of build/venv."""
     if sys.argv[1:] != ["release"]:
         sys.exit("usage: build.py release")
-    options = {
-        "buildtype": "release",
-        "b_lto": "true",  # the joined source, which extensions use, is one translation unit: this comes near it
-        "python": "enabled",
-        "python_exe": str(BIN / "python"),
-        "tests": "false",
-        "bench": "true",
-    }
     try:
-        meson_build(BUILD / "release", options)
+        meson_build(BUILD / "release", {**RELEASE, "python_exe": str(BIN / "python")})
     except Failure as failure:
         sys.exit(str(failure))
 
