@@ -1,4 +1,4 @@
-"""The gates besides the tests: format, layers, warnings as errors, no Python, joined source, sanitizers.
+"""The gates besides the tests: format, layers, warnings as errors, no Python, joined source, instructions, sanitizers.
 
     build/venv/bin/python tools/check.py [STEP]...     only the steps whose name contains one of these words
     build/venv/bin/python tools/check.py --format      lay out the C files instead
@@ -15,6 +15,7 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+import count
 import layers
 import snippets
 from build import meson_build, run_c_tests
@@ -26,7 +27,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 STANDARDS = {"c": (("gcc", "clang"), ("c11", "c17", "c2x")), "cpp": (("g++", "clang++"), ("c++17", "c++20"))}
-NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux"}
+NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux", "valgrind": "valgrind"}
 # What runs under ASan: of the kinds of frameworks that are the same C code again, once is enough.
 ASAN_PYTHONS = {"3.12": (), "3.10": WITHOUT_SAME_C_CODE}
 QUICK = ["--no-suite=long"]  # the C tests that are run once more for another compiler
@@ -163,6 +164,7 @@ STEPS: dict[str, Callable[[], Row]] = {
     "gcc -Werror, release": lambda: warnings_as_errors("gcc", "release"),
     "clang -Werror": lambda: warnings_as_errors("clang", "debugoptimized"),
     "no Python": without_python,
+    "bench-count": count.gate,
     "address, undefined, leaks": address_sanitizer,
     "threads": thread_sanitizer,
 }
