@@ -168,7 +168,8 @@ static bool
 fds_wake_waits(caw_reactor *r, int fd, int status, int *done)
 {
     for (bool all = false; !all;) {
-        caw__wakes wakes = {.length = 0};
+        caw__wakes wakes;
+        caw__wakes_init(&wakes);
         all = fds_end_waits(&r->fds[fd], status, &wakes);
         if (wakes.length == 0) {
             break;

@@ -31,7 +31,8 @@ caw_reactor_close(caw_reactor *r)
     bool closed = r->closed, more = !closed;
     r->closed = true; /* from here on nothing enters */
     while (more) {
-        caw__wakes wakes = {.length = 0};
+        caw__wakes wakes;
+        caw__wakes_init(&wakes);
         more = reactor_close_some(r, &wakes);
         caw__reactor_unlock(r);
         caw__wakes_send(&wakes);
@@ -190,7 +191,8 @@ reactor_expire(caw_reactor *r)
 {
     int done = 0;
     for (bool all = false; !all && caw__reactor_lock(r);) {
-        caw__wakes wakes = {.length = 0};
+        caw__wakes wakes;
+        caw__wakes_init(&wakes);
         all = reactor_expire_some(r, &wakes);
         caw__reactor_unlock(r);
         done += caw__wakes_send(&wakes);

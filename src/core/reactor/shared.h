@@ -166,6 +166,14 @@ typedef struct caw__wakes {
     caw_waker wakers[64];
 } caw__wakes;
 
+/* None yet. The array stays as it is: to clear it would cost more than most turns.
+ *   init · no-gil · borrows(wakes) · never fails · quiet */
+static inline void
+caw__wakes_init(caw__wakes *wakes)
+{
+    wakes->length = 0;
+}
+
 /* Whether there is no room for another one.
  *   any-thread · no-gil · borrows(wakes) · never fails · quiet */
 static inline bool

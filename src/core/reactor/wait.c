@@ -108,7 +108,8 @@ caw__wait_cancel(caw_future *f)
         w->phase = CAW__WAIT_ENDED;
         return;
     }
-    caw__wakes wakes = {.length = 0};
+    caw__wakes wakes;
+    caw__wakes_init(&wakes);
     if (caw__reactor_lock(w->reactor)) {
         if (w->phase == CAW__WAIT_WAITING) {
             w->ops->leave(w);

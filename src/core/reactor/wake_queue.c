@@ -31,9 +31,28 @@
  */
 #include "core/reactor/wake_queue.h"
 
+#include "core/os/compiler.h"
 #include "core/reactor/shared.h"
 
 static caw__wake_node wake_queue_closed;
+
+/* The queue was seen empty: as below, and who finds it empty still, rings. */
+static CAW__APART bool
+wake_queue_push_and_ring(caw_reactor *r, caw__wake_node *node)
+{
+    caw__reactor_hold(r); /* before the node is visible; see above */
+    caw__wake_node *head = NULL;
+    do {
+        node->next = head;
+    } while (
+        !atomic_compare_exchange_weak_explicit(&r->head, &head, node, memory_order_release, memory_order_relaxed) &&
+        head != &wake_queue_closed);
+    if (!head) {
+        r->backend->ring(r);
+    }
+    caw__reactor_drop(r);
+    return head != &wake_queue_closed;
+}
 
 bool
 caw__reactor_push(caw_reactor *r, caw__wake_node *node)
@@ -41,27 +60,18 @@ caw__reactor_push(caw_reactor *r, caw__wake_node *node)
     if (caw__reactor_is_of_parent(r)) {
         return false;
     }
-    bool retained = false;
     caw__wake_node *head = atomic_load_explicit(&r->head, memory_order_relaxed); /* checked by the exchange below */
-    do {
+    while (head) {
         if (head == &wake_queue_closed) {
-            break;
-        }
-        if (head == NULL && !retained) {
-            caw__reactor_hold(r); /* for the ring; see above */
-            retained = true;
+            return false;
         }
         node->next = head;
         /* Release: publishes the node and what was written before the wake; pairs with the acquire in take. */
-    } while (!atomic_compare_exchange_weak_explicit(&r->head, &head, node, memory_order_release, memory_order_relaxed));
-    bool pushed = head != &wake_queue_closed;
-    if (retained) {
-        if (head == NULL) {
-            r->backend->ring(r);
+        if (atomic_compare_exchange_weak_explicit(&r->head, &head, node, memory_order_release, memory_order_relaxed)) {
+            return true;
         }
-        caw__reactor_drop(r);
     }
-    return pushed;
+    return wake_queue_push_and_ring(r, node);
 }
 
 static caw__wake_node *
