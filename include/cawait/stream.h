@@ -41,9 +41,9 @@ typedef struct caw_stream_ops {
      * destroyed. */
     void (*destroy)(caw_stream *s);
     /* Optional: what is there already. Gives up to `most` (1 or more) of the items that the next polls would give, as a
-     * list linked by `next` from *first to *last, and returns how many; 0, with both unchanged: none, or only a poll
-     * finds out. Called where a poll may be. NULL: each item takes a poll. */
-    size_t (*take_ready)(caw_stream *s, size_t most, caw_item **first, caw_item **last);
+     * list in *first, linked by `next`, and returns how many; 0, with *first unchanged: none, or only a poll finds out.
+     * Called where a poll may be. NULL: each item takes a poll. */
+    size_t (*take_ready)(caw_stream *s, size_t most, caw_item **first);
 } caw_stream_ops;
 
 /* The first member of your struct, or found from there with CAW_CONTAINER_OF. */
@@ -99,11 +99,11 @@ caw_stream_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 }
 
 /* Up to `most` items that are there already: see caw_stream_ops. `most` is 1 or more.
- *   poller · no-gil · borrows(s), returns-new in *first to *last · never fails · calls-user */
+ *   poller · no-gil · borrows(s), returns-new in *first · never fails · calls-user */
 static inline size_t
-caw_stream_take_ready(caw_stream *s, size_t most, caw_item **first, caw_item **last)
+caw_stream_take_ready(caw_stream *s, size_t most, caw_item **first)
 {
-    return s->ops->take_ready ? s->ops->take_ready(s, most, first, last) : 0;
+    return s->ops->take_ready ? s->ops->take_ready(s, most, first) : 0;
 }
 
 /* Finish the poll that is running, with the end: `return caw_stream_finish(s, 0, out);`

@@ -122,9 +122,9 @@ user_destroy_stream(caw_stream *s)
 }
 
 static size_t
-user_take_ready(caw_stream *s, size_t most, caw_item **first, caw_item **last)
+user_take_ready(caw_stream *s, size_t most, caw_item **first)
 {
-    *first = *last = &CAW_CONTAINER_OF(s, user_stream, stream)->item.item;
+    *first = &CAW_CONTAINER_OF(s, user_stream, stream)->item.item;
     return most > 0 ? 1 : 0;
 }
 
@@ -134,12 +134,12 @@ static inline void
 user_streams(user_stream *u, caw_context *cx)
 {
     caw_stream_init(&u->stream, &user_stream_ops);
-    caw_item *item = NULL, *last = NULL;
+    caw_item *item = NULL;
     if (caw_stream_poll_next(&u->stream, cx, &item) == CAW_READY && item) {
         int code = CAW_CONTAINER_OF(item, user_item, item)->code;
         caw_item_destroy(code > 0 ? item : NULL);
     }
-    if (caw_stream_take_ready(&u->stream, 2, &item, &last) > 0) {
+    if (caw_stream_take_ready(&u->stream, 2, &item) > 0) {
         caw_item_destroy_all(item);
     }
     caw_stream_cancel(&u->stream);

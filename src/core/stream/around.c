@@ -175,13 +175,13 @@ take_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 }
 
 static size_t
-take_ready_items(caw_stream *s, size_t most, caw_item **first, caw_item **last)
+take_ready_items(caw_stream *s, size_t most, caw_item **first)
 {
     take *t = CAW_CONTAINER_OF(around_of(s), take, around);
     if (t->left == 0 || !t->around.inner) {
         return 0;
     }
-    size_t n = caw_stream_take_ready(t->around.inner, most < t->left ? most : t->left, first, last);
+    size_t n = caw_stream_take_ready(t->around.inner, most < t->left ? most : t->left, first);
     t->left -= n;
     if (t->left == 0) {
         around_leave(&t->around, true);

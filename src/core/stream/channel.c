@@ -1,6 +1,8 @@
 /* channel.c: the birth of a channel, its references, and its consumer's end. */
 #include "core/stream/channel_shared.h"
 
+#include "core/os/compiler.h"
+
 #include <stdlib.h>
 
 /* --- the consumer's side --- */
@@ -57,16 +59,13 @@ channel_take(caw_channel *c, caw_waker waker, int *status)
     return poll;
 }
 
-/* The consumer has so many more: serve those who wait for room. */
-static inline void
+/* The consumer has so many more. True: somebody waits for room, and has to be served. */
+static inline bool
 channel_receive(caw_channel *c, size_t n)
 {
-    size_t received = atomic_load_explicit(&c->received, memory_order_relaxed) + n; /* relaxed: only we write it */
     /* seq_cst, both: see the race in stream/channel_shared.h. */
-    atomic_store_explicit(&c->received, received, memory_order_seq_cst);
-    if (atomic_load_explicit(&c->watched, memory_order_seq_cst)) {
-        caw__channel_serve(c);
-    }
+    atomic_fetch_add_explicit(&c->received, n, memory_order_seq_cst);
+    return atomic_load_explicit(&c->watched, memory_order_seq_cst);
 }
 
 /* The first poll. */
@@ -100,7 +99,9 @@ channel_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     }
     *out = c->taken;
     c->taken = c->taken->next;
-    channel_receive(c, 1);
+    if (channel_receive(c, 1)) {
+        caw__channel_serve(c);
+    }
     return CAW_READY;
 }
 
@@ -135,25 +136,31 @@ channel_destroy(caw_stream *s)
     channel_unref(channel_of(s));
 }
 
+/* Apart, so that what comes before it saves no registers. */
+static CAW__SLOW size_t
+channel_serve_after(caw_channel *c, size_t n)
+{
+    caw__channel_serve(c);
+    return n;
+}
+
 /* Of what the consumer has taken out of the list: for more, the lock is needed. */
 static size_t
-channel_take_ready(caw_stream *s, size_t most, caw_item **first, caw_item **last)
+channel_take_ready(caw_stream *s, size_t most, caw_item **first)
 {
     caw_channel *c = channel_of(s);
-    caw_item *end = c->taken;
-    if (!end) {
+    caw_item *last = c->taken;
+    if (!last) {
         return 0;
     }
-    *first = end;
+    *first = last;
     size_t n = 1;
-    for (; n < most && end->next; n++) {
-        end = end->next;
+    for (; n < most && last->next; n++) {
+        last = last->next;
     }
-    c->taken = end->next;
-    end->next = NULL;
-    *last = end;
-    channel_receive(c, n);
-    return n;
+    c->taken = last->next;
+    last->next = NULL;
+    return channel_receive(c, n) ? channel_serve_after(c, n) : n;
 }
 
 static const caw_stream_ops channel_ops = {"channel", channel_poll_next, channel_cancel, channel_destroy,

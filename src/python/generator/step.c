@@ -136,12 +136,14 @@ static void
 generator_step_add(caw__generator_step *a, caw_item ***last, caw_item *item, size_t most)
 {
     caw__generator *g = a->generator;
-    caw_item *end = item;
     item->next = NULL;
     a->length++;
-    size_t more = most > a->length ? caw_stream_take_ready(g->stream, most - a->length, &item->next, &end) : 0;
+    size_t more = most > a->length ? caw_stream_take_ready(g->stream, most - a->length, &item->next) : 0;
     **last = item;
-    *last = &end->next;
+    for (size_t i = 0; i < more; i++) {
+        item = item->next;
+    }
+    *last = &item->next;
     a->length += (uint32_t)more;
     g->run_length += 1 + (uint32_t)more;
 }
@@ -399,10 +401,8 @@ generator_step_at_once(caw__coroutine *c, PyObject **result)
     caw__generator_step *a = CAW_CONTAINER_OF(c->future, caw__generator_step, child.future);
     caw__generator *g = a->generator;
     size_t n;
-    caw_item *last;
     *result = NULL;
-    if (!generator_step_is_simple(a) ||
-        !(n = caw_stream_take_ready(g->stream, generator_step_wanted(g), &a->items, &last))) {
+    if (!generator_step_is_simple(a) || !(n = caw_stream_take_ready(g->stream, generator_step_wanted(g), &a->items))) {
         return PYGEN_NEXT;
     }
     a->length = (uint32_t)n;
