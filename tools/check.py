@@ -19,7 +19,7 @@ import count
 import layers
 import snippets
 from build import meson_build, run_c_tests
-from common import BIN, BUILD, RESULTS, ROOT, WITHOUT_SAME_C_CODE, Failure, Row, run, run_quietly, step, summary
+from common import BIN, BUILD, ONE_OF_EACH_KIND, RESULTS, ROOT, Failure, Row, run, run_quietly, step, summary
 from interpreters import discover
 
 C_FOLDERS = ("include", "src", "tests", "examples", "bench")
@@ -28,8 +28,8 @@ PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 STANDARDS = {"c": (("gcc", "clang"), ("c11", "c17", "c2x")), "cpp": (("g++", "clang++"), ("c++17", "c++20"))}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux", "valgrind": "valgrind"}
-# What runs under ASan: of the kinds of frameworks that are the same C code again, once is enough.
-ASAN_PYTHONS = {"3.12": (), "3.10": WITHOUT_SAME_C_CODE}
+# What runs under ASan: every kind of framework on one interpreter, and one of each that is C code of its own on another.
+ASAN_PYTHONS = {"3.12": (), "3.10": ONE_OF_EACH_KIND}
 QUICK = ["--no-suite=long"]  # the C tests that are run once more for another compiler
 
 

@@ -19,9 +19,9 @@ RESULTS = BUILD / "results"
 VENV = BUILD / "venv"
 BIN = VENV / "bin"
 JOBS = str(min(os.cpu_count() or 1, 8))
-# pytest's options for another build of what an interpreter has been tested with: kinds of frameworks that go through the same C
-# code as others are left out.
-WITHOUT_SAME_C_CODE = ("-k", "not (anyio or uvloop or python-task or asyncio-debug or no_reader)")
+# pytest's options for another build of what has been tested on every kind of framework: of the kinds that go through
+# the same C code one is enough (tests/python/support/kinds.py).
+ONE_OF_EACH_KIND = ("--kinds=one-each",)
 
 
 class Failure(Exception):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sanitizers
 from build import joined_build, meson_build, python_path, run_c_tests
-from common import BUILD, JOBS, RESULTS, WITHOUT_SAME_C_CODE, Row, heading, junit_row, run, step, summary
+from common import BUILD, JOBS, ONE_OF_EACH_KIND, RESULTS, Row, heading, junit_row, run, step, summary
 from interpreters import Interpreter, discover, make_environment, make_environments
 
 KINDS = ("c", "python", "portable", "joined")
@@ -59,7 +59,7 @@ class Runs:
         folder = joined_build(interpreter.folder / "joined", interpreter.python)
         examples = self.modules(interpreter, "default")
         modules = f"{folder}:{python_path(examples)}"
-        return self.pytest(interpreter, modules, f"{interpreter.name}-joined", note, WITHOUT_SAME_C_CODE)
+        return self.pytest(interpreter, modules, f"{interpreter.name}-joined", note, ONE_OF_EACH_KIND)
 
     def pytest(
         self, interpreter: Interpreter, modules: str, name: str, note: str, chosen: Sequence[str] = ()

@@ -1,12 +1,10 @@
 """Fixtures: a framework of each kind to run on, and the check that a test leaves nothing behind.
 
     run(async_fn, *args)   runs it to the end on a new loop of the kind, as asyncio.run does; returns its result
-    kind                   one of frameworks.KINDS: asyncio's below, "beside-anyio" (asyncio, with anyio imported),
-                           "trio", "anyio-asyncio" and "anyio-trio"
+    kind                   the name of it, one of support/kinds.py: the option --kinds chooses among them
 
     run_asyncio(async_fn, *args), loop_kind
-                           the same for a test that needs asyncio itself: its kinds are "asyncio", "asyncio-debug",
-                           "uvloop", "no_reader", "python-task" and "eager"
+                           the same for a test that needs asyncio itself
     new_loop()             a new loop of that kind; it is closed after the test if the test has not done it
 
     unraisable             what sys.unraisablehook got; a test that expects entries clears it
@@ -34,23 +32,36 @@ import pytest
 
 import _cawait_test as t
 from support.common import wait_until
-from support.frameworks import ASYNCIO_KINDS, KINDS, RUN_SECONDS, close_loop, kind_fixture, make_loop, run_kind, uvloop
+from support.frameworks import RUN_SECONDS, close_loop, make_loop, run_kind
+from support.kinds import ASYNCIO_KINDS, KINDS, choose, is_chosen, is_here, kind_fixture
 
 TEST_SECONDS = 2 * RUN_SECONDS  # one test, before it counts as hanging
 SETTLE_SECONDS = 3  # what other threads have still to finish after the test
 
 failed = pytest.StashKey[bool]()
 watchdog_fd = pytest.StashKey[int]()
+chosen = pytest.StashKey[set[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The choice of kinds."""
+    what = "the kinds of frameworks that repeated tests run on: kinds, patterns, one-each; with - before it: not that"
+    parser.addoption("--kinds", default="*", metavar="KIND,...", help=f"{what} (support/kinds.py)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Every warning is an error; keep the real stderr for the watchdog."""
-    config.addinivalue_line("filterwarnings", "error")
+    """Look what was chosen; keep the real stderr for the watchdog."""
+    config.stash[chosen] = choose(config.getoption("kinds"))
     config.stash[watchdog_fd] = os.dup(2)  # nothing is captured yet
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each test its time limit, where the plugin for it is installed."""
+    """Leave out the kinds that were not chosen; give each test its time limit, where the plugin for it is installed."""
+    keep: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        keep[is_chosen(item, config.stash[chosen])].append(item)
+    config.hook.pytest_deselected(items=keep[False])
+    items[:] = keep[True]
     if config.pluginmanager.hasplugin("timeout"):
         for item in items:
             if not item.get_closest_marker("timeout"):
@@ -214,9 +225,8 @@ def process_wide_things() -> None:
         await t.spawned_sleep(0)
         await t.blocking(0)
 
-    for kind in KINDS:
-        if kind != "uvloop" or uvloop:
-            run_kind(kind, [], use_all)
+    for kind in filter(is_here, KINDS):
+        run_kind(kind, [], use_all)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import sys
 import anyio
 import pytest
 
-from support.frameworks import MAIN_KINDS, kind_fixture
+from support.kinds import MAIN_KINDS, kind_fixture
 
 kind = kind_fixture(MAIN_KINDS)
 

@@ -18,7 +18,8 @@ import trio
 
 import _cawait_test as t
 from support.common import wait_until
-from support.frameworks import make_loop, run_on_loop, uvloop
+from support.frameworks import make_loop, run_on_loop
+from support.kinds import each_kind
 
 BATCHES, BATCH = 25, 400
 RESOLVERS = 4  # native threads for each batch
@@ -146,20 +147,18 @@ def run_anyio(backend: str, errors: list[Any], async_fn: Callable[..., Any]) -> 
 
 
 FRAMEWORKS: dict[str, tuple[Callable[..., Any], Callable[[Storm], Any]]] = {
-    "asyncio-debug": (lambda *args: run_debug("asyncio", *args), on_asyncio),
-    "uvloop-debug": (lambda *args: run_debug("uvloop", *args), on_asyncio),
+    "asyncio+debug": (lambda *args: run_debug("asyncio", *args), on_asyncio),
+    "uvloop": (lambda *args: run_debug("uvloop", *args), on_asyncio),
     "trio": (lambda errors, async_fn: trio.run(async_fn), on_trio),
-    "anyio-asyncio": (lambda *args: run_anyio("asyncio", *args), on_anyio),
-    "anyio-trio": (lambda *args: run_anyio("trio", *args), on_anyio),
+    "anyio/asyncio": (lambda *args: run_anyio("asyncio", *args), on_anyio),
+    "anyio/trio": (lambda *args: run_anyio("trio", *args), on_anyio),
 }
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@each_kind("kind", FRAMEWORKS)
 @pytest.mark.timeout(120)
-def test_each_of_ten_thousand_awaits_ends_once_and_nothing_is_left(framework: str, loop_errors: list[Any]) -> None:
-    if framework.startswith("uvloop") and uvloop is None:
-        pytest.skip("there is no uvloop for this Python")
-    run, batch = FRAMEWORKS[framework]
+def test_each_of_ten_thousand_awaits_ends_once_and_nothing_is_left(kind: str, loop_errors: list[Any]) -> None:
+    run, batch = FRAMEWORKS[kind]
     outcomes: Counter[str] = Counter()
 
     async def main() -> None:

@@ -237,7 +237,7 @@ def test_wait_for_gives_a_readable_up(run_asyncio: Callable[..., Any], pipe: tup
 
 
 def test_asyncio_may_watch_the_same_fd(run_asyncio: Callable[..., Any], loop_kind: str, sockets: Any) -> None:
-    if loop_kind == "no_reader":
+    if loop_kind == "asyncio+no-reader":
         pytest.skip("what is tested is asyncio watching an fd, and this kind of loop cannot: it has no add_reader")
 
     async def main() -> None:

@@ -19,7 +19,7 @@ LONG = 3600  # seconds; what sleeps so long is cancelled
 @pytest.fixture
 def many(kind: str) -> int:
     """How many operations are many."""
-    return MANY_IN_DEBUG_MODE if kind == "asyncio-debug" else MANY
+    return MANY_IN_DEBUG_MODE if kind == "asyncio+debug" else MANY
 
 
 @pytest.mark.parametrize("seconds", [0, 1e-9, 0.001, 0.02])

@@ -312,7 +312,7 @@ def test_task_gives_its_coroutine_and_is_listed(run_asyncio: Callable[..., Any])
 
 @pytest.mark.skipif(not hasattr(asyncio, "capture_call_graph"), reason="asyncio has capture_call_graph from 3.14 on")
 def test_call_graph_shows_the_c_frame(run_asyncio: Callable[..., Any], loop_kind: str) -> None:
-    if loop_kind == "python-task":
+    if loop_kind == "asyncio+pure":
         pytest.skip("asyncio.capture_call_graph takes no task of the implementation written in Python")
 
     async def outer(op: Any) -> None:

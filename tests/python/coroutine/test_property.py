@@ -129,7 +129,7 @@ EXCEPTIONS = {
 @pytest.fixture
 def prompt_run(run_asyncio: Callable[..., Any], loop_kind: str) -> Callable[..., Any]:
     """Like run_asyncio, on a loop where a few turns are enough for a wake to arrive."""
-    if loop_kind == "no_reader":
+    if loop_kind == "asyncio+no-reader":
         pytest.skip("on this kind a helper thread decides in which turn a wake arrives, which the model cannot know")
     return run_asyncio
 
@@ -238,7 +238,7 @@ async def play_gate(actions: list[tuple[Any, ...]]) -> None:
 def test_wakes_at_any_time_are_neither_lost_nor_doubled(
     run: Callable[..., Any], kind: str, actions: list[Any]
 ) -> None:
-    if kind != "no_reader":  # there a helper thread decides when a wake arrives
+    if kind != "asyncio+no-reader":  # there a helper thread decides when a wake arrives
         run(play_gate, actions)
 
 

@@ -7,14 +7,7 @@ import pytest
 import _cawait_test as t
 from support.children import run_child
 from support.common import results, sleep, spawn_all, turn
-
-try:
-    import uvloop
-except ImportError:
-    uvloop = None
-
-LOOPS = ["asyncio", "no_reader"] + (["uvloop"] if uvloop else [])
-loops = pytest.mark.parametrize("kind", LOOPS)
+from support.kinds import WAKE_KINDS, each_kind
 
 
 def test_hundred_thousand_operations_at_once_are_completed_by_a_native_thread(run, kind):
@@ -59,12 +52,12 @@ def test_operations_that_are_resolved_while_they_start_are_all_seen(run):
     run(main)
 
 
-@pytest.mark.parametrize("kind", [*LOOPS, "trio"])
+@each_kind("kind", [*WAKE_KINDS, "trio"])
 def test_references_and_memory_are_flat_after_a_hundred_thousand_awaits(kind):
     assert run_child("memory", "flat", kind) == ""
 
 
-@loops
+@each_kind("kind", WAKE_KINDS)
 @pytest.mark.skipif(not importlib.util.find_spec("_testcapi"), reason="this Python is without _testcapi, which makes allocations fail")
 @pytest.mark.parametrize("function", ["every_allocation_fails", "every_allocation_fails_where_the_hub_is_made"])
 def test_allocation_that_fails_is_a_memory_error_or_nothing(function, kind):

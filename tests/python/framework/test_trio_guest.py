@@ -13,10 +13,10 @@ import trio.testing
 
 import _cawait_test as t
 from support.common import settle, until
-from support.frameworks import run_kind, uvloop
+from support.frameworks import run_kind
+from support.kinds import params
 from support.policies import every, told
 
-HOSTS = ["asyncio", "asyncio-debug", "python-task"] + (["uvloop"] if uvloop else [])
 Function = Callable[[], Awaitable[Any]]
 
 
@@ -35,7 +35,7 @@ async def host_and_guest(host: Function, guest: Function) -> tuple[Any, Any]:
     return value, (await done).unwrap()
 
 
-@pytest.fixture(params=HOSTS)
+@pytest.fixture(params=params(["asyncio", "asyncio+debug", "asyncio+pure", "uvloop"]))
 def run_both(request: pytest.FixtureRequest, loop_errors: list[Any]) -> Callable[[Function, Function], Any]:
     """A function that runs a host and its guest to their ends."""
     return functools.partial(run_kind, request.param, loop_errors, host_and_guest)

@@ -11,7 +11,8 @@ import pytest
 import _cawait_test as t
 from support.children import run_child
 from support.common import by_level, ended, settle, spawn, spawn_all, started, turn, until
-from support.frameworks import MAIN_KINDS, current, kind_fixture, run_kind
+from support.frameworks import current, run_kind
+from support.kinds import MAIN_KINDS, each_kind, kind_fixture
 
 Run = Callable[..., Any]
 
@@ -215,7 +216,7 @@ def test_items_that_nobody_takes_are_destroyed() -> None:
 # --- a process of its own ---
 
 
-@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+@each_kind("kind", ["asyncio", "trio"])
 def test_memory_is_flat_from_python_through_c_to_a_slow_consumer(kind: str) -> None:
     run_child("streams", "flat", kind)
 

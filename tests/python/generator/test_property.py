@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import _cawait_test as t
 from support.children.asan import ASAN
 from support.common import all_ended, spawn, turn
-from support.frameworks import kind_fixture
 from support.generator_model import GONE, GeneratorModel
+from support.kinds import kind_fixture
 from support.twin import turns
 
 settings = hypothesis.settings(

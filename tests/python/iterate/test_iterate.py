@@ -11,7 +11,8 @@ import pytest
 
 import _cawait_test as t
 from support.common import cancellation, ended, settle, sleep, spawn, started, turn, until
-from support.frameworks import MAIN_KINDS, kind_fixture, run_kind
+from support.frameworks import run_kind
+from support.kinds import MAIN_KINDS, kind_fixture
 
 Run = Callable[..., Any]
 

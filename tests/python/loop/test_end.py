@@ -13,7 +13,7 @@ from support.frameworks import NoReaderLoop
 
 def hubs_left(hubs, loop_kind):
     """The hubs that are alive: those that a helper thread is just using are waited for."""
-    if loop_kind == "no_reader":
+    if loop_kind == "asyncio+no-reader":
         wait_until(lambda: hubs() == [])
     return hubs()
 

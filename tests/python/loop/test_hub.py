@@ -64,7 +64,7 @@ def test_one_run_has_one_hub_and_takes_it_with_it(run, kind, hubs):
         return len(hubs())
 
     assert run(main) == 1
-    if kind == "no_reader":
+    if kind == "asyncio+no-reader":
         wait_until(lambda: hubs() == [])  # the helper may just be using it
     assert hubs() == []
 

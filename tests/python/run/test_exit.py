@@ -8,14 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.children import HANG_SECONDS, MODES, command, run_child, run_command
+from support.kinds import WAKE_KINDS, each_kind, is_here
 
-try:
-    import uvloop
-except ImportError:
-    uvloop = None
-
-LOOPS = ["asyncio", "no_reader"] + (["uvloop"] if uvloop else [])
-loops = pytest.mark.parametrize("kind", LOOPS)
+LOOPS = [kind for kind in WAKE_KINDS if is_here(kind)]
+loops = each_kind("kind", WAKE_KINDS)
 modes = pytest.mark.parametrize("mode", MODES)
 
 # What a loop says when it is left open is not the point.

@@ -6,13 +6,7 @@ import pytest
 
 from support.children import run_child
 from support.children.asan import ASAN, NO_FORK_BESIDE_BUSY_THREADS
-
-try:
-    import uvloop
-except ImportError:
-    uvloop = None
-
-LOOPS = ["asyncio", "no_reader"] + (["uvloop"] if uvloop else [])
+from support.kinds import WAKE_KINDS, each_kind
 
 # Python warns of every fork of a process that has threads.
 OPTIONS = ["-X", "dev", "-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::ResourceWarning"]
@@ -22,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 BESIDE_BUSY_THREADS = {"in_task", "in_resumed_task", "in_resumed_task_and_run_in_the_child"}
 
 
-@pytest.mark.parametrize("kind", LOOPS)
+@each_kind("kind", WAKE_KINDS)
 @pytest.mark.parametrize(
     "function",
     [

@@ -1,4 +1,4 @@
-"""The frameworks that the tests run on, behind one face: see KINDS, and `current()` for what a test's helpers ask.
+"""The frameworks that the tests run on, behind one face: see kinds.py, and `current()` for what a test's helpers ask.
 
 On the asyncio kinds a test starts Tasks. On the others it starts a Child: a coroutine in a child task, inside a cancel
 scope of its own, with those methods of a Task that the tests use. Trio and anyio themselves have nothing of that kind:
@@ -19,42 +19,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import anyio
-import pytest
 import trio
 
 from support.children.asan import SLOWER
-
-try:
-    import uvloop
-except ImportError:
-    uvloop = None
+from support.kinds import STRUCTURED_KINDS, uvloop
 
 RUN_SECONDS = 30 * SLOWER  # one run of a test's function, before it counts as hanging
-
-ASYNCIO_KINDS = ["asyncio", "asyncio-debug", "uvloop", "no_reader", "python-task"]
-if sys.version_info >= (3, 12):
-    ASYNCIO_KINDS.append("eager")
-STRUCTURED_KINDS = ["trio", "anyio-asyncio", "anyio-trio"]
-# The library looks whether the program has imported anyio. On ASYNCIO_KINDS it finds that it has not; "beside-anyio" is
-# a plain loop in a program that has.
-KINDS = [*ASYNCIO_KINDS, "beside-anyio", *STRUCTURED_KINDS]
-# For tests of what stands on top of awaiting, which is tested on all: one of each kind of code that they go through.
-MAIN_KINDS = ["asyncio", "uvloop", "trio", "anyio-asyncio"]
-
-
-def kind_fixture(kinds: list[str]) -> Any:
-    """A fixture: the kind of framework that the test runs on. Skips where it is not installed, and hides anyio from what is
-    asyncio by itself. A test file may have one of its own by the name of conftest.py's."""
-
-    @pytest.fixture(params=kinds)
-    def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-        if request.param == "uvloop" and uvloop is None:
-            pytest.skip("there is no uvloop for this Python")
-        if request.param in ASYNCIO_KINDS:
-            monkeypatch.delitem(sys.modules, "anyio", raising=False)
-        return request.param
-
-    return kind
 
 
 # --- what runs here ---
@@ -263,7 +233,7 @@ def run_structured(kind: str, errors: list[Any], async_fn: Callable[..., Any], *
     """Run to the end on trio or anyio; what failed in it unseen goes to the errors."""
     if kind == "trio":
         return trio.run(lambda: supervise(trio, True, trio.open_nursery, errors, async_fn(*args)))
-    backend = kind.removeprefix("anyio-")
+    backend = kind.removeprefix("anyio/")
     options = {} if backend == "trio" else {"loop_factory": lambda: make_loop("asyncio", errors)}
     return anyio.run(
         lambda: supervise(anyio, backend == "trio", anyio.create_task_group, errors, async_fn(*args)),
@@ -307,15 +277,15 @@ def make_loop(kind: str, errors: list[Any]) -> asyncio.AbstractEventLoop:
     """Make a loop that reports to the errors; its debug mode is on for one kind only, also under `python -X dev`."""
     if kind == "uvloop":
         loop = uvloop.new_event_loop()
-    elif kind == "no_reader":
+    elif kind == "asyncio+no-reader":
         loop = NoReaderLoop()
     else:
         loop = asyncio.SelectorEventLoop()
-    loop.set_debug(kind == "asyncio-debug")
+    loop.set_debug(kind == "asyncio+debug")
     loop.set_exception_handler(lambda _, context: errors.append(context))
-    if kind == "python-task":
+    if kind == "asyncio+pure":
         loop.set_task_factory(python_task)
-    elif kind == "eager":
+    elif kind == "asyncio+eager":
         loop.set_task_factory(asyncio.eager_task_factory)
     return loop
 

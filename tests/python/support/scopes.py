@@ -9,19 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-import pytest
 import trio
 
-try:
-    import uvloop
-except ImportError:
-    uvloop = None
+from support.kinds import each_kind, uvloop
 
-ASYNCIO = ["asyncio"] + (["uvloop"] if uvloop else [])
-BACKENDS = ASYNCIO + ["trio"]
-
-every_backend = pytest.mark.parametrize("backend", BACKENDS)
-on_asyncio = pytest.mark.parametrize("backend", ASYNCIO)
+every_backend = each_kind("backend", ["asyncio", "uvloop", "trio"])
+on_asyncio = each_kind("backend", ["asyncio", "uvloop"])
 
 
 def run_anyio(backend: str, async_fn: Callable[..., Any], *args: Any) -> Any:

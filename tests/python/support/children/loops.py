@@ -17,7 +17,7 @@ def new_loop(kind):
 
         loop = uvloop.new_event_loop()
     else:
-        loop = NoReaderLoop() if kind == "no_reader" else asyncio.SelectorEventLoop()
+        loop = NoReaderLoop() if kind == "asyncio+no-reader" else asyncio.SelectorEventLoop()
     loop.slow_callback_duration = 60
     return loop
 

@@ -13,10 +13,9 @@ import pytest
 
 from support.children import HANG_SECONDS
 from support.children.asan import ASAN
-from support.frameworks import uvloop
+from support.kinds import each_kind
 
-LOOPS = ["asyncio", "trio"] + (["uvloop"] if uvloop else [])
-each_loop = pytest.mark.parametrize("loop", LOOPS)
+each_loop = each_kind("loop", ["asyncio", "trio", "uvloop"])
 
 
 def find_program(name: str) -> Path:
