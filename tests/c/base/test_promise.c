@@ -2,8 +2,9 @@
 #include "cawait/cawait.h"
 
 #include "support/place.h"
+#include "support/threads.h"
 
-#include <pthread.h>
+static atomic_int freed; /* jobs */
 
 typedef struct job {
     caw_promise promise;
@@ -11,7 +12,6 @@ typedef struct job {
     bool resolve_in_start;
     bool resolve_in_cancel;
     atomic_int starts, cancels;
-    atomic_int *freed; /* outlives the job */
     int output;
 } job;
 
@@ -41,40 +41,43 @@ static void
 job_free(caw_promise *p)
 {
     job *j = CAW_CONTAINER_OF(p, job, promise);
-    atomic_int *freed = j->freed;
     free(j);
-    atomic_fetch_add(freed, 1);
+    atomic_fetch_add(&freed, 1);
 }
 
 static const caw_promise_ops job_ops = CAW_PROMISE_OPS_CANCEL("job", job_start, job_on_cancel, job_free);
 static const caw_promise_ops plain_ops = CAW_PROMISE_OPS("plain", job_start, NULL);
 
 static job *
-job_new(atomic_int *freed)
+job_new(void)
 {
     job *j = calloc(1, sizeof *j);
     CHECK(j);
-    j->freed = freed;
     caw_promise_init(&j->promise, &job_ops);
     return j;
+}
+
+/* Destroy the job, which was the only one. */
+static void
+job_end(job *j)
+{
+    caw_future_destroy(&j->promise.future);
+    CHECK_INT(atomic_exchange(&freed, 0), 1);
 }
 
 static void
 nothing_starts_before_the_first_poll(void)
 {
-    atomic_int freed = 0;
-    job *j = job_new(&freed);
+    job *j = job_new();
     CHECK_INT(j->starts, 0);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    job_end(j);
 }
 
 static void
 resolve_wakes_once_and_gives_its_status(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_PENDING);
     CHECK_INT(j->starts, 1);
     CHECK_INT(c.references, 1);
@@ -82,49 +85,41 @@ resolve_wakes_once_and_gives_its_status(void)
     caw_promise_resolve(&j->promise, -EPIPE);
     CHECK_INT(c.wakes, 1);
     CHECK_INT(c.references, 0);
-    CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
-    CHECK_INT(j->promise.future.status, -EPIPE);
+    CHECK_INT(status_at(&j->promise.future, NULL, &c), -EPIPE);
     CHECK_INT(j->output, 42);
     CHECK_INT(j->starts, 1);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    job_end(j);
 }
 
 static void
 resolve_inside_start_is_ready_at_the_first_poll(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     j->resolve_in_start = true;
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
     CHECK_INT(j->output, 7);
     CHECK_INT(c.wakes, 0);
     CHECK_INT(c.references, 0);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    job_end(j);
 }
 
 static void
 failed_start_ends_with_its_error_and_never_completes(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     j->start_status = -EBUSY;
-    CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
-    CHECK_INT(j->promise.future.status, -EBUSY);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    CHECK_INT(status_at(&j->promise.future, NULL, &c), -EBUSY);
+    job_end(j);
     CHECK_INT(c.references, 0);
 }
 
 static void
 destroy_while_pending_leaves_the_struct_to_the_producer(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_PENDING);
     CHECK(!caw_promise_abandoned(&j->promise));
     caw_future_destroy(&j->promise.future);
@@ -133,16 +128,15 @@ destroy_while_pending_leaves_the_struct_to_the_producer(void)
     CHECK(caw_promise_abandoned(&j->promise));
     j->output = 1; /* law 5: the memory is the operation's until it completes */
     caw_promise_resolve(&j->promise, 0);
-    CHECK_INT(freed, 1);
+    CHECK_INT(atomic_exchange(&freed, 0), 1);
     CHECK_INT(c.wakes, 0);
 }
 
 static void
 cancel_is_told_once_and_the_promise_still_resolves(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_PENDING);
     caw_future_cancel(&j->promise.future);
     caw_future_cancel(&j->promise.future);
@@ -150,51 +144,42 @@ cancel_is_told_once_and_the_promise_still_resolves(void)
     CHECK(caw_promise_abandoned(&j->promise));
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_PENDING);
     caw_promise_resolve(&j->promise, 0); /* the result wins */
-    CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
-    CHECK_INT(j->promise.future.status, 0);
+    CHECK_INT(status_at(&j->promise.future, NULL, &c), 0);
     caw_future_cancel(&j->promise.future);
     CHECK_INT(j->cancels, 1);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    job_end(j);
 }
 
 static void
 cancel_may_resolve_synchronously(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     j->resolve_in_cancel = true;
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_PENDING);
     caw_future_cancel(&j->promise.future);
     CHECK_INT(c.wakes, 1);
-    CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
-    CHECK_INT(j->promise.future.status, CAW_ECANCELED);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    CHECK_INT(status_at(&j->promise.future, NULL, &c), CAW_ECANCELED);
+    job_end(j);
 }
 
 static void
 cancel_before_start_never_starts(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     caw_future_cancel(&j->promise.future);
-    CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
-    CHECK_INT(j->promise.future.status, CAW_ECANCELED);
+    CHECK_INT(status_at(&j->promise.future, NULL, &c), CAW_ECANCELED);
     CHECK_INT(j->starts, 0);
     CHECK_INT(j->cancels, 0);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    job_end(j);
 }
 
 static void
 latest_waker_is_woken_and_the_earlier_one_dropped(void)
 {
-    atomic_int freed = 0;
     counter first = {0, 0}, second = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     CHECK(poll_at(&j->promise.future, NULL, &first) == CAW_PENDING);
     CHECK(poll_at(&j->promise.future, NULL, &first) == CAW_PENDING);
     CHECK_INT(first.references, 1); /* the same waker is not stored twice */
@@ -204,8 +189,7 @@ latest_waker_is_woken_and_the_earlier_one_dropped(void)
     CHECK_INT(first.wakes, 0);
     CHECK_INT(second.wakes, 1);
     CHECK(poll_at(&j->promise.future, NULL, &second) == CAW_READY);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    job_end(j);
 }
 
 static void
@@ -232,17 +216,14 @@ resolve_of_null_is_ignored(void)
 static void
 resolve_twice_is_ignored(void)
 {
-    atomic_int freed = 0;
     counter c = {0, 0};
-    job *j = job_new(&freed);
+    job *j = job_new();
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_PENDING);
     caw_promise_resolve(&j->promise, -EPIPE);
     caw_promise_resolve(&j->promise, 0);
     CHECK_INT(c.wakes, 1);
-    CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
-    CHECK_INT(j->promise.future.status, -EPIPE);
-    caw_future_destroy(&j->promise.future);
-    CHECK_INT(freed, 1);
+    CHECK_INT(status_at(&j->promise.future, NULL, &c), -EPIPE);
+    job_end(j);
 }
 #else
 #  include <signal.h>
@@ -255,9 +236,8 @@ resolve_twice_is_ignored(void)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        atomic_int freed = 0;
         counter c = {0, 0};
-        job *j = job_new(&freed);
+        job *j = job_new();
         (void)!freopen("/dev/null", "w", stderr);
         poll_at(&j->promise.future, NULL, &c);
         caw_promise_resolve(&j->promise, 0);
@@ -312,12 +292,10 @@ static void
 racing_resolve_and_destroy_free_exactly_once(void)
 {
     race r = {NULL, false};
-    atomic_int freed = 0;
     counter wakers[2] = {{0, 0}, {0, 0}};
-    pthread_t thread;
-    CHECK_INT(pthread_create(&thread, NULL, race_producer, &r), 0);
+    pthread_t thread = start_thread(race_producer, &r);
     for (int i = 0; i < RACES; i++) {
-        job *j = job_new(&freed);
+        job *j = job_new();
         poll_at(&j->promise.future, NULL, &wakers[0]);
         atomic_store(&r.job, j);
         race_consume(j, wakers, i % 50);
@@ -327,8 +305,8 @@ racing_resolve_and_destroy_free_exactly_once(void)
     while (atomic_load(&freed) < RACES) { /* the producer may still be in the last one */
     }
     atomic_store(&r.stop, true);
-    pthread_join(thread, NULL);
-    CHECK_INT(freed, RACES);
+    join_thread(thread);
+    CHECK_INT(atomic_exchange(&freed, 0), RACES);
     CHECK_INT(wakers[0].references, 0);
     CHECK_INT(wakers[1].references, 0);
 }
@@ -337,12 +315,10 @@ static void
 racing_cancel_and_resolve_end_exactly_once(void)
 {
     race r = {NULL, false};
-    atomic_int freed = 0;
     counter c = {0, 0};
-    pthread_t thread;
-    CHECK_INT(pthread_create(&thread, NULL, race_producer, &r), 0);
+    pthread_t thread = start_thread(race_producer, &r);
     for (int i = 0; i < RACES; i++) {
-        job *j = job_new(&freed);
+        job *j = job_new();
         poll_at(&j->promise.future, NULL, &c);
         atomic_store(&r.job, j);
         caw_future_cancel(&j->promise.future);
@@ -354,8 +330,8 @@ racing_cancel_and_resolve_end_exactly_once(void)
     while (atomic_load(&freed) < RACES) {
     }
     atomic_store(&r.stop, true);
-    pthread_join(thread, NULL);
-    CHECK_INT(freed, RACES);
+    join_thread(thread);
+    CHECK_INT(atomic_exchange(&freed, 0), RACES);
     CHECK_INT(c.references, 0);
 }
 
@@ -365,8 +341,7 @@ ready_future_is_ready_with_its_status(void)
     counter c = {0, 0};
     caw_future *f = caw_ready(-EIO);
     CHECK(f);
-    CHECK(poll_at(f, NULL, &c) == CAW_READY);
-    CHECK_INT(f->status, -EIO);
+    CHECK_INT(status_at(f, NULL, &c), -EIO);
     caw_future_destroy(f);
     caw_future_destroy(NULL);
 }

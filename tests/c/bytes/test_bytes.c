@@ -1,66 +1,81 @@
 /* test_bytes.c: readers and writers of real fds, each on both kinds of reactor, and the futures over them. */
-#include "support/place.h"
+#include "support/fds.h"
+#include "support/threads.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 enum { BIG = 4 << 20 };
 
-static void
-make_pipe(int fds[2], int flags)
+/* What a pipe or a pair of sockets is read by, and the read that is made of it. */
+typedef struct reading {
+    wired w;
+    caw_reader *reader;
+    caw_read_op one;
+    char buffer[100];
+} reading;
+
+static caw_future *
+begin_read(reading *t, size_t size)
 {
-    CHECK_INT(pipe(fds), 0);
-    CHECK_INT(fcntl(fds[0], F_SETFL, flags), 0);
-    CHECK_INT(fcntl(fds[1], F_SETFL, flags), 0);
+    caw_read_init(&t->one, t->reader, t->buffer, size);
+    return &t->one.future;
 }
 
 static void
-make_sockets(int fds[2], int flags)
+read_is_pending(reading *t)
 {
-    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    CHECK_INT(fcntl(fds[0], F_SETFL, flags), 0);
-    CHECK_INT(fcntl(fds[1], F_SETFL, flags), 0);
+    CHECK(poll_at(begin_read(t, sizeof t->buffer), t->w.r, &t->w.c) == CAW_PENDING);
+}
+
+/* How the read that was begun ends. */
+static int
+finish_read(reading *t)
+{
+    return turn_until_ready(t->w.r, &t->one.future, &t->w.c);
+}
+
+static int
+read_at_most(reading *t, size_t size)
+{
+    (void)begin_read(t, size);
+    return finish_read(t);
+}
+
+/* With a read that is pending. */
+static void
+start_reading(reading *t, void (*make)(int fds[2], int flags), int flags, caw_reactor_kind kind)
+{
+    *t = (reading){.buffer = "untouched"};
+    wire(&t->w, make, flags, kind);
+    t->reader = caw_reader_from_fd(t->w.fds[0]);
+    read_is_pending(t);
 }
 
 static void
-close_both(int fds[2])
+end_reading(reading *t)
 {
-    close(fds[0]);
-    close(fds[1]);
+    caw_reader_destroy(t->reader);
+    unwire(&t->w);
 }
 
 static void
 read_is_pending_until_there_are_bytes_and_takes_what_is_there(caw_reactor_kind kind)
 {
     for (int i = 0; i < 4; i++) { /* pipe and socket; non-blocking and blocking */
-        int fds[2];
-        char buffer[100] = "untouched";
-        (i & 1 ? make_pipe : make_sockets)(fds, i & 2 ? O_NONBLOCK : 0);
-        caw_reactor *r = new_reactor(kind);
-        counter c = {0, 0};
-        caw_reader *reader = caw_reader_from_fd(fds[0]);
-        caw_read_op one;
-        caw_read_init(&one, reader, buffer, sizeof buffer);
-        CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
-        CHECK_INT(write(fds[1], "bytes", 5), 5);
-        CHECK(strcmp(buffer, "untouched") == 0);
-        CHECK_INT(turn_until_ready(r, &one.future, &c), 0);
-        CHECK(one.length == 5 && memcmp(buffer, "bytesched", 9) == 0);
-        caw_future_destroy(&one.future);
-        CHECK_INT(write(fds[1], "more", 4), 4);
-        caw_read_init(&one, reader, buffer, 3); /* short */
-        CHECK_INT(turn_until_ready(r, &one.future, &c), 0);
-        CHECK(one.length == 3 && memcmp(buffer, "moresched", 3) == 0);
-        caw_read_init(&one, reader, buffer, 3);
-        CHECK_INT(turn_until_ready(r, &one.future, &c), 0);
-        CHECK(one.length == 1 && buffer[0] == 'e');
-        caw_reader_destroy(reader);
-        CHECK_INT(c.references, 0);
-        end_reactor(r);
-        close_both(fds);
+        reading t;
+        start_reading(&t, i & 1 ? make_pipe : make_sockets, i & 2 ? O_NONBLOCK : 0, kind);
+        write_text(t.w.fds[1], "bytes");
+        CHECK(strcmp(t.buffer, "untouched") == 0);
+        CHECK_INT(finish_read(&t), 0);
+        CHECK(t.one.length == 5 && memcmp(t.buffer, "bytesched", 9) == 0);
+        caw_future_destroy(&t.one.future);
+        write_text(t.w.fds[1], "more");
+        CHECK_INT(read_at_most(&t, 3), 0); /* short */
+        CHECK(t.one.length == 3 && memcmp(t.buffer, "moresched", 3) == 0);
+        CHECK_INT(read_at_most(&t, 3), 0);
+        CHECK(t.one.length == 1 && t.buffer[0] == 'e');
+        end_reading(&t);
     }
 }
 ON_BOTH_KINDS(read_is_pending_until_there_are_bytes_and_takes_what_is_there)
@@ -69,26 +84,16 @@ static void
 end_is_said_as_often_as_it_is_asked_for(caw_reactor_kind kind)
 {
     for (int i = 0; i < 2; i++) {
-        int fds[2];
-        char buffer[10];
-        (i ? make_pipe : make_sockets)(fds, O_NONBLOCK);
-        caw_reactor *r = new_reactor(kind);
-        counter c = {0, 0};
-        caw_reader *reader = caw_reader_from_fd(fds[0]);
-        caw_read_op one;
-        caw_read_init(&one, reader, buffer, sizeof buffer);
-        CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
-        CHECK_INT(write(fds[1], "x", 1), 1);
-        close(fds[1]);
+        reading t;
+        start_reading(&t, i ? make_pipe : make_sockets, O_NONBLOCK, kind);
+        write_text(t.w.fds[1], "x");
+        close_end(&t.w, 1);
         for (int j = 0; j < 3; j++) {
-            CHECK_INT(turn_until_ready(r, &one.future, &c), 0);
-            CHECK_INT(one.length, j == 0);
-            caw_read_init(&one, reader, buffer, sizeof buffer);
+            CHECK_INT(finish_read(&t), 0);
+            CHECK_INT(t.one.length, j == 0);
+            (void)begin_read(&t, sizeof t.buffer);
         }
-        caw_reader_destroy(reader);
-        CHECK_INT(c.references, 0);
-        end_reactor(r);
-        close(fds[0]);
+        end_reading(&t);
     }
 }
 ON_BOTH_KINDS(end_is_said_as_often_as_it_is_asked_for)
@@ -96,59 +101,34 @@ ON_BOTH_KINDS(end_is_said_as_often_as_it_is_asked_for)
 static void
 cancelled_read_ends_and_the_next_one_has_the_bytes(caw_reactor_kind kind)
 {
-    int fds[2];
-    char buffer[10];
-    make_pipe(fds, O_NONBLOCK);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_reader *reader = caw_reader_from_fd(fds[0]);
-    caw_read_op one;
-    caw_read_init(&one, reader, buffer, sizeof buffer);
-    CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
-    caw_future_cancel(&one.future);
-    CHECK_INT(c.wakes, 1);
-    CHECK_INT(turn_until_ready(r, &one.future, &c), CAW_ECANCELED);
-    caw_read_init(&one, reader, buffer, sizeof buffer);
-    caw_future_cancel(&one.future); /* before it began */
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    CHECK_INT(turn_until_ready(r, &one.future, &c), CAW_ECANCELED);
-    caw_read_init(&one, reader, buffer, sizeof buffer);
-    CHECK_INT(turn_until_ready(r, &one.future, &c), 0);
-    CHECK_INT(one.length, 1);
-    caw_reader_destroy(reader);
-    CHECK_INT(c.references, 0);
-    end_reactor(r);
-    close_both(fds);
+    reading t;
+    start_reading(&t, make_pipe, O_NONBLOCK, kind);
+    caw_future_cancel(&t.one.future);
+    CHECK_INT(t.w.c.wakes, 1);
+    CHECK_INT(finish_read(&t), CAW_ECANCELED);
+    caw_future_cancel(begin_read(&t, sizeof t.buffer)); /* before it began */
+    write_text(t.w.fds[1], "x");
+    CHECK_INT(finish_read(&t), CAW_ECANCELED);
+    CHECK_INT(read_at_most(&t, sizeof t.buffer), 0);
+    CHECK_INT(t.one.length, 1);
+    end_reading(&t);
 }
 ON_BOTH_KINDS(cancelled_read_ends_and_the_next_one_has_the_bytes)
 
 static void
 read_after_one_that_was_cancelled_and_given_up_is_not_cancelled(caw_reactor_kind kind)
 {
-    int fds[2];
-    char buffer[10];
-    make_sockets(fds, O_NONBLOCK);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_reader *reader = caw_reader_from_fd(fds[0]);
-    caw_read_op one;
-    caw_read_init(&one, reader, buffer, sizeof buffer);
-    CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
-    caw_future_cancel(&one.future);
-    caw_future_destroy(&one.future);
-    caw_read_init(&one, reader, buffer, sizeof buffer);
-    CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
-    caw_future_destroy(&one.future); /* given up */
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    caw_read_init(&one, reader, buffer, sizeof buffer);
-    CHECK_INT(turn_until_ready(r, &one.future, &c), 0);
-    CHECK_INT(one.length, 1);
-    caw_read_init(&one, reader, buffer, sizeof buffer);
-    CHECK(poll_at(&one.future, r, &c) == CAW_PENDING);
-    caw_reader_destroy(reader); /* while it waits */
-    CHECK_INT(c.references, 0);
-    end_reactor(r);
-    close_both(fds);
+    reading t;
+    start_reading(&t, make_sockets, O_NONBLOCK, kind);
+    caw_future_cancel(&t.one.future);
+    caw_future_destroy(&t.one.future);
+    read_is_pending(&t);
+    caw_future_destroy(&t.one.future); /* given up */
+    write_text(t.w.fds[1], "x");
+    CHECK_INT(read_at_most(&t, sizeof t.buffer), 0);
+    CHECK_INT(t.one.length, 1);
+    read_is_pending(&t);
+    end_reading(&t); /* while it waits */
 }
 ON_BOTH_KINDS(read_after_one_that_was_cancelled_and_given_up_is_not_cancelled)
 
@@ -190,11 +170,10 @@ reader_in_a_place_without_reactor_says_so_only_when_it_has_to_wait(void)
     counter c = {0, 0};
     caw_reader *reader = caw_reader_from_fd(fds[0]);
     caw_read_op one;
-    CHECK_INT(write(fds[1], "x", 1), 1);
+    write_text(fds[1], "x");
     for (int i = 0; i < 2; i++) {
         caw_read_init(&one, reader, buffer, sizeof buffer);
-        CHECK(poll_at(&one.future, NULL, &c) == CAW_READY);
-        CHECK_INT(one.future.status, i == 0 ? 0 : CAW_ENOREACTOR);
+        CHECK_INT(status_at(&one.future, NULL, &c), i == 0 ? 0 : CAW_ENOREACTOR);
     }
     caw_reader_destroy(reader);
     close_both(fds);
@@ -230,47 +209,85 @@ read_slowly(void *arg)
     return NULL;
 }
 
+/* What a pipe or a pair of sockets is written by, and the write that is made of it. */
+typedef struct writing {
+    wired w;
+    caw_writer *writer;
+    caw_write_op one;
+} writing;
+
 static void
-write_of_much_is_taken_as_fast_as_the_other_end_reads(caw_reactor_kind kind)
+start_writing(writing *t, void (*make)(int fds[2], int flags), int flags, caw_reactor_kind kind)
+{
+    wire(&t->w, make, flags, kind);
+    t->writer = caw_writer_from_fd(t->w.fds[1]);
+}
+
+static caw_future *
+begin_write(writing *t, const void *data, size_t size)
+{
+    caw_write_init(&t->one, t->writer, data, size);
+    return &t->one.future;
+}
+
+static void
+write_is_pending(writing *t)
+{
+    CHECK(poll_at(&t->one.future, t->w.r, &t->w.c) == CAW_PENDING);
+}
+
+/* How the write that was begun ends. */
+static int
+finish_write(writing *t)
+{
+    return turn_until_ready(t->w.r, &t->one.future, &t->w.c);
+}
+
+static void
+end_writing(writing *t)
+{
+    caw_writer_destroy(t->writer);
+    unwire(&t->w);
+}
+
+static unsigned char *
+new_pattern(void)
 {
     unsigned char *much = malloc(BIG);
+    CHECK(much);
     for (size_t i = 0; i < BIG; i++) {
         much[i] = pattern(i);
     }
+    return much;
+}
+
+static void
+write_of_much_is_taken_as_fast_as_the_other_end_reads(caw_reactor_kind kind)
+{
+    unsigned char *much = new_pattern();
     for (int i = 0; i < 4; i++) {
-        int fds[2];
-        (i & 1 ? make_pipe : make_sockets)(fds, i & 2 ? O_NONBLOCK : 0);
-        caw_reactor *r = new_reactor(kind);
-        counter c = {0, 0};
-        caw_writer *writer = caw_writer_from_fd(fds[1]);
-        caw_write_op write;
-        caw_write_init(&write, writer, much, BIG);
-        CHECK(poll_at(&write.future, r, &c) == CAW_PENDING);
-        for (int turn = 0; turn < 400 && caw_reactor_turn(r, MILLISECOND) > 0; turn++) {
-            CHECK(poll_at(&write.future, r, &c) == CAW_PENDING);
+        writing t;
+        start_writing(&t, i & 1 ? make_pipe : make_sockets, i & 2 ? O_NONBLOCK : 0, kind);
+        (void)begin_write(&t, much, BIG);
+        write_is_pending(&t);
+        for (int turn = 0; turn < 400 && caw_reactor_turn(t.w.r, MILLISECOND) > 0; turn++) {
+            write_is_pending(&t);
         }
-        CHECK(write.length < BIG); /* there is no room left */
-        struct reading_thread t = {.fd = fds[0]};
-        pthread_t thread;
-        CHECK_INT(pthread_create(&thread, NULL, read_slowly, &t), 0);
-        CHECK_INT(turn_until_ready(r, &write.future, &c), 0);
-        CHECK_INT(write.length, BIG);
+        CHECK(t.one.length < BIG); /* there is no room left */
+        struct reading_thread reader = {.fd = t.w.fds[0]};
+        pthread_t thread = start_thread(read_slowly, &reader);
+        CHECK_INT(finish_write(&t), 0);
+        CHECK_INT(t.one.length, BIG);
         caw_close_op end;
-        caw_close_init(&end, writer);
-        CHECK_INT(turn_until_ready(r, &end.future, &c), 0);
+        caw_close_init(&end, t.writer);
+        CHECK_INT(turn_until_ready(t.w.r, &end.future, &t.w.c), 0);
         if (i & 1) {
-            close(fds[1]); /* a pipe's end is the fd's */
+            close_end(&t.w, 1); /* a pipe's end is the fd's */
         }
-        CHECK_INT(pthread_join(thread, NULL), 0);
-        CHECK_INT(t.length, BIG);
-        CHECK_INT(t.sum, BIG);
-        caw_writer_destroy(writer);
-        CHECK_INT(c.references, 0);
-        end_reactor(r);
-        close(fds[0]);
-        if (!(i & 1)) {
-            close(fds[1]);
-        }
+        join_thread(thread);
+        CHECK_INT(reader.length, BIG);
+        CHECK_INT(reader.sum, BIG);
+        end_writing(&t);
     }
     free(much);
 }
@@ -280,20 +297,14 @@ static void
 write_to_nobody_is_a_broken_pipe_and_a_socket_sends_no_signal(caw_reactor_kind kind)
 {
     for (int i = 0; i < 2; i++) {
-        int fds[2];
-        (i ? make_pipe : make_sockets)(fds, O_NONBLOCK);
+        writing t;
+        start_writing(&t, i ? make_pipe : make_sockets, O_NONBLOCK, kind);
         void (*before)(int) = signal(SIGPIPE, i ? SIG_IGN : SIG_DFL);
-        caw_reactor *r = new_reactor(kind);
-        counter c = {0, 0};
-        caw_writer *writer = caw_writer_from_fd(fds[1]);
-        caw_write_op write;
-        close(fds[0]);
-        caw_write_init(&write, writer, "text", 4);
-        CHECK_INT(turn_until_ready(r, &write.future, &c), -EPIPE);
-        CHECK_INT(write.length, 0);
-        caw_writer_destroy(writer);
-        end_reactor(r);
-        close(fds[1]);
+        close_end(&t.w, 0);
+        (void)begin_write(&t, "text", 4);
+        CHECK_INT(finish_write(&t), -EPIPE);
+        CHECK_INT(t.one.length, 0);
+        end_writing(&t);
         signal(SIGPIPE, before);
     }
 }
@@ -302,43 +313,31 @@ ON_BOTH_KINDS(write_to_nobody_is_a_broken_pipe_and_a_socket_sends_no_signal)
 static void
 cancelled_write_says_how_much_was_taken_and_can_be_gone_on_with(caw_reactor_kind kind)
 {
-    int fds[2];
-    unsigned char *much = malloc(BIG);
-    for (size_t i = 0; i < BIG; i++) {
-        much[i] = pattern(i);
-    }
-    make_sockets(fds, O_NONBLOCK);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_writer *writer = caw_writer_from_fd(fds[1]);
-    caw_write_op write;
-    caw_write_init(&write, writer, much, BIG);
-    caw_future_cancel(&write.future); /* before it began: nothing is written */
-    CHECK_INT(turn_until_ready(r, &write.future, &c), CAW_ECANCELED);
-    CHECK(write.length == 0 && !is_readable(fds[0]));
-    caw_write_init(&write, writer, much, BIG);
-    CHECK(poll_at(&write.future, r, &c) == CAW_PENDING);
-    caw_future_cancel(&write.future);
-    CHECK_INT(turn_until_ready(r, &write.future, &c), CAW_ECANCELED);
-    size_t length = write.length;
+    unsigned char *much = new_pattern();
+    writing t;
+    start_writing(&t, make_sockets, O_NONBLOCK, kind);
+    caw_future_cancel(begin_write(&t, much, BIG)); /* before it began: nothing is written */
+    CHECK_INT(finish_write(&t), CAW_ECANCELED);
+    CHECK(t.one.length == 0 && !is_readable(t.w.fds[0]));
+    (void)begin_write(&t, much, BIG);
+    write_is_pending(&t);
+    caw_future_cancel(&t.one.future);
+    CHECK_INT(finish_write(&t), CAW_ECANCELED);
+    size_t length = t.one.length;
     CHECK(length > 0 && length < BIG);
-    caw_write_init(&write, writer, much + length, BIG - length);
-    CHECK(poll_at(&write.future, r, &c) == CAW_PENDING);
-    caw_future_cancel(&write.future);
-    caw_future_destroy(&write.future); /* and given up: the next one is not cancelled by that */
-    length += write.length;
-    struct reading_thread t = {.fd = fds[0]};
-    pthread_t thread;
-    CHECK_INT(pthread_create(&thread, NULL, read_slowly, &t), 0);
-    caw_write_init(&write, writer, much + length, BIG - length);
-    CHECK_INT(turn_until_ready(r, &write.future, &c), 0);
-    CHECK_INT(shutdown(fds[1], SHUT_WR), 0);
-    CHECK_INT(pthread_join(thread, NULL), 0);
-    CHECK_INT(t.sum, BIG);
-    caw_writer_destroy(writer);
-    CHECK_INT(c.references, 0);
-    end_reactor(r);
-    close_both(fds);
+    (void)begin_write(&t, much + length, BIG - length);
+    write_is_pending(&t);
+    caw_future_cancel(&t.one.future);
+    caw_future_destroy(&t.one.future); /* and given up: the next one is not cancelled by that */
+    length += t.one.length;
+    struct reading_thread reader = {.fd = t.w.fds[0]};
+    pthread_t thread = start_thread(read_slowly, &reader);
+    (void)begin_write(&t, much + length, BIG - length);
+    CHECK_INT(finish_write(&t), 0);
+    CHECK_INT(shutdown(t.w.fds[1], SHUT_WR), 0);
+    join_thread(thread);
+    CHECK_INT(reader.sum, BIG);
+    end_writing(&t);
     free(much);
 }
 ON_BOTH_KINDS(cancelled_write_says_how_much_was_taken_and_can_be_gone_on_with)
@@ -346,22 +345,15 @@ ON_BOTH_KINDS(cancelled_write_says_how_much_was_taken_and_can_be_gone_on_with)
 static void
 writer_may_be_destroyed_while_it_waits(caw_reactor_kind kind)
 {
-    int fds[2];
     char block[1 << 16] = {0};
-    make_pipe(fds, O_NONBLOCK);
-    while (write(fds[1], block, sizeof block) > 0) {
+    writing t;
+    start_writing(&t, make_pipe, O_NONBLOCK, kind);
+    while (write(t.w.fds[1], block, sizeof block) > 0) {
     }
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_writer *writer = caw_writer_from_fd(fds[1]);
-    caw_write_op write;
-    caw_write_init(&write, writer, block, sizeof block);
-    CHECK(poll_at(&write.future, r, &c) == CAW_PENDING);
-    caw_future_destroy(&write.future);
-    caw_writer_destroy(writer);
-    CHECK_INT(c.references, 0);
-    end_reactor(r);
-    close_both(fds);
+    (void)begin_write(&t, block, sizeof block);
+    write_is_pending(&t);
+    caw_future_destroy(&t.one.future);
+    end_writing(&t);
 }
 ON_BOTH_KINDS(writer_may_be_destroyed_while_it_waits)
 

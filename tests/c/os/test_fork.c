@@ -1,12 +1,13 @@
 /* test_fork.c: what the parent made, used in the child of a fork(). Each child says by its exit that all went well; it is
  * killed by SIGALRM when it hangs. */
+#include "support/fds.h"
 #include "support/items.h"
+#include "support/threads.h"
 
 #include "core/reactor/wake_queue.h"
 
 #include <dirent.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -77,45 +78,39 @@ in_child(void)
 static void
 reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent(caw_reactor_kind kind)
 {
-    int fds[2];
-    CHECK_INT(pipe(fds), 0);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_future *sleep = caw_sleep(HOUR), *brief = caw_sleep(1000000), *read = caw_readable(fds[0]);
-    CHECK(poll_at(sleep, r, &c) == CAW_PENDING && poll_at(brief, r, &c) == CAW_PENDING);
-    CHECK(poll_at(read, r, &c) == CAW_PENDING);
+    wired w;
+    wire_pipe(&w, kind);
+    caw_future *sleep = caw_sleep(HOUR), *brief = caw_sleep(1000000), *read = caw_readable(w.fds[0]);
+    CHECK(poll_at(sleep, w.r, &w.c) == CAW_PENDING && poll_at(brief, w.r, &w.c) == CAW_PENDING);
+    CHECK(poll_at(read, w.r, &w.c) == CAW_PENDING);
     if (in_child()) {
         caw__wake_node node;
         caw_fd_source source = {.ready = NULL};
-        CHECK_INT(caw_reactor_turn(r, -1), CAW_ECLOSED);
-        CHECK(!caw__reactor_push(r, &node));
-        caw_reactor_ring(r);
-        caw_reactor_remove(r, &source);
-        CHECK(poll_at(sleep, r, &c) == CAW_READY);
-        CHECK_INT(sleep->status, CAW_ECLOSED);
+        CHECK_INT(caw_reactor_turn(w.r, -1), CAW_ECLOSED);
+        CHECK(!caw__reactor_push(w.r, &node));
+        caw_reactor_ring(w.r);
+        caw_reactor_remove(w.r, &source);
+        CHECK_INT(status_at(sleep, w.r, &w.c), CAW_ECLOSED);
         caw_future *late = caw_sleep(1);
-        CHECK(poll_at(late, r, &c) == CAW_READY);
-        CHECK_INT(late->status, CAW_ECLOSED);
+        CHECK_INT(status_at(late, w.r, &w.c), CAW_ECLOSED);
         caw_future_destroy(late);
         caw_future_cancel(read);
         caw_future_destroy(sleep);
         caw_future_destroy(brief);
         caw_future_destroy(read);
-        end_reactor(r);
+        end_reactor(w.r);
         _exit(0);
     }
-    CHECK_INT(c.references, 3);
-    CHECK_INT(turn_until_ready(r, brief, &c), 0);
-    CHECK_INT(caw_reactor_turn(r, 0), 0);
-    CHECK(!is_readable(caw_reactor_fd(r))); /* the child's ring did not reach it */
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    CHECK_INT(turn_until_ready(r, read, &c), 0); /* the child took nothing out of the shared epoll instance */
+    CHECK_INT(w.c.references, 3);
+    CHECK_INT(turn_until_ready(w.r, brief, &w.c), 0);
+    CHECK_INT(caw_reactor_turn(w.r, 0), 0);
+    CHECK(!is_readable(caw_reactor_fd(w.r))); /* the child's ring did not reach it */
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
+    CHECK_INT(turn_until_ready(w.r, read, &w.c), 0); /* the child took nothing out of the shared epoll instance */
     caw_future_destroy(sleep);
     caw_future_destroy(brief);
     caw_future_destroy(read);
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
+    unwire(&w);
 }
 ON_BOTH_KINDS(reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent)
 
@@ -146,13 +141,10 @@ child_never_waits_for_a_lock_that_another_thread_held(caw_reactor_kind kind)
     SKIP("AddressSanitizer's malloc may hang in a child that is forked beside busy threads");
     return;
 #endif
-    struct hammer h = {.r = new_reactor(kind)};
+    struct hammer h = {.r = new_reactor(kind), .pool = new_pool(2)};
     pthread_t threads[2];
     counter c = {0, 0};
-    CHECK_INT(caw_pool_new(2, &h.pool), 0);
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(pthread_create(&threads[i], NULL, hammer, &h), 0);
-    }
+    start_threads(threads, 2, hammer, &h);
     for (int i = 0; i < 100; i++) {
         caw_future *f = caw_sleep(HOUR), *join = caw_spawn(h.pool, caw_sleep(HOUR));
         CHECK(poll_at(f, h.r, &c) == CAW_PENDING);
@@ -163,19 +155,15 @@ child_never_waits_for_a_lock_that_another_thread_held(caw_reactor_kind kind)
             caw_future_cancel(f);
             caw_future_destroy(f);
             end_reactor(h.r);
-            caw_pool_close(h.pool);
-            caw_pool_release(h.pool);
+            end_pool(h.pool);
             _exit(0);
         }
         caw_future_destroy(f);
         caw_future_destroy(join);
     }
     h.stop = true;
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-    }
-    caw_pool_close(h.pool);
-    caw_pool_release(h.pool);
+    join_threads(threads, 2);
+    end_pool(h.pool);
     end_reactor(h.r);
 }
 ON_BOTH_KINDS(child_never_waits_for_a_lock_that_another_thread_held)
@@ -201,8 +189,7 @@ work_of_the_parents_pool_ends_with_EFORKED_in_the_child(void)
 {
     atomic_bool go = false;
     counter c = {0, 0};
-    caw_pool *pool;
-    CHECK_INT(caw_pool_new(1, &pool), 0);
+    caw_pool *pool = new_pool(1);
     caw_future *running = caw_blocking(pool, wait_for_go, &go, NULL),
                *queued = caw_blocking(pool, wait_for_go, &go, NULL);
     caw_future *fresh = caw_blocking(pool, give_minus_four, NULL, NULL), *join = caw_spawn(pool, caw_sleep(HOUR));
@@ -213,12 +200,10 @@ work_of_the_parents_pool_ends_with_EFORKED_in_the_child(void)
             if (i != 2) {
                 caw_future_cancel(all[i]);
             }
-            CHECK(poll_at(all[i], NULL, &c) == CAW_READY);
-            CHECK_INT(all[i]->status, CAW_EFORKED);
+            CHECK_INT(status_at(all[i], NULL, &c), CAW_EFORKED);
             caw_future_destroy(all[i]);
         }
-        caw_pool_close(pool);
-        caw_pool_release(pool);
+        end_pool(pool);
         _exit(0);
     }
     go = true;
@@ -229,8 +214,7 @@ work_of_the_parents_pool_ends_with_EFORKED_in_the_child(void)
     caw_future_destroy(queued);
     caw_future_destroy(fresh);
     caw_future_destroy(join);
-    caw_pool_close(pool);
-    caw_pool_release(pool);
+    end_pool(pool);
 }
 
 static void
@@ -296,21 +280,18 @@ fork_in_callback(caw_fd_source *source, unsigned events)
 static void
 callback_that_forks_ends_the_turn_in_the_child(caw_reactor_kind kind)
 {
-    int fds[2];
-    CHECK_INT(pipe(fds), 0);
-    caw_reactor *r = new_reactor(kind);
-    caw_fd_source source = {.ready = fork_in_callback, .user = r, .fd = fds[1], .events = CAW_WRITABLE};
-    CHECK_INT(caw_reactor_add(r, &source), 0);
-    while (caw_reactor_turn(r, -1) == 0) {
+    wired w;
+    wire_pipe(&w, kind);
+    caw_fd_source source = {.ready = fork_in_callback, .user = w.r, .fd = w.fds[1], .events = CAW_WRITABLE};
+    CHECK_INT(caw_reactor_add(w.r, &source), 0);
+    while (caw_reactor_turn(w.r, -1) == 0) {
     }
     if (!source.user) {
-        CHECK_INT(caw_reactor_turn(r, -1), CAW_ECLOSED);
-        end_reactor(r);
+        CHECK_INT(caw_reactor_turn(w.r, -1), CAW_ECLOSED);
+        end_reactor(w.r);
         _exit(0);
     }
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
+    unwire(&w);
 }
 ON_BOTH_KINDS(callback_that_forks_ends_the_turn_in_the_child)
 
@@ -318,13 +299,10 @@ ON_BOTH_KINDS(callback_that_forks_ends_the_turn_in_the_child)
 static void
 channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
 {
-    caw_channel_spec spec = {.capacity = 2};
-    caw_channel *channel, *empty;
     counter c = {0, 0};
     caw_item *out;
-    CHECK_INT(caw_channel_new(&spec, &channel), 0);
-    CHECK_INT(caw_channel_new(&spec, &empty), 0);
-    caw_stream *s = caw_channel_stream(channel), *pending = caw_channel_stream(empty);
+    caw_stream *s, *pending;
+    caw_channel *channel = channel_of_size(2, &s), *empty = channel_of_size(2, &pending);
     CHECK_INT(caw_channel_try_send(channel, number_new(0)), 0);
     CHECK_INT(caw_channel_try_send(channel, number_new(1)), 0);
     CHECK_INT(next_number(s, &c), 0);
@@ -338,8 +316,7 @@ channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
         CHECK_INT(caw_channel_send(channel, item), CAW_EFORKED);
         CHECK(!caw_channel_close(channel, 0));
         CHECK_INT(caw_channel_length(channel), 0);
-        CHECK(poll_at(&send.future, NULL, &c) == CAW_READY);
-        CHECK_INT(send.future.status, CAW_EFORKED);
+        CHECK_INT(status_at(&send.future, NULL, &c), CAW_EFORKED);
         caw_future_destroy(&send.future);
         CHECK_INT(next_number(s, &c), 1); /* it has that one already */
         CHECK_INT(end_of(s, &c), CAW_EFORKED);
@@ -362,8 +339,7 @@ channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
     caw_channel_release(empty);
     CHECK(poll_next_at(pending, NULL, &c, &out) == CAW_READY && !out);
     caw_stream_destroy(s);
-    caw_stream_destroy(pending);
-    nothing_is_left(&c);
+    end_stream(pending, &c);
 }
 
 struct channel_hammer {
@@ -388,18 +364,16 @@ channel_hammer(void *user)
 static void
 fork_while_another_thread_sends_does_not_hang(void)
 {
-    caw_channel_spec spec = {.capacity = 4};
     struct channel_hammer h = {.stop = false};
-    pthread_t thread;
     counter c = {0, 0};
 #ifdef __SANITIZE_ADDRESS__
     SKIP("AddressSanitizer's malloc may hang in a child that is forked beside busy threads");
     return;
 #endif
-    CHECK_INT(caw_channel_new(&spec, &h.channel), 0);
-    caw_stream *s = caw_channel_stream(h.channel);
+    caw_stream *s;
+    h.channel = channel_of_size(4, &s);
     caw_stream *merged = caw_stream_merge(&s, 1);
-    CHECK_INT(pthread_create(&thread, NULL, channel_hammer, &h), 0);
+    pthread_t thread = start_thread(channel_hammer, &h);
     for (int i = 0; i < 20; i++) {
         caw_item *item;
         if (poll_next_at(merged, NULL, &c, &item) == CAW_READY) {
@@ -413,10 +387,8 @@ fork_while_another_thread_sends_does_not_hang(void)
         }
     }
     h.stop = true;
-    pthread_join(thread, NULL);
-    caw_stream_destroy(merged);
-    caw_channel_release(h.channel);
-    nothing_is_left(&c);
+    join_thread(thread);
+    end_channel(h.channel, merged, &c);
 }
 
 /* A merge that is pending, whose children can be used in the child: it ends all the same, its lock may be held. */
@@ -437,8 +409,7 @@ merge_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
         CHECK_INT(c.references, 1);
         _exit(0);
     }
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static int
@@ -455,9 +426,8 @@ producer_is_not_started_in_the_child(void)
     counter c = {0, 0};
     bool started = false;
     caw_channel_spec spec = {.capacity = 1, .start = start_in_a_child, .user = &started};
-    caw_channel *channel;
-    CHECK_INT(caw_channel_new(&spec, &channel), 0);
-    caw_stream *s = caw_channel_stream(channel);
+    caw_stream *s;
+    (void)channel_new(&spec, &s); /* the reference is the producer's */
     if (in_child()) {
         CHECK_INT(end_of(s, &c), CAW_EFORKED);
         CHECK(!started);

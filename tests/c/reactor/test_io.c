@@ -1,116 +1,85 @@
 /* test_io.c: waiting for real fds: pipes, sockets, files; each on both kinds of reactor. */
-#include "support/place.h"
+#include "support/fds.h"
+#include "support/threads.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sys/socket.h>
-
-static void
-make_pipe(int fds[2])
-{
-    CHECK_INT(pipe(fds), 0);
-    CHECK_INT(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
-    CHECK_INT(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
-}
-
-static void
-close_both(int fds[2])
-{
-    close(fds[0]);
-    close(fds[1]);
-}
 
 static void
 readable_is_pending_until_there_are_bytes(caw_reactor_kind kind)
 {
-    int fds[2];
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
+    wired w;
+    wire_pipe(&w, kind);
     for (int i = 0; i < 3; i++) { /* the second wait finds the fd known already */
         char byte;
-        caw_future *f = caw_readable(fds[0]);
-        CHECK(poll_at(f, r, &c) == CAW_PENDING);
-        CHECK_INT(caw_reactor_turn(r, 2 * MILLISECOND), 0);
-        CHECK(poll_at(f, r, &c) == CAW_PENDING);
-        CHECK_INT(c.wakes, i);
-        CHECK_INT(write(fds[1], "x", 1), 1);
-        CHECK_INT(turn_until_ready(r, f, &c), 0);
-        CHECK_INT(c.wakes, i + 1);
-        CHECK_INT(read(fds[0], &byte, 1), 1);
+        caw_future *f = caw_readable(w.fds[0]);
+        CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);
+        CHECK_INT(caw_reactor_turn(w.r, 2 * MILLISECOND), 0);
+        CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);
+        CHECK_INT(w.c.wakes, i);
+        CHECK_INT(write(w.fds[1], "x", 1), 1);
+        CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
+        CHECK_INT(w.c.wakes, i + 1);
+        CHECK_INT(read(w.fds[0], &byte, 1), 1);
         caw_future_destroy(f);
     }
-    CHECK_INT(c.references, 0);
-    end_reactor(r);
-    close_both(fds);
+    unwire(&w);
 }
 ON_BOTH_KINDS(readable_is_pending_until_there_are_bytes)
 
 static void
 bytes_that_are_there_already_are_seen(caw_reactor_kind kind)
 {
-    int fds[2];
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    CHECK_INT(write(fds[1], "x", 1), 1);
+    wired w;
+    wire_pipe(&w, kind);
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
     for (int i = 0; i < 3; i++) {
-        caw_future *f = caw_readable(fds[0]);
-        CHECK_INT(turn_until_ready(r, f, &c), 0);
+        caw_future *f = caw_readable(w.fds[0]);
+        CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
         caw_future_destroy(f);
     }
-    end_reactor(r);
-    close_both(fds);
+    unwire(&w);
 }
 ON_BOTH_KINDS(bytes_that_are_there_already_are_seen)
 
 static void
 writable_is_pending_while_the_pipe_is_full(caw_reactor_kind kind)
 {
-    int fds[2];
+    wired w;
     char block[65536] = {0};
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_future *f = caw_writable(fds[1]);
-    CHECK_INT(turn_until_ready(r, f, &c), 0);
+    wire_pipe(&w, kind);
+    caw_future *f = caw_writable(w.fds[1]);
+    CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
     caw_future_destroy(f);
-    while (write(fds[1], block, sizeof block) > 0) {
+    while (write(w.fds[1], block, sizeof block) > 0) {
     }
-    f = caw_writable(fds[1]);
-    CHECK(poll_at(f, r, &c) == CAW_PENDING);
-    CHECK_INT(caw_reactor_turn(r, 2 * MILLISECOND), 0);
-    while (read(fds[0], block, sizeof block) > 0) {
+    f = caw_writable(w.fds[1]);
+    CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);
+    CHECK_INT(caw_reactor_turn(w.r, 2 * MILLISECOND), 0);
+    while (read(w.fds[0], block, sizeof block) > 0) {
     }
-    CHECK_INT(turn_until_ready(r, f, &c), 0);
+    CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
     caw_future_destroy(f);
-    end_reactor(r);
-    close_both(fds);
+    unwire(&w);
 }
 ON_BOTH_KINDS(writable_is_pending_while_the_pipe_is_full)
 
 static void
 hang_up_is_readable_and_writable(caw_reactor_kind kind)
 {
-    int fds[2];
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_future *f = caw_readable(fds[0]);
-    CHECK(poll_at(f, r, &c) == CAW_PENDING);
-    close(fds[1]);
-    CHECK_INT(turn_until_ready(r, f, &c), 0);
+    wired w;
+    wire_pipe(&w, kind);
+    caw_future *f = caw_readable(w.fds[0]);
+    CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);
+    close_end(&w, 1);
+    CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
     caw_future_destroy(f);
-    close(fds[0]);
-    make_pipe(fds);
-    close(fds[0]);
-    f = caw_writable(fds[1]);
-    CHECK_INT(turn_until_ready(r, f, &c), 0);
+    close_end(&w, 0);
+    make_pipe(w.fds, O_NONBLOCK);
+    close_end(&w, 0);
+    f = caw_writable(w.fds[1]);
+    CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
     caw_future_destroy(f);
-    close(fds[1]);
-    end_reactor(r);
+    unwire(&w);
 }
 ON_BOTH_KINDS(hang_up_is_readable_and_writable)
 
@@ -138,14 +107,13 @@ what_is_not_an_open_fd_ends_with_EBADF(caw_reactor_kind kind)
 {
     int fds[2];
     caw_reactor *r = new_reactor(kind);
-    make_pipe(fds);
+    make_pipe(fds, O_NONBLOCK);
     close_both(fds);
     const int bad[] = {-1, fds[0], 1 << 30};
     counter c = {0, 0};
     for (int i = 0; i < 3; i++) {
         caw_future *f = caw_readable(bad[i]);
-        CHECK(poll_at(f, r, &c) == CAW_READY);
-        CHECK_INT(f->status, CAW_EBADF);
+        CHECK_INT(status_at(f, r, &c), CAW_EBADF);
         caw_future_destroy(f);
     }
     CHECK_INT(c.references, 0);
@@ -156,20 +124,19 @@ ON_BOTH_KINDS(what_is_not_an_open_fd_ends_with_EBADF)
 static void
 two_directions_of_one_socket_are_separate(caw_reactor_kind kind)
 {
-    int fds[2];
-    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    caw_reactor *r = new_reactor(kind);
-    counter reading = {0, 0}, writing = {0, 0};
-    caw_future *f = caw_readable(fds[0]), *g = caw_writable(fds[0]);
-    CHECK(poll_at(f, r, &reading) == CAW_PENDING);
-    CHECK_INT(turn_until_ready(r, g, &writing), 0);
-    CHECK_INT(reading.wakes, 0);
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    CHECK_INT(turn_until_ready(r, f, &reading), 0);
+    wired w;
+    wire(&w, make_sockets, 0, kind);
+    counter writing = {0, 0};
+    caw_future *f = caw_readable(w.fds[0]), *g = caw_writable(w.fds[0]);
+    CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);
+    CHECK_INT(turn_until_ready(w.r, g, &writing), 0);
+    CHECK_INT(w.c.wakes, 0);
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
+    CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
     caw_future_destroy(f);
     caw_future_destroy(g);
-    end_reactor(r);
-    close_both(fds);
+    CHECK_INT(writing.references, 0);
+    unwire(&w);
 }
 ON_BOTH_KINDS(two_directions_of_one_socket_are_separate)
 
@@ -177,53 +144,43 @@ static void
 all_who_wait_for_one_fd_are_woken(caw_reactor_kind kind)
 {
     enum { N = 200 };
-    int fds[2];
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
+    wired w;
+    wire_pipe(&w, kind);
     caw_future *f[N];
     for (int i = 0; i < N; i++) {
-        f[i] = caw_readable(fds[0]);
-        CHECK(poll_at(f[i], r, &c) == CAW_PENDING);
+        f[i] = caw_readable(w.fds[0]);
+        CHECK(poll_at(f[i], w.r, &w.c) == CAW_PENDING);
     }
     caw_future_destroy(f[0]);
     caw_future_destroy(f[N / 2]);
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    while (c.wakes < N - 2) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
+    TURN_UNTIL(w.r, w.c.wakes >= N - 2);
     for (int i = 0; i < N; i++) {
         if (i != 0 && i != N / 2) {
-            CHECK(poll_at(f[i], r, &c) == CAW_READY);
+            CHECK(poll_at(f[i], w.r, &w.c) == CAW_READY);
             caw_future_destroy(f[i]);
         }
     }
-    CHECK_INT(c.wakes, N - 2);
-    CHECK_INT(c.references, 0);
-    end_reactor(r);
-    close_both(fds);
+    CHECK_INT(w.c.wakes, N - 2);
+    unwire(&w);
 }
 ON_BOTH_KINDS(all_who_wait_for_one_fd_are_woken)
 
 static void
 wait_cancelled_ends_at_once(caw_reactor_kind kind)
 {
-    int fds[2];
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    caw_future *f = caw_readable(fds[0]);
-    CHECK(poll_at(f, r, &c) == CAW_PENDING);
+    wired w;
+    wire_pipe(&w, kind);
+    caw_future *f = caw_readable(w.fds[0]);
+    CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);
     caw_future_cancel(f);
-    CHECK_INT(c.wakes, 1);
-    CHECK(poll_at(f, r, &c) == CAW_READY);
-    CHECK_INT(f->status, CAW_ECANCELED);
+    CHECK_INT(w.c.wakes, 1);
+    CHECK_INT(status_at(f, w.r, &w.c), CAW_ECANCELED);
     caw_future_destroy(f);
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    CHECK(!is_readable(caw_reactor_fd(r)));
-    CHECK_INT(caw_reactor_turn(r, 2 * MILLISECOND), 0);
-    end_reactor(r);
-    close_both(fds);
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
+    CHECK(!is_readable(caw_reactor_fd(w.r)));
+    CHECK_INT(caw_reactor_turn(w.r, 2 * MILLISECOND), 0);
+    unwire(&w);
 }
 ON_BOTH_KINDS(wait_cancelled_ends_at_once)
 
@@ -235,7 +192,7 @@ fd_number_used_again_is_a_new_fd(caw_reactor_kind kind)
     int numbers[2] = {-1, -1};
     for (int i = 0; i < 6; i++) { /* ready, then closed; or destroyed while pending, then closed */
         int fds[2];
-        make_pipe(fds);
+        make_pipe(fds, O_NONBLOCK);
         CHECK(i == 0 || (fds[0] == numbers[0] && fds[1] == numbers[1]));
         memcpy(numbers, fds, sizeof fds);
         caw_future *f = caw_readable(fds[0]);
@@ -270,24 +227,19 @@ read_one(caw_fd_source *source, unsigned events)
 static void
 future_and_source_may_wait_for_the_same_fd(caw_reactor_kind kind)
 {
-    int fds[2];
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    counter c = {0, 0};
-    struct reading_source s = {.source = {.ready = read_one, .fd = fds[0], .events = CAW_READABLE}};
-    CHECK_INT(caw_reactor_add(r, &s.source), 0);
-    caw_future *f = caw_readable(fds[0]);
-    CHECK(poll_at(f, r, &c) == CAW_PENDING);
-    CHECK_INT(write(fds[1], "xyz", 3), 3);
-    CHECK_INT(turn_until_ready(r, f, &c), 0);
-    while (s.bytes < 3) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
-    CHECK_INT(caw_reactor_turn(r, 2 * MILLISECOND), 0); /* the source would fail on an empty pipe */
+    wired w;
+    wire_pipe(&w, kind);
+    struct reading_source s = {.source = {.ready = read_one, .fd = w.fds[0], .events = CAW_READABLE}};
+    CHECK_INT(caw_reactor_add(w.r, &s.source), 0);
+    caw_future *f = caw_readable(w.fds[0]);
+    CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);
+    CHECK_INT(write(w.fds[1], "xyz", 3), 3);
+    CHECK_INT(turn_until_ready(w.r, f, &w.c), 0);
+    TURN_UNTIL(w.r, s.bytes >= 3);
+    CHECK_INT(caw_reactor_turn(w.r, 2 * MILLISECOND), 0); /* the source would fail on an empty pipe */
     caw_future_destroy(f);
-    caw_reactor_remove(r, &s.source);
-    end_reactor(r);
-    close_both(fds);
+    caw_reactor_remove(w.r, &s.source);
+    unwire(&w);
 }
 ON_BOTH_KINDS(future_and_source_may_wait_for_the_same_fd)
 
@@ -300,14 +252,12 @@ many_ready_fds_are_all_served(caw_reactor_kind kind)
     counter c = {0, 0};
     caw_future *f[N];
     for (int i = 0; i < N; i++) {
-        make_pipe(fds[i]);
+        make_pipe(fds[i], O_NONBLOCK);
         f[i] = caw_readable(fds[i][0]);
         CHECK(poll_at(f[i], r, &c) == CAW_PENDING);
         CHECK_INT(write(fds[i][1], "x", 1), 1);
     }
-    while (c.wakes < N) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    TURN_UNTIL(r, c.wakes >= N);
     for (int i = 0; i < N; i++) {
         CHECK(poll_at(f[i], r, &c) == CAW_READY);
         caw_future_destroy(f[i]);
@@ -340,23 +290,17 @@ wait_and_destroy(void *user)
 static void
 waits_may_be_destroyed_on_other_threads_while_they_end(caw_reactor_kind kind)
 {
-    int fds[2];
-    make_pipe(fds);
-    caw_reactor *r = new_reactor(kind);
-    struct ponger p = {fds[0], 20000, r};
+    wired w;
+    wire_pipe(&w, kind);
+    struct ponger p = {w.fds[0], 20000, w.r};
     pthread_t threads[2];
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(pthread_create(&threads[i], NULL, wait_and_destroy, &p), 0);
-    }
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
+    start_threads(threads, 2, wait_and_destroy, &p);
     for (int i = 0; i < 20000; i++) {
-        CHECK(caw_reactor_turn(r, 0) >= 0);
+        CHECK(caw_reactor_turn(w.r, 0) >= 0);
     }
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-    }
-    end_reactor(r);
-    close_both(fds);
+    join_threads(threads, 2);
+    unwire(&w);
 }
 ON_BOTH_KINDS(waits_may_be_destroyed_on_other_threads_while_they_end)
 

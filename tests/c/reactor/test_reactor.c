@@ -1,9 +1,9 @@
 /* test_reactor.c: a reactor's life, turns and rings; each on both kinds of reactor. */
 #include "support/place.h"
+#include "support/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -52,10 +52,9 @@ static void
 ring_from_another_thread_ends_a_sleeping_turn(caw_reactor_kind kind)
 {
     caw_reactor *r = new_reactor(kind);
-    pthread_t thread;
-    CHECK_INT(pthread_create(&thread, NULL, ring_after_a_while, caw_reactor_retain(r)), 0);
+    pthread_t thread = start_thread(ring_after_a_while, caw_reactor_retain(r));
     CHECK_INT(caw_reactor_turn(r, -1), 0);
-    CHECK_INT(pthread_join(thread, NULL), 0);
+    join_thread(thread);
     end_reactor(r);
 }
 ON_BOTH_KINDS(ring_from_another_thread_ends_a_sleeping_turn)
@@ -64,10 +63,9 @@ static void
 late_ringer_may_be_the_last_to_release(caw_reactor_kind kind)
 {
     caw_reactor *r = new_reactor(kind);
-    pthread_t thread;
-    CHECK_INT(pthread_create(&thread, NULL, ring_after_a_while, caw_reactor_retain(r)), 0);
+    pthread_t thread = start_thread(ring_after_a_while, caw_reactor_retain(r));
     end_reactor(r);
-    CHECK_INT(pthread_join(thread, NULL), 0);
+    join_thread(thread);
 }
 ON_BOTH_KINDS(late_ringer_may_be_the_last_to_release)
 

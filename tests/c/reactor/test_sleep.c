@@ -1,7 +1,7 @@
 /* test_sleep.c: timers; each on both kinds of reactor. */
 #include "support/place.h"
+#include "support/threads.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 /* Timers. */
@@ -21,8 +21,7 @@ sleep_is_ready_after_its_time_and_not_before(caw_reactor_kind kind)
         CHECK(caw_reactor_turn(r, -1) >= 0);
     }
     CHECK(caw_now_ns() - start >= 20 * (uint64_t)MILLISECOND);
-    CHECK(poll_at(f, r, &c) == CAW_READY);
-    CHECK_INT(f->status, 0);
+    CHECK_INT(status_at(f, r, &c), 0);
     CHECK_INT(c.references, 0);
     caw_future_destroy(f);
     end_reactor(r);
@@ -35,8 +34,7 @@ sleep_of_zero_is_ready_at_once(caw_reactor_kind kind)
     caw_reactor *r = new_reactor(kind);
     counter c = {0, 0};
     caw_future *f = caw_sleep(0);
-    CHECK(poll_at(f, r, &c) == CAW_READY);
-    CHECK_INT(f->status, 0);
+    CHECK_INT(status_at(f, r, &c), 0);
     CHECK_INT(c.references, 0);
     caw_future_destroy(f);
     end_reactor(r);
@@ -129,18 +127,13 @@ sleep_cancelled_ends_at_once(caw_reactor_kind kind)
     CHECK(poll_at(f, r, &c) == CAW_PENDING);
     caw_future_cancel(f);
     CHECK_INT(c.wakes, 1);
-    CHECK(poll_at(f, r, &c) == CAW_READY);
-    CHECK_INT(f->status, CAW_ECANCELED);
+    CHECK_INT(status_at(f, r, &c), CAW_ECANCELED);
     caw_future_cancel(early);
-    CHECK(poll_at(early, r, &c) == CAW_READY);
-    CHECK_INT(early->status, CAW_ECANCELED);
+    CHECK_INT(status_at(early, r, &c), CAW_ECANCELED);
     CHECK(poll_at(late, r, &c) == CAW_PENDING);
-    while (c.wakes == 1) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    TURN_UNTIL(r, c.wakes > 1);
     caw_future_cancel(late); /* its result has won */
-    CHECK(poll_at(late, r, &c) == CAW_READY);
-    CHECK_INT(late->status, 0);
+    CHECK_INT(status_at(late, r, &c), 0);
     CHECK_INT(c.references, 0);
     caw_future_destroy(f);
     caw_future_destroy(early);
@@ -158,9 +151,7 @@ latest_waker_is_the_one_that_is_woken_also_at_another_reactor(caw_reactor_kind k
     CHECK(poll_at(f, r, &c) == CAW_PENDING);
     CHECK(poll_at(f, other, &d) == CAW_PENDING);
     CHECK_INT(c.references, 0);
-    while (d.wakes == 0) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    TURN_UNTIL(r, d.wakes > 0);
     CHECK_INT(c.wakes, 0);
     caw_future_destroy(f);
     end_reactor(r);
@@ -180,9 +171,7 @@ hundred_thousand_sleeps_all_end(caw_reactor_kind kind)
         f[i] = caw_sleep((uint64_t)(i * 2654435761u % 20000000u + 1));
         CHECK(poll_at(f[i], r, &c) == CAW_PENDING);
     }
-    while (c.wakes < N) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    TURN_UNTIL(r, c.wakes >= N);
     for (int i = 0; i < N; i++) {
         CHECK(poll_at(f[i], r, &c) == CAW_READY);
         caw_future_destroy(f[i]);
@@ -226,13 +215,13 @@ sleeps_may_be_destroyed_on_other_threads_while_they_end(caw_reactor_kind kind)
         }
     }
     for (int t = 0; t < THREADS; t++) {
-        CHECK_INT(pthread_create(&threads[t], NULL, destroy_all, &d[t]), 0);
+        threads[t] = start_thread(destroy_all, &d[t]);
     }
     while (c.references > 0) {
         CHECK(caw_reactor_turn(r, MILLISECOND) >= 0);
     }
     for (int t = 0; t < THREADS; t++) {
-        CHECK_INT(pthread_join(threads[t], NULL), 0);
+        join_thread(threads[t]);
         free(d[t].futures);
     }
     end_reactor(r);
@@ -260,13 +249,10 @@ sleep_begun_on_another_thread_shortens_a_sleeping_turn(caw_reactor_kind kind)
     struct elsewhere e = {.r = new_reactor(kind), .f = caw_sleep(MILLISECOND)};
     caw_future *later = caw_sleep(3600 * (uint64_t)SECOND);
     counter c = {0, 0};
-    pthread_t thread;
     CHECK(poll_at(later, e.r, &c) == CAW_PENDING);
-    CHECK_INT(pthread_create(&thread, NULL, poll_elsewhere, &e), 0);
-    while (e.c.wakes == 0) {
-        CHECK(caw_reactor_turn(e.r, -1) >= 0);
-    }
-    CHECK_INT(pthread_join(thread, NULL), 0);
+    pthread_t thread = start_thread(poll_elsewhere, &e);
+    TURN_UNTIL(e.r, e.c.wakes > 0);
+    join_thread(thread);
     caw_future_destroy(e.f);
     caw_future_destroy(later);
     end_reactor(e.r);
@@ -314,12 +300,12 @@ close_while_other_threads_begin_sleeps_and_ring_loses_none(caw_reactor_kind kind
         pthread_t threads[2];
         for (int i = 0; i < 2; i++) {
             e[i] = (struct elsewhere){.r = caw_reactor_retain(r)};
-            CHECK_INT(pthread_create(&threads[i], NULL, sleep_until_closed, &e[i]), 0);
+            threads[i] = start_thread(sleep_until_closed, &e[i]);
         }
         CHECK(caw_reactor_turn(r, round * MILLISECOND / 10) >= 0);
         end_reactor(r);
         for (int i = 0; i < 2; i++) {
-            CHECK_INT(pthread_join(threads[i], NULL), 0);
+            join_thread(threads[i]);
             CHECK_INT(e[i].c.references, 0);
         }
     }

@@ -1,8 +1,8 @@
 /* test_source.c: foreign sources; each on both kinds of reactor. */
-#include "support/place.h"
+#include "support/fds.h"
+#include "support/threads.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -41,79 +41,64 @@ counted(caw_reactor *r, int fd, unsigned events)
 static void
 source_is_called_at_each_turn_until_it_is_handled_or_removed(caw_reactor_kind kind)
 {
-    int fds[2];
+    wired w;
     char byte;
-    CHECK_INT(pipe(fds), 0);
-    caw_reactor *r = new_reactor(kind);
-    struct counted_source s = counted(r, fds[0], CAW_READABLE);
-    CHECK_INT(caw_reactor_add(r, &s.source), 0);
-    CHECK_INT(caw_reactor_turn(r, 5 * MILLISECOND), 0);
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    while (s.calls < 3) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
-    CHECK_INT(read(fds[0], &byte, 1), 1);
-    (void)caw_reactor_turn(r, 5 * MILLISECOND); /* one more may have been under way */
+    wire_pipe(&w, kind);
+    struct counted_source s = counted(w.r, w.fds[0], CAW_READABLE);
+    CHECK_INT(caw_reactor_add(w.r, &s.source), 0);
+    CHECK_INT(caw_reactor_turn(w.r, 5 * MILLISECOND), 0);
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
+    TURN_UNTIL(w.r, s.calls >= 3);
+    CHECK_INT(read(w.fds[0], &byte, 1), 1);
+    (void)caw_reactor_turn(w.r, 5 * MILLISECOND); /* one more may have been under way */
     int calls = s.calls;
-    CHECK_INT(caw_reactor_turn(r, 5 * MILLISECOND), 0);
+    CHECK_INT(caw_reactor_turn(w.r, 5 * MILLISECOND), 0);
     CHECK_INT(s.calls, calls);
-    CHECK_INT(write(fds[1], "x", 1), 1);
-    caw_reactor_remove(r, &s.source);
-    caw_reactor_remove(r, &s.source);
-    CHECK_INT(caw_reactor_turn(r, 5 * MILLISECOND), 0);
+    CHECK_INT(write(w.fds[1], "x", 1), 1);
+    caw_reactor_remove(w.r, &s.source);
+    caw_reactor_remove(w.r, &s.source);
+    CHECK_INT(caw_reactor_turn(w.r, 5 * MILLISECOND), 0);
     CHECK_INT(s.calls, calls);
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
+    unwire(&w);
 }
 ON_BOTH_KINDS(source_is_called_at_each_turn_until_it_is_handled_or_removed)
 
 static void
 source_may_remove_itself_and_another_in_its_callback(caw_reactor_kind kind)
 {
-    int fds[2];
-    CHECK_INT(pipe(fds), 0);
-    caw_reactor *r = new_reactor(kind);
-    struct counted_source a = counted(r, fds[1], CAW_WRITABLE), b = a, c = a;
+    wired w;
+    wire_pipe(&w, kind);
+    struct counted_source a = counted(w.r, w.fds[1], CAW_WRITABLE), b = a, c = a;
     a.victim = &b;
     a.stop_after = 1;
-    CHECK_INT(caw_reactor_add(r, &a.source), 0);
-    CHECK_INT(caw_reactor_add(r, &b.source), 0);
-    CHECK_INT(caw_reactor_add(r, &c.source), 0);
-    while (c.calls < 3) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    CHECK_INT(caw_reactor_add(w.r, &a.source), 0);
+    CHECK_INT(caw_reactor_add(w.r, &b.source), 0);
+    CHECK_INT(caw_reactor_add(w.r, &c.source), 0);
+    TURN_UNTIL(w.r, c.calls >= 3);
     CHECK_INT(a.calls, 1);
     CHECK_INT(b.calls, 0);
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
+    unwire(&w);
 }
 ON_BOTH_KINDS(source_may_remove_itself_and_another_in_its_callback)
 
 static void
 source_on_another_fd_removed_by_a_callback_is_not_called(caw_reactor_kind kind)
 {
-    int fds[2], more[2];
-    CHECK_INT(pipe(fds), 0);
-    CHECK_INT(pipe(more), 0);
-    caw_reactor *r = new_reactor(kind);
-    struct counted_source a = counted(r, fds[1], CAW_WRITABLE), b = counted(r, more[1], CAW_WRITABLE);
+    wired w;
+    int more[2];
+    wire_pipe(&w, kind);
+    make_pipe(more, 0);
+    struct counted_source a = counted(w.r, w.fds[1], CAW_WRITABLE), b = counted(w.r, more[1], CAW_WRITABLE);
     a.victim = &b;
     b.victim = &a;
     a.stop_after = b.stop_after = 1;
-    CHECK_INT(caw_reactor_add(r, &a.source), 0);
-    CHECK_INT(caw_reactor_add(r, &b.source), 0);
-    while (a.calls + b.calls == 0) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
-    (void)caw_reactor_turn(r, 5 * MILLISECOND);
+    CHECK_INT(caw_reactor_add(w.r, &a.source), 0);
+    CHECK_INT(caw_reactor_add(w.r, &b.source), 0);
+    TURN_UNTIL(w.r, a.calls + b.calls > 0);
+    (void)caw_reactor_turn(w.r, 5 * MILLISECOND);
     CHECK_INT(a.calls + b.calls, 1);
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
-    close(more[0]);
-    close(more[1]);
+    unwire(&w);
+    close_both(more);
 }
 ON_BOTH_KINDS(source_on_another_fd_removed_by_a_callback_is_not_called)
 
@@ -152,9 +137,9 @@ event_of_an_fd_that_was_replaced_meanwhile_is_dropped(caw_reactor_kind kind)
     int quiet[2], fds[2][2];
     struct usurper u[2] = {{.calls = 0}};
     caw_reactor *r = new_reactor(kind);
-    CHECK_INT(pipe(quiet), 0);
+    make_pipe(quiet, 0);
     for (int i = 0; i < 2; i++) {
-        CHECK_INT(pipe(fds[i]), 0);
+        make_pipe(fds[i], 0);
         CHECK_INT(write(fds[i][1], "x", 1), 1);
         u[i].source = (caw_fd_source){.ready = usurp, .fd = fds[i][0], .events = CAW_READABLE};
         u[i].r = r;
@@ -163,18 +148,15 @@ event_of_an_fd_that_was_replaced_meanwhile_is_dropped(caw_reactor_kind kind)
         CHECK_INT(caw_reactor_add(r, &u[i].source), 0);
     }
     (void)usleep(5000); /* for the portable one, to see both */
-    while (u[0].calls + u[1].calls == 0) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    TURN_UNTIL(r, u[0].calls + u[1].calls > 0);
     CHECK_INT(caw_reactor_turn(r, 5 * MILLISECOND), 0);
     CHECK_INT(u[0].calls + u[1].calls, 1);
     CHECK_INT(u[0].late_calls + u[1].late_calls, 0);
     end_reactor(r);
     for (int i = 0; i < 2; i++) {
-        close(quiet[i]);
-        close(fds[i][0]);
-        close(fds[i][1]);
+        close_both(fds[i]);
     }
+    close_both(quiet);
 }
 ON_BOTH_KINDS(event_of_an_fd_that_was_replaced_meanwhile_is_dropped)
 
@@ -185,7 +167,7 @@ source_that_cannot_be_watched_is_refused(caw_reactor_kind kind)
     FILE *file = tmpfile();
     int fds[2];
     CHECK(file);
-    CHECK_INT(pipe(fds), 0);
+    make_pipe(fds, 0);
     struct counted_source s = counted(r, fileno(file), CAW_READABLE);
     CHECK_INT(caw_reactor_add(r, &s.source), CAW_EINVAL);
     s = counted(r, fds[0], 0);
@@ -218,9 +200,7 @@ source_may_be_the_fd_of_another_reactor(caw_reactor_kind kind)
     CHECK_INT(caw_reactor_add(r, &s.source), 0);
     CHECK_INT(caw_reactor_turn(r, 2 * MILLISECOND), 0);
     caw_reactor_ring(inner);
-    while (s.calls == 0) {
-        CHECK(caw_reactor_turn(r, -1) >= 0);
-    }
+    TURN_UNTIL(r, s.calls > 0);
     CHECK_INT(caw_reactor_turn(inner, 0), 0);
     (void)caw_reactor_turn(r, 2 * MILLISECOND);
     CHECK_INT(caw_reactor_turn(r, 2 * MILLISECOND), 0);
@@ -257,20 +237,16 @@ remove_while_it_runs(void *user)
 static void
 remove_on_another_thread_waits_for_the_callback(caw_reactor_kind kind)
 {
-    int fds[2];
-    CHECK_INT(pipe(fds), 0);
-    caw_reactor *r = new_reactor(kind);
-    struct counted_source s = counted(r, fds[1], CAW_WRITABLE);
+    wired w;
+    wire_pipe(&w, kind);
+    struct counted_source s = counted(w.r, w.fds[1], CAW_WRITABLE);
     s.source.ready = run_for_a_while;
-    CHECK_INT(caw_reactor_add(r, &s.source), 0);
-    pthread_t thread;
-    CHECK_INT(pthread_create(&thread, NULL, remove_while_it_runs, &s), 0);
-    while (caw_reactor_turn(r, -1) != 0) {
+    CHECK_INT(caw_reactor_add(w.r, &s.source), 0);
+    pthread_t thread = start_thread(remove_while_it_runs, &s);
+    while (caw_reactor_turn(w.r, -1) != 0) {
     }
-    CHECK_INT(pthread_join(thread, NULL), 0);
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
+    join_thread(thread);
+    unwire(&w);
 }
 ON_BOTH_KINDS(remove_on_another_thread_waits_for_the_callback)
 
@@ -279,7 +255,7 @@ close_ends_what_waits_and_calls_no_source(caw_reactor_kind kind)
 {
     enum { N = 300 };
     int fds[2];
-    CHECK_INT(pipe(fds), 0);
+    make_pipe(fds, 0);
     caw_reactor *r = new_reactor(kind);
     struct counted_source s = counted(r, fds[1], CAW_WRITABLE);
     counter c = {0, 0};
@@ -296,13 +272,11 @@ close_ends_what_waits_and_calls_no_source(caw_reactor_kind kind)
     CHECK_INT(caw_reactor_turn(r, -1), CAW_ECLOSED);
     caw_reactor_release(r); /* the futures keep it */
     for (int i = 0; i < N; i++) {
-        CHECK(poll_at(f[i], r, &c) == CAW_READY);
-        CHECK_INT(f[i]->status, CAW_ECLOSED);
+        CHECK_INT(status_at(f[i], r, &c), CAW_ECLOSED);
         caw_future_destroy(f[i]);
     }
     CHECK_INT(c.references, 0);
-    close(fds[0]);
-    close(fds[1]);
+    close_both(fds);
 }
 ON_BOTH_KINDS(close_ends_what_waits_and_calls_no_source)
 

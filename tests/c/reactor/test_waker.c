@@ -1,10 +1,10 @@
 /* test_waker.c: wakers, and the wake queue of a reactor. */
-#include "support/place.h"
+#include "support/fds.h"
+#include "support/threads.h"
 
 #include "core/reactor/wake_queue.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -120,19 +120,17 @@ push_from_callback(caw_fd_source *source, unsigned events)
 static void
 wake_during_a_turn_is_not_lost(caw_reactor_kind kind)
 {
-    int fds[2];
-    CHECK_INT(pipe(fds), 0);
-    caw_reactor *r = new_reactor(kind);
-    struct waking_source w = {.source = {.ready = push_from_callback, .fd = fds[1], .events = CAW_WRITABLE}, .r = r};
-    CHECK_INT(caw_reactor_add(r, &w.source), 0);
-    while (caw_reactor_turn(r, -1) == 0) {
+    wired w;
+    wire_pipe(&w, kind);
+    struct waking_source s = {.source = {.ready = push_from_callback, .fd = w.fds[1], .events = CAW_WRITABLE},
+                              .r = w.r};
+    CHECK_INT(caw_reactor_add(w.r, &s.source), 0);
+    while (caw_reactor_turn(w.r, -1) == 0) {
     }
-    CHECK(is_readable(caw_reactor_fd(r)));
-    CHECK_INT(caw_reactor_turn(r, -1), 0);
-    CHECK(caw__reactor_take(r) == &w.item.node);
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
+    CHECK(is_readable(caw_reactor_fd(w.r)));
+    CHECK_INT(caw_reactor_turn(w.r, -1), 0);
+    CHECK(caw__reactor_take(w.r) == &s.item.node);
+    unwire(&w);
 }
 ON_BOTH_KINDS(wake_during_a_turn_is_not_lost)
 
@@ -157,75 +155,86 @@ push_all(void *user)
     return NULL;
 }
 
+/* Threads that push, and what has come of it. */
+struct pushing {
+    caw_reactor *r;
+    struct pusher pushers[PUSHERS];
+    pthread_t threads[PUSHERS];
+    int next[PUSHERS]; /* the number of the next node that is taken of each */
+    int got;
+};
+
 static void
-start_pushers(caw_reactor *r, struct pusher pushers[PUSHERS], pthread_t threads[PUSHERS])
+start_pushing(struct pushing *p, caw_reactor_kind kind)
 {
+    *p = (struct pushing){.r = new_reactor(kind)};
     for (int i = 0; i < PUSHERS; i++) {
-        pushers[i] = (struct pusher){.r = r, .id = i, .items = calloc(PUSHES, sizeof *pushers[i].items)};
-        CHECK(pushers[i].items);
-        CHECK_INT(pthread_create(&threads[i], NULL, push_all, &pushers[i]), 0);
+        p->pushers[i] = (struct pusher){.r = p->r, .id = i, .items = calloc(PUSHES, sizeof *p->pushers[i].items)};
+        CHECK(p->pushers[i].items);
+        p->threads[i] = start_thread(push_all, &p->pushers[i]);
     }
 }
 
 /* Count what was taken, and see that the nodes of each thread come in order. */
-static int
-count_items(caw__wake_node *node, int next[PUSHERS])
+static void
+take_pushed(struct pushing *p)
 {
-    int n = 0;
-    for (; node; node = node->next, n++) {
+    for (caw__wake_node *node = caw__reactor_take(p->r); node; node = node->next, p->got++) {
         struct item *item = item_of(node);
-        CHECK(item->number >= next[item->from]);
-        next[item->from] = item->number + 1;
+        CHECK(item->number >= p->next[item->from]);
+        p->next[item->from] = item->number + 1;
     }
-    return n;
+}
+
+static void
+take_at_least(struct pushing *p, int n)
+{
+    while (p->got < n) {
+        CHECK_INT(caw_reactor_turn(p->r, -1), 0); /* a lost ring hangs here */
+        take_pushed(p);
+    }
+}
+
+static void
+end_pushing(struct pushing *p)
+{
+    for (int i = 0; i < PUSHERS; i++) {
+        free(p->pushers[i].items);
+    }
+    end_reactor(p->r);
 }
 
 static void
 four_threads_lose_no_wake(caw_reactor_kind kind)
 {
-    caw_reactor *r = new_reactor(kind);
-    struct pusher pushers[PUSHERS];
-    pthread_t threads[PUSHERS];
-    int next[PUSHERS] = {0}, got = 0;
-    start_pushers(r, pushers, threads);
-    while (got < PUSHERS * PUSHES) {
-        CHECK_INT(caw_reactor_turn(r, -1), 0); /* a lost ring hangs here */
-        got += count_items(caw__reactor_take(r), next);
-    }
+    struct pushing p;
+    start_pushing(&p, kind);
+    take_at_least(&p, PUSHERS * PUSHES);
+    join_threads(p.threads, PUSHERS);
     for (int i = 0; i < PUSHERS; i++) {
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-        CHECK_INT(pushers[i].refused, 0);
-        CHECK_INT(next[i], PUSHES);
-        free(pushers[i].items);
+        CHECK_INT(p.pushers[i].refused, 0);
+        CHECK_INT(p.next[i], PUSHES);
     }
-    end_reactor(r);
+    end_pushing(&p);
 }
 ON_BOTH_KINDS(four_threads_lose_no_wake)
 
 static void
 close_among_pushes_keeps_the_accepted_and_refuses_the_rest(caw_reactor_kind kind)
 {
-    caw_reactor *r = new_reactor(kind);
-    struct pusher pushers[PUSHERS];
-    pthread_t threads[PUSHERS];
-    int next[PUSHERS] = {0}, got = 0, refused = 0;
-    start_pushers(r, pushers, threads);
-    while (got < PUSHES) {
-        CHECK_INT(caw_reactor_turn(r, -1), 0);
-        got += count_items(caw__reactor_take(r), next);
-    }
-    caw_reactor_close(r);
-    got += count_items(caw__reactor_take(r), next);
+    struct pushing p;
+    int refused = 0;
+    start_pushing(&p, kind);
+    take_at_least(&p, PUSHES);
+    caw_reactor_close(p.r);
+    take_pushed(&p);
+    join_threads(p.threads, PUSHERS);
     for (int i = 0; i < PUSHERS; i++) {
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-        refused += pushers[i].refused;
+        refused += p.pushers[i].refused;
     }
-    CHECK(caw__reactor_take(r) == NULL);
-    CHECK_INT(got + refused, PUSHERS * PUSHES);
-    for (int i = 0; i < PUSHERS; i++) {
-        free(pushers[i].items);
-    }
-    caw_reactor_release(r);
+    CHECK(caw__reactor_take(p.r) == NULL);
+    CHECK_INT(p.got + refused, PUSHERS * PUSHES);
+    end_pushing(&p);
 }
 ON_BOTH_KINDS(close_among_pushes_keeps_the_accepted_and_refuses_the_rest)
 
@@ -259,16 +268,15 @@ reactor_outlives_the_push_whose_node_held_it(caw_reactor_kind kind)
         caw_reactor *r = new_reactor(kind);
         struct item *item = calloc(1, sizeof *item);
         caw__wake_node *node;
-        pthread_t thread;
         CHECK(item);
         item->r = r;
-        CHECK_INT(pthread_create(&thread, NULL, push_with_the_last_reference, item), 0);
+        pthread_t thread = start_thread(push_with_the_last_reference, item);
         while ((node = caw__reactor_take(r)) == NULL) {
             (void)sched_yield();
         }
         free(node);
         caw_reactor_release(r); /* often before the ring */
-        CHECK_INT(pthread_join(thread, NULL), 0);
+        join_thread(thread);
     }
 }
 ON_BOTH_KINDS(reactor_outlives_the_push_whose_node_held_it)

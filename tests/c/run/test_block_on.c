@@ -1,7 +1,6 @@
 /* test_block_on.c: a future on this thread. */
-#include "support/place.h"
-
-#include <pthread.h>
+#include "support/fds.h"
+#include "support/threads.h"
 
 static void
 null_is_refused(void)
@@ -21,7 +20,7 @@ static void
 timers_and_fds_work(void)
 {
     int fds[2];
-    CHECK_INT(pipe(fds), 0);
+    make_pipe(fds, 0);
     CHECK_INT(write(fds[1], "x", 1), 1);
     caw_future *f = caw_sleep(3000000), *g = caw_readable(fds[0]), *h = caw_readable(-1);
     uint64_t start = caw_now_ns();
@@ -32,8 +31,7 @@ timers_and_fds_work(void)
     caw_future_destroy(f);
     caw_future_destroy(g);
     caw_future_destroy(h);
-    close(fds[0]);
-    close(fds[1]);
+    close_both(fds);
 }
 
 /* A future that another thread completes. */
@@ -72,7 +70,7 @@ completion_by_another_thread_ends_the_sleep(void)
         caw_promise_init(&s->promise, &slow_ops);
         s->microseconds = i % 3 * 50;
         CHECK_INT(caw_block_on(&s->promise.future), -5);
-        CHECK_INT(pthread_join(s->thread, NULL), 0);
+        join_thread(s->thread);
         caw_future_destroy(&s->promise.future);
     }
 }

@@ -1,7 +1,7 @@
 /* test_pool.c: calls on worker threads. */
 #include "support/place.h"
+#include "support/threads.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -155,8 +155,7 @@ call_cancelled_in_the_queue_never_runs(void)
     CHECK(poll_at(f, NULL, &c) == CAW_PENDING);
     caw_future_cancel(f);
     CHECK_INT(c.wakes, 1);
-    CHECK(poll_at(f, NULL, &c) == CAW_READY);
-    CHECK_INT(f->status, CAW_ECANCELED);
+    CHECK_INT(status_at(f, NULL, &c), CAW_ECANCELED);
     caw_future_destroy(f);
     open_gate(&gate);
     CHECK_INT(caw_block_on(busy), 0);
@@ -239,7 +238,6 @@ close_cancels_the_queue_and_waits_for_what_runs(void)
     struct gate gate = GATE;
     counter c = {0, 0};
     int value = 0;
-    pthread_t opener;
     caw_pool *pool = new_pool(1);
     caw_future *busy = caw_blocking(pool, wait_at_gate, &gate, NULL), *f[QUEUED];
     CHECK(poll_at(busy, NULL, &c) == CAW_PENDING);
@@ -248,20 +246,18 @@ close_cancels_the_queue_and_waits_for_what_runs(void)
         f[i] = caw_blocking(pool, add_one, &value, NULL);
         CHECK(poll_at(f[i], NULL, &c) == CAW_PENDING);
     }
-    CHECK_INT(pthread_create(&opener, NULL, open_after_a_while, &gate), 0);
+    pthread_t opener = start_thread(open_after_a_while, &gate);
     caw_pool_close(pool);
     caw_pool_close(pool);
     CHECK_INT(c.wakes, QUEUED + 1);
-    CHECK(poll_at(busy, NULL, &c) == CAW_READY);
-    CHECK_INT(busy->status, 0);
+    CHECK_INT(status_at(busy, NULL, &c), 0);
     for (int i = 0; i < QUEUED; i++) {
-        CHECK(poll_at(f[i], NULL, &c) == CAW_READY);
-        CHECK_INT(f[i]->status, CAW_ECANCELED);
+        CHECK_INT(status_at(f[i], NULL, &c), CAW_ECANCELED);
         caw_future_destroy(f[i]);
     }
     CHECK_INT(value, 0);
     caw_future_destroy(busy);
-    CHECK_INT(pthread_join(opener, NULL), 0);
+    join_thread(opener);
     caw_pool_release(pool);
 }
 
@@ -311,12 +307,11 @@ close_on_two_threads_waits_on_both(void)
     for (int i = 0; i < 100; i++) {
         caw_pool *pool = new_pool(2);
         struct patient *p = start_patient(pool);
-        pthread_t thread;
-        CHECK_INT(pthread_create(&thread, NULL, close_it, pool), 0);
+        pthread_t thread = start_thread(close_it, pool);
         caw_pool_close(pool);
         CHECK(poll_without_waker(&p->work.promise.future, NULL) == CAW_READY);
         caw_future_destroy(&p->work.promise.future);
-        CHECK_INT(pthread_join(thread, NULL), 0);
+        join_thread(thread);
         caw_pool_release(pool);
     }
 }
@@ -359,16 +354,12 @@ four_threads_of_calls_all_end_also_when_the_pool_closes(void)
     for (int round = 0; round < 2; round++) {
         caw_pool *pool = new_pool(3);
         pthread_t threads[4];
-        for (int i = 0; i < 4; i++) {
-            CHECK_INT(pthread_create(&threads[i], NULL, make_calls, pool), 0);
-        }
+        start_threads(threads, 4, make_calls, pool);
         if (round == 1) {
             (void)usleep(20000);
             caw_pool_close(pool);
         }
-        for (int i = 0; i < 4; i++) {
-            CHECK_INT(pthread_join(threads[i], NULL), 0);
-        }
+        join_threads(threads, 4);
         end_pool(pool);
     }
 }

@@ -1,13 +1,23 @@
 /* test_spawn.c: futures that run on a pool. */
 #include "support/child.h"
+#include "support/fds.h"
+#include "support/threads.h"
+
+/* The join future of the child, which has been polled. */
+static caw_future *
+spawn_and_wait(caw_pool *pool, struct child *c)
+{
+    caw_future *join = caw_spawn(pool, &c->future);
+    wait_for(&c->polls, 1);
+    return join;
+}
 
 static void
 child_runs_without_a_poll_of_the_join_future(void)
 {
     caw_pool *pool = new_pool(1);
     struct child *c = new_child(&child_ops, 1);
-    caw_future *join = caw_spawn(pool, &c->future);
-    wait_for(&c->polls, 1);
+    caw_future *join = spawn_and_wait(pool, c);
     CHECK_INT(caw_block_on(join), -7);
     CHECK(caw_spawn_child(join) == &c->future);
     CHECK_INT(caw_spawn_child(join)->status, -7);
@@ -21,7 +31,7 @@ static void
 timers_and_fds_work_on_a_pool(void)
 {
     int fds[2];
-    CHECK_INT(pipe(fds), 0);
+    make_pipe(fds, 0);
     caw_pool *pool = new_pool(2);
     uint64_t start = caw_now_ns();
     caw_future *sleep = caw_spawn(pool, caw_sleep(5000000)), *read = caw_spawn(pool, caw_readable(fds[0]));
@@ -32,8 +42,7 @@ timers_and_fds_work_on_a_pool(void)
     caw_future_destroy(sleep);
     caw_future_destroy(read);
     end_pool(pool);
-    close(fds[0]);
-    close(fds[1]);
+    close_both(fds);
 }
 
 static void
@@ -110,12 +119,10 @@ poll_after_the_last_of_many_wakes_sees_all(void)
     wait_for(&r->has_waker, 1);
     for (int i = 0; i < WAKERS; i++) {
         w[i] = (struct wake_many){caw_waker_clone(r->waker), &r->written};
-        CHECK_INT(pthread_create(&threads[i], NULL, wake_many, &w[i]), 0);
+        threads[i] = start_thread(wake_many, &w[i]);
     }
     CHECK_INT(caw_block_on(join), 0); /* a lost wake hangs here */
-    for (int i = 0; i < WAKERS; i++) {
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-    }
+    join_threads(threads, WAKERS);
     caw_waker_drop(r->waker);
     caw_future_destroy(join);
     end_pool(pool);
@@ -187,8 +194,7 @@ cancel_of_the_join_future_asks_the_child_once(void)
     caw_pool *pool = new_pool(1);
     struct child *c = new_child(&child_ops, 0);
     c->cleanup = caw_sleep(3000000);
-    caw_future *join = caw_spawn(pool, &c->future);
-    wait_for(&c->polls, 1);
+    caw_future *join = spawn_and_wait(pool, c);
     caw_future_cancel(join);
     CHECK_INT(caw_block_on(join), CAW_ECANCELED);
     CHECK_INT(c->cancels, 1);
@@ -206,13 +212,11 @@ join_future_destroyed_asks_the_child_and_leaves_it_to_finish(void)
     caw_pool *pool = new_pool(1);
     struct child *c = new_child(&child_ops, 0);
     c->cleanup = caw_sleep(3000000);
-    caw_future *join = caw_spawn(pool, &c->future);
-    wait_for(&c->polls, 1);
+    caw_future *join = spawn_and_wait(pool, c);
     caw_future_destroy(join);
     wait_for(&destroyed, 1);
     c = new_child(&deaf_child_ops, 3);
-    join = caw_spawn(pool, &c->future);
-    wait_for(&c->polls, 1);
+    join = spawn_and_wait(pool, c);
     caw_waker waker = waker_of(c);
     caw_future_destroy(join);
     while (destroyed == 0) {
@@ -229,8 +233,7 @@ close_waits_for_the_cleanup_of_children_that_can_be_asked(void)
     caw_pool *pool = new_pool(2);
     struct child *c = new_child(&child_ops, 0);
     c->cleanup = caw_sleep(5000000); /* the reactor still turns */
-    caw_future *join = caw_spawn(pool, &c->future);
-    wait_for(&c->polls, 1);
+    caw_future *join = spawn_and_wait(pool, c);
     caw_pool_close(pool);
     CHECK_INT(c->cancels, 1);
     CHECK(poll_without_waker(join, NULL) == CAW_READY);
@@ -245,8 +248,7 @@ close_gives_up_a_child_that_nobody_can_ask(void)
 {
     caw_pool *pool = new_pool(2);
     struct child *c = new_child(&deaf_child_ops, 0);
-    caw_future *join = caw_spawn(pool, &c->future);
-    wait_for(&c->polls, 1);
+    caw_future *join = spawn_and_wait(pool, c);
     end_pool(pool);
     CHECK_INT(caw_block_on(join), CAW_ECANCELED);
     CHECK_INT(destroyed, 0);
@@ -260,8 +262,7 @@ last_release_cancels_and_does_not_wait(void)
     caw_pool *pool = new_pool(2);
     struct child *c = new_child(&child_ops, 0);
     c->cleanup = caw_sleep(5000000);
-    caw_future *join = caw_spawn(pool, &c->future);
-    wait_for(&c->polls, 1);
+    caw_future *join = spawn_and_wait(pool, c);
     caw_pool_release(pool);
     CHECK_INT(caw_block_on(join), CAW_ECANCELED);
     caw_future_destroy(join);
@@ -328,14 +329,10 @@ pool_closed_among_spawns_leaves_nothing_behind(void)
     for (int round = 0; round < 3; round++) {
         caw_pool *pool = new_pool(3);
         pthread_t threads[3];
-        for (int i = 0; i < 3; i++) {
-            CHECK_INT(pthread_create(&threads[i], NULL, spawn_many, pool), 0);
-        }
+        start_threads(threads, 3, spawn_many, pool);
         (void)usleep(20000);
         caw_pool_close(pool);
-        for (int i = 0; i < 3; i++) {
-            CHECK_INT(pthread_join(threads[i], NULL), 0);
-        }
+        join_threads(threads, 3);
         caw_pool_release(pool);
     }
 }

@@ -15,8 +15,7 @@ items_come_in_the_order_in_which_they_were_sent(void)
     }
     caw_channel_release(channel);
     CHECK_INT(end_of(s, &c), 0);
-    caw_stream_destroy(s);
-    nothing_is_left(&c);
+    end_stream(s, &c);
 }
 
 static void
@@ -37,8 +36,7 @@ full_channel_says_so_and_leaves_the_item(void)
     CHECK_INT(next_number(s, &c), 2);
     CHECK_INT(caw_channel_length(channel), 0);
     caw_channel_release(channel);
-    caw_stream_destroy(s);
-    nothing_is_left(&c);
+    end_stream(s, &c);
 }
 
 static void
@@ -58,8 +56,7 @@ pending_consumer_is_woken_by_an_item_and_by_the_close(void)
     caw_channel_release(channel);
     CHECK_INT(c.wakes, 1);
     CHECK_INT(end_of(s, &c), 0);
-    caw_stream_destroy(s);
-    nothing_is_left(&c);
+    end_stream(s, &c);
     nothing_is_left(&later);
 }
 
@@ -137,8 +134,7 @@ close_keeps_the_items_and_its_status_comes_after_them(void)
     CHECK_INT(next_number(s, &c), 1);
     CHECK_INT(next_number(s, &c), 2);
     CHECK_INT(end_of(s, &c), -EPIPE);
-    caw_stream_destroy(s);
-    nothing_is_left(&c);
+    end_stream(s, &c);
 }
 
 static void
@@ -163,9 +159,7 @@ cancel_destroys_the_items_and_wakes_the_consumer(void)
     CHECK_INT(numbers_alive, 0);
     CHECK_INT(caw_channel_length(channel), 0);
     CHECK_INT(end_of(s, &c), -EPIPE); /* the close was first */
-    caw_stream_destroy(s);
-    caw_channel_release(channel);
-    nothing_is_left(&c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -208,9 +202,7 @@ producer_that_never_stops_stays_within_the_bound(void)
         CHECK(numbers_alive <= 10);
     }
     CHECK_INT(sent, 10);
-    caw_stream_destroy(s);
-    caw_channel_release(channel);
-    nothing_is_left(&c);
+    end_channel(channel, s, &c);
 }
 
 static void

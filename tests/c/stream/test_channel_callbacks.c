@@ -83,9 +83,7 @@ pause_and_resume_take_turns_at_their_marks(void)
             CHECK_INT(next_number(s, &c), i);
         }
     }
-    caw_stream_destroy(s);
-    caw_channel_release(channel);
-    nothing_is_left(&c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -105,9 +103,7 @@ marks_that_are_not_given_are_the_capacity_and_half_of_it(void)
     CHECK(strcmp(seen.text, "p") == 0);
     CHECK_INT(next_number(s, &c), 1);
     CHECK(strcmp(seen.text, "pr") == 0);
-    caw_stream_destroy(s);
-    caw_channel_release(channel);
-    nothing_is_left(&c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -146,9 +142,7 @@ callbacks_may_send(void)
         CHECK_INT(seen.text[i], i % 2 ? 'p' : 'r');
     }
     CHECK_INT(seen.text[strlen(seen.text) - 1], 'r');
-    caw_stream_destroy(s);
-    caw_channel_release(channel);
-    nothing_is_left(&c);
+    end_channel(channel, s, &c);
 }
 
 static void

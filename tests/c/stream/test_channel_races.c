@@ -1,8 +1,8 @@
 /* test_channel_races.c: two threads do one thing each at the same moment, many times; nobody else comes by who would
  * put right what they leave. */
 #include "support/items.h"
+#include "support/threads.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 #if defined(__has_feature)
@@ -58,9 +58,8 @@ other_thread(void *user)
 static void
 run_rounds(meeting *m, void (*begin)(void *), void (*mine)(void *), void (*end)(void *))
 {
-    pthread_t thread;
     begin(m->user); /* the other thread may be waiting already: it goes on only when we are there too */
-    CHECK_INT(pthread_create(&thread, NULL, other_thread, m), 0);
+    pthread_t thread = start_thread(other_thread, m);
     for (int round = 0; round < ROUNDS; round++) {
         meet(m, round, round % 40);
         mine(m->user);
@@ -70,7 +69,7 @@ run_rounds(meeting *m, void (*begin)(void *), void (*mine)(void *), void (*end)(
             begin(m->user);
         }
     }
-    pthread_join(thread, NULL);
+    join_thread(thread);
 }
 
 typedef struct race {
@@ -90,8 +89,7 @@ static void
 race_begin(void *user)
 {
     race *r = user;
-    CHECK_INT(caw_channel_new(&r->spec, &r->channel), 0);
-    r->stream = caw_channel_stream(r->channel);
+    r->channel = channel_new(&r->spec, &r->stream);
     for (int i = 0; i < r->filled; i++) {
         CHECK_INT(caw_channel_try_send(r->channel, number_new(0)), 0);
     }
@@ -101,9 +99,7 @@ race_begin(void *user)
 static void
 race_end(race *r)
 {
-    caw_stream_destroy(r->stream);
-    caw_channel_release(r->channel);
-    nothing_is_left(&r->consumer);
+    end_channel(r->channel, r->stream, &r->consumer);
     nothing_is_left(&r->sender);
 }
 

@@ -1,7 +1,7 @@
 /* test_channel_threads.c: a channel between threads: nothing lost, nothing twice, never more than its capacity. */
 #include "support/items.h"
+#include "support/threads.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 /* --- a million items through ten slots --- */
@@ -52,59 +52,46 @@ send_by_waiting(void *user)
     return NULL;
 }
 
-/* Start producers, each second of which waits; they have the channel's references. */
+/* A channel, the threads that send into it, and its consumer. */
+typedef struct crowd {
+    sender senders[PRODUCERS];
+    pthread_t threads[PRODUCERS];
+    caw_channel *channel;
+    caw_stream *s;
+} crowd;
+
+/* Start the producers, each second of which waits. They have references of the channel; so has the crowd. */
 static void
-start_senders(sender *senders, pthread_t *threads, caw_channel *channel, int items)
+start_crowd(crowd *c, size_t capacity)
 {
+    c->channel = channel_of_size(capacity, &c->s);
     for (int i = 0; i < PRODUCERS; i++) {
-        senders[i] = (sender){.channel = caw_channel_retain(channel), .index = i, .items = items};
-        CHECK_INT(pthread_create(&threads[i], NULL, i % 2 ? send_by_waiting : send_by_trying, &senders[i]), 0);
-    }
-    caw_channel_release(channel);
-}
-
-static void
-join_all(pthread_t *threads, int n)
-{
-    for (int i = 0; i < n; i++) {
-        pthread_join(threads[i], NULL);
+        c->senders[i] = (sender){.channel = caw_channel_retain(c->channel), .index = i, .items = EACH};
+        c->threads[i] = start_thread(i % 2 ? send_by_waiting : send_by_trying, &c->senders[i]);
     }
 }
 
-static caw_stream *
-new_channel(const caw_channel_spec *spec, caw_channel **channel)
+/* Wait for the ends of all; how many items they have sent. */
+static int
+join_crowd(crowd *c)
 {
-    CHECK_INT(caw_channel_new(spec, channel), 0);
-    caw_stream *s = caw_channel_stream(*channel);
-    CHECK(s);
-    return s;
-}
-
-/* The next item, or NULL at the end. */
-static caw_item *
-wait_for_next(caw_stream *s, int *status)
-{
-    caw_next_op next;
-    caw_next_init(&next, s);
-    *status = caw_block_on(&next.future);
-    caw_item *item = next.item;
-    next.item = NULL;
-    caw_future_destroy(&next.future);
-    return item;
+    int sent = 0;
+    join_threads(c->threads, PRODUCERS);
+    for (int i = 0; i < PRODUCERS; i++) {
+        sent += c->senders[i].sent;
+    }
+    return sent;
 }
 
 static void
 million_items_through_ten_slots_all_arrive_in_order(void)
 {
     counter c = {0, 0};
-    sender senders[PRODUCERS];
-    pthread_t threads[PRODUCERS];
+    crowd all;
     int seen[PRODUCERS] = {0}, status;
-    caw_channel *channel;
-    caw_channel_spec spec = {.capacity = SLOTS};
-    caw_stream *s = new_channel(&spec, &channel);
-    start_senders(senders, threads, channel, EACH);
-    for (caw_item *item; (item = wait_for_next(s, &status));) {
+    start_crowd(&all, SLOTS);
+    caw_channel_release(all.channel);
+    for (caw_item *item; (item = wait_for_next(all.s, &status));) {
         const number *n = CAW_CONTAINER_OF(item, const number, item);
         CHECK_INT(n->value, seen[n->producer]++);
         /* those in the channel, one in the hands of each, and this one */
@@ -115,9 +102,8 @@ million_items_through_ten_slots_all_arrive_in_order(void)
     for (int i = 0; i < PRODUCERS; i++) {
         CHECK_INT(seen[i], EACH);
     }
-    join_all(threads, PRODUCERS);
-    caw_stream_destroy(s);
-    nothing_is_left(&c);
+    (void)join_crowd(&all);
+    end_stream(all.s, &c);
 }
 
 /* --- the end, while all send --- */
@@ -127,26 +113,20 @@ destroy_while_others_send_destroys_each_item_once(void)
 {
     counter c = {0, 0};
     for (int round = 0; round < 200; round++) {
-        sender senders[PRODUCERS];
-        pthread_t threads[PRODUCERS];
-        caw_channel *channel;
-        caw_channel_spec spec = {.capacity = 3};
-        caw_stream *s = new_channel(&spec, &channel);
-        int status, received = 0, sent = 0;
-        start_senders(senders, threads, channel, EACH);
+        crowd all;
+        int status, received = 0;
+        start_crowd(&all, 3);
+        caw_channel_release(all.channel);
         for (; received < round; received++) {
-            caw_item *item = wait_for_next(s, &status);
+            caw_item *item = wait_for_next(all.s, &status);
             CHECK(item);
             caw_item_destroy(item);
         }
         if (round % 2) {
-            caw_stream_cancel(s);
+            caw_stream_cancel(all.s);
         }
-        caw_stream_destroy(s);
-        join_all(threads, PRODUCERS);
-        for (int i = 0; i < PRODUCERS; i++) {
-            sent += senders[i].sent;
-        }
+        caw_stream_destroy(all.s);
+        int sent = join_crowd(&all);
         CHECK(sent >= received);
         CHECK(sent <= received + 3);
         nothing_is_left(&c);
@@ -158,29 +138,19 @@ close_while_others_send_keeps_what_was_sent(void)
 {
     counter c = {0, 0};
     for (int round = 0; round < 200; round++) {
-        sender senders[PRODUCERS];
-        pthread_t threads[PRODUCERS];
-        caw_channel *channel;
-        caw_channel_spec spec = {.capacity = 3};
-        caw_stream *s = new_channel(&spec, &channel);
-        caw_channel *mine = caw_channel_retain(channel);
-        int status, received = 0, sent = 0;
-        start_senders(senders, threads, channel, EACH);
-        for (caw_item *item; (item = wait_for_next(s, &status)); received++) {
+        crowd all;
+        int status, received = 0;
+        start_crowd(&all, 3);
+        for (caw_item *item; (item = wait_for_next(all.s, &status)); received++) {
             caw_item_destroy(item);
             if (received == round) {
-                CHECK(caw_channel_close(mine, -EPIPE));
+                CHECK(caw_channel_close(all.channel, -EPIPE));
             }
         }
         CHECK_INT(status, -EPIPE);
-        join_all(threads, PRODUCERS);
-        for (int i = 0; i < PRODUCERS; i++) {
-            sent += senders[i].sent;
-        }
-        CHECK_INT(received, sent);
-        caw_channel_release(mine);
-        caw_stream_destroy(s);
-        nothing_is_left(&c);
+        CHECK_INT(join_crowd(&all), received);
+        caw_channel_release(all.channel);
+        end_stream(all.s, &c);
     }
 }
 
@@ -253,13 +223,11 @@ static void
 run_the_valve(const caw_channel_spec *spec, valve *v, int items)
 {
     pthread_t threads[2];
-    caw_channel *channel;
-    caw_stream *s = new_channel(spec, &channel);
+    caw_stream *s;
+    caw_channel *channel = channel_new(spec, &s);
     valve_sender producer = {channel, v, items};
-    caw_channel_retain(channel);
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(pthread_create(&threads[i], NULL, send_by_the_valve, &producer), 0);
-    }
+    caw_channel_retain(channel); /* each has one */
+    start_threads(threads, 2, send_by_the_valve, &producer);
     int status;
     for (int received = 0; received < 2 * items; received++) {
         caw_item *item = wait_for_next(s, &status);
@@ -268,7 +236,7 @@ run_the_valve(const caw_channel_spec *spec, valve *v, int items)
     }
     caw_item *none = wait_for_next(s, &status);
     CHECK(!none);
-    join_all(threads, 2);
+    join_threads(threads, 2);
     CHECK(!v->paused); /* it is empty: the last call was right */
     CHECK_INT(v->turns % 2, 0);
     CHECK_INT(v->frees, 0);
@@ -333,21 +301,17 @@ racing_serve_and_cancel_of_a_send_end_it_once(void)
 {
     counter c = {0, 0}, waker = {0, 0};
     for (int i = 0; i < RACES; i++) {
-        caw_channel *channel;
-        caw_channel_spec spec = {.capacity = 1};
-        caw_stream *s = new_channel(&spec, &channel);
+        caw_stream *s;
+        caw_channel *channel = channel_of_size(1, &s);
         race r = {.waker = &waker, .how = i};
-        pthread_t thread;
         CHECK_INT(caw_channel_try_send(channel, number_new(0)), 0);
         caw_send_init(&r.send, channel, number_new(1));
         CHECK(poll_at(&r.send.future, NULL, &waker) == CAW_PENDING);
-        CHECK_INT(pthread_create(&thread, NULL, race_sender, &r), 0);
+        pthread_t thread = start_thread(race_sender, &r);
         atomic_store(&r.turn, 1);
         CHECK_INT(next_number(s, &c), 0);
-        pthread_join(thread, NULL);
-        caw_stream_destroy(s);
-        caw_channel_release(channel);
-        nothing_is_left(&c);
+        join_thread(thread);
+        end_channel(channel, s, &c);
         nothing_is_left(&waker);
     }
 }

@@ -1,20 +1,7 @@
 /* test_fd_stream.c: what can be read from an fd, as a stream. */
+#include "support/fds.h"
 #include "support/items.h"
-
-#include <fcntl.h>
-#include <pthread.h>
-
-static void
-make_pipe(int *fds, bool non_blocking)
-{
-    CHECK_INT(pipe2(fds, O_CLOEXEC | (non_blocking ? O_NONBLOCK : 0)), 0);
-}
-
-static void
-put(int fd, const char *text)
-{
-    CHECK_INT(write(fd, text, strlen(text)), strlen(text));
-}
+#include "support/threads.h"
 
 /* The next item is these bytes. */
 static void
@@ -54,6 +41,21 @@ turn_until_woken(caw_reactor *r, counter *c)
     }
 }
 
+/* The stream of the end of a pipe that is read. */
+static caw_stream *
+stream_of_pipe(wired *w, int flags, size_t size)
+{
+    wire(w, make_pipe, flags, CAW_REACTOR_DEFAULT);
+    return caw_stream_from_fd(w->fds[0], size);
+}
+
+static void
+end_pipe(wired *w, caw_stream *s)
+{
+    caw_stream_destroy(s);
+    unwire(w);
+}
+
 static void
 end_test(caw_stream *s, caw_reactor *r, counter *c)
 {
@@ -65,34 +67,30 @@ end_test(caw_stream *s, caw_reactor *r, counter *c)
 static void
 pipe_gives_what_is_written_until_it_is_closed(bool non_blocking)
 {
-    int fds[2];
-    counter c = {0, 0};
-    make_pipe(fds, non_blocking);
-    caw_reactor *r = new_reactor(CAW_REACTOR_DEFAULT);
-    caw_stream *s = caw_stream_from_fd(fds[0], 4);
+    wired w;
+    caw_stream *s = stream_of_pipe(&w, non_blocking ? O_NONBLOCK : 0, 4);
     CHECK(s->ops->cancel);
-    waits(s, r, &c);
-    CHECK_INT(c.wakes, 0);
-    put(fds[1], "abcdef");
-    turn_until_woken(r, &c);
-    gives(s, r, &c, "abcd");
+    waits(s, w.r, &w.c);
+    CHECK_INT(w.c.wakes, 0);
+    write_text(w.fds[1], "abcdef");
+    turn_until_woken(w.r, &w.c);
+    gives(s, w.r, &w.c, "abcd");
     if (!non_blocking) {
-        waits(s, r, &c); /* once for each time that it is readable */
-        turn_until_woken(r, &c);
+        waits(s, w.r, &w.c); /* once for each time that it is readable */
+        turn_until_woken(w.r, &w.c);
     }
-    gives(s, r, &c, "ef");
-    waits(s, r, &c);
-    put(fds[1], "g");
-    close(fds[1]);
-    turn_until_woken(r, &c);
-    gives(s, r, &c, "g");
+    gives(s, w.r, &w.c, "ef");
+    waits(s, w.r, &w.c);
+    write_text(w.fds[1], "g");
+    close_end(&w, 1);
+    turn_until_woken(w.r, &w.c);
+    gives(s, w.r, &w.c, "g");
     if (!non_blocking) {
-        waits(s, r, &c);
-        turn_until_woken(r, &c);
+        waits(s, w.r, &w.c);
+        turn_until_woken(w.r, &w.c);
     }
-    ends_with(s, r, &c, 0);
-    end_test(s, r, &c);
-    close(fds[0]);
+    ends_with(s, w.r, &w.c, 0);
+    end_pipe(&w, s);
 }
 
 static void
@@ -113,7 +111,7 @@ regular_file_is_always_ready(caw_reactor_kind kind)
     counter c = {0, 0};
     FILE *file = tmpfile();
     CHECK(file);
-    put(fileno(file), "0123456789");
+    write_text(fileno(file), "0123456789");
     CHECK_INT(lseek(fileno(file), 0, SEEK_SET), 0);
     caw_reactor *r = new_reactor(kind);
     caw_stream *s = caw_stream_from_fd(fileno(file), 4);
@@ -160,84 +158,65 @@ error_of_the_read_ends_it(void)
 static void
 fd_that_is_not_open_and_size_0_end_it_at_the_first_poll(void)
 {
-    int fds[2];
-    counter c = {0, 0};
-    caw_reactor *r = new_reactor(CAW_REACTOR_DEFAULT);
+    wired w;
+    wire_pipe(&w, CAW_REACTOR_DEFAULT);
     caw_stream *s = caw_stream_from_fd(-1, 4);
-    ends_with(s, r, &c, CAW_EBADF);
+    ends_with(s, w.r, &w.c, CAW_EBADF);
     caw_stream_destroy(s);
-    make_pipe(fds, true);
-    put(fds[1], "abc");
-    s = caw_stream_from_fd(fds[0], 0);
-    ends_with(s, r, &c, CAW_EINVAL);
+    write_text(w.fds[1], "abc");
+    s = caw_stream_from_fd(w.fds[0], 0);
+    ends_with(s, w.r, &w.c, CAW_EINVAL);
     caw_stream_destroy(s);
-    s = caw_stream_from_fd(fds[0], SIZE_MAX);
-    ends_with(s, r, &c, CAW_ENOMEM);
-    end_test(s, r, &c);
-    close(fds[0]);
-    close(fds[1]);
+    s = caw_stream_from_fd(w.fds[0], SIZE_MAX);
+    ends_with(s, w.r, &w.c, CAW_ENOMEM);
+    end_pipe(&w, s);
 }
 
 static void
 cancel_while_it_waits_wakes_and_ends_it(void)
 {
-    int fds[2];
-    counter c = {0, 0};
-    make_pipe(fds, true);
-    caw_reactor *r = new_reactor(CAW_REACTOR_DEFAULT);
-    caw_stream *s = caw_stream_from_fd(fds[0], 4);
-    waits(s, r, &c);
+    wired w;
+    caw_stream *s = stream_of_pipe(&w, O_NONBLOCK, 4);
+    waits(s, w.r, &w.c);
     caw_stream_cancel(s);
-    CHECK_INT(c.wakes, 1);
-    ends_with(s, r, &c, CAW_ECANCELED);
-    end_test(s, r, &c);
-    close(fds[0]);
-    close(fds[1]);
+    CHECK_INT(w.c.wakes, 1);
+    ends_with(s, w.r, &w.c, CAW_ECANCELED);
+    end_pipe(&w, s);
 }
 
 static void
 cancel_before_the_first_poll_and_between_items_reads_nothing(void)
 {
-    int fds[2];
+    wired w;
     char rest[8];
-    counter c = {0, 0};
-    make_pipe(fds, true);
-    put(fds[1], "abcd");
-    caw_reactor *r = new_reactor(CAW_REACTOR_DEFAULT);
-    caw_stream *s = caw_stream_from_fd(fds[0], 2);
+    caw_stream *s = stream_of_pipe(&w, O_NONBLOCK, 2);
+    write_text(w.fds[1], "abcd");
     caw_stream_cancel(s);
-    ends_with(s, r, &c, CAW_ECANCELED);
+    ends_with(s, w.r, &w.c, CAW_ECANCELED);
     caw_stream_destroy(s);
-    s = caw_stream_from_fd(fds[0], 2);
+    s = caw_stream_from_fd(w.fds[0], 2);
     caw_item *item;
-    while (poll_next_at(s, r, &c, &item) == CAW_PENDING) {
-        turn_until_woken(r, &c);
+    while (poll_next_at(s, w.r, &w.c, &item) == CAW_PENDING) {
+        turn_until_woken(w.r, &w.c);
     }
     caw_item_destroy(item);
     caw_stream_cancel(s);
-    ends_with(s, r, &c, CAW_ECANCELED);
-    CHECK_INT(read(fds[0], rest, sizeof rest), 2);
-    end_test(s, r, &c);
-    close(fds[0]);
-    close(fds[1]);
+    ends_with(s, w.r, &w.c, CAW_ECANCELED);
+    CHECK_INT(read(w.fds[0], rest, sizeof rest), 2);
+    end_pipe(&w, s);
 }
 
 static void
 destroy_while_it_waits_drops_the_waker(void)
 {
-    int fds[2];
-    counter c = {0, 0};
-    make_pipe(fds, false);
-    caw_reactor *r = new_reactor(CAW_REACTOR_DEFAULT);
-    caw_stream *s = caw_stream_from_fd(fds[0], 4);
-    waits(s, r, &c);
-    CHECK_INT(c.references, 1);
+    wired w;
+    caw_stream *s = stream_of_pipe(&w, 0, 4);
+    waits(s, w.r, &w.c);
+    CHECK_INT(w.c.references, 1);
     caw_stream_destroy(s);
-    CHECK_INT(c.references, 0);
-    CHECK_INT(c.wakes, 0);
-    end_reactor(r);
-    close(fds[0]);
-    close(fds[1]);
+    CHECK_INT(w.c.references, 0);
+    CHECK_INT(w.c.wakes, 0);
+    unwire(&w);
 }
 
 static void
@@ -245,12 +224,11 @@ place_without_a_reactor_ends_it(void)
 {
     int fds[2];
     counter c = {0, 0};
-    make_pipe(fds, true);
+    make_pipe(fds, O_NONBLOCK);
     caw_stream *s = caw_stream_from_fd(fds[0], 4);
     ends_with(s, NULL, &c, CAW_ENOREACTOR);
     caw_stream_destroy(s);
-    close(fds[0]);
-    close(fds[1]);
+    close_both(fds);
 }
 
 enum { TOTAL = 1000000 };
@@ -274,10 +252,9 @@ million_bytes_of_another_thread_arrive_in_order(void)
 {
     for (int non_blocking = 0; non_blocking < 2; non_blocking++) {
         int fds[2], at = 0;
-        pthread_t thread;
-        make_pipe(fds, false);
+        make_pipe(fds, 0);
         CHECK_INT(fcntl(fds[0], F_SETFL, non_blocking ? O_NONBLOCK : 0), 0);
-        CHECK_INT(pthread_create(&thread, NULL, write_all, &fds[1]), 0);
+        pthread_t thread = start_thread(write_all, &fds[1]);
         caw_stream *s = caw_stream_from_fd(fds[0], 700), *merged = caw_stream_merge(&s, 1);
         CHECK(merged);
         while (true) {
@@ -296,7 +273,7 @@ million_bytes_of_another_thread_arrive_in_order(void)
         }
         CHECK_INT(at, TOTAL);
         caw_stream_destroy(merged);
-        pthread_join(thread, NULL);
+        join_thread(thread);
         close(fds[0]);
     }
 }

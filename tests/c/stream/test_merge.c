@@ -1,7 +1,7 @@
 /* test_merge.c: the items of many streams as one. */
 #include "support/items.h"
+#include "support/threads.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 static caw_stream *
@@ -35,8 +35,7 @@ merge_of_nothing_ends_at_once(void)
     CHECK(merged);
     CHECK(!merged->ops->cancel);
     CHECK_INT(end_of(merged, &c), 0);
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static void
@@ -52,8 +51,7 @@ merge_takes_turns_and_ends_with_the_last(void)
     CHECK_INT(end_of(merged, &c), 0);
     all_are_destroyed(scripts, 3); /* each as it ends */
     CHECK_INT(scripts[0].cancels + scripts[1].cancels + scripts[2].cancels, 0);
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static void
@@ -90,8 +88,7 @@ wake_during_the_poll_of_a_child_is_not_lost(void)
     script scripts[2];
     caw_stream *merged = merge_scripts(scripts, (const char *const[]){"yi0", "p"}, 2);
     CHECK_INT(next_number(merged, &c), 0); /* polled again in the same poll, after the other one */
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static void
@@ -103,8 +100,7 @@ children_that_wake_themselves_do_not_keep_the_thread(void)
     CHECK(is_pending(merged, &c));
     CHECK_INT(c.wakes, 1);
     CHECK(scripts[0].polls + scripts[1].polls <= 3);
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static void
@@ -123,8 +119,7 @@ first_error_ends_it_and_the_others_are_cancelled_and_destroyed(void)
     CHECK_INT(scripts[1].cancels, 0); /* had ended */
     CHECK_INT(scripts[2].cancels, 0);
     CHECK_INT(scripts[3].cancels, 1);
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static void
@@ -142,8 +137,7 @@ cancel_asks_all_and_it_ends_when_all_have(void)
     CHECK_INT(scripts[0].destroys, 0); /* each comes to its end */
     CHECK_INT(end_of(merged, &c), CAW_ECANCELED);
     all_are_destroyed(scripts, 3);
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static void
@@ -180,8 +174,7 @@ cancel_gives_up_the_children_that_cannot_be_asked(void)
     caw_stream_cancel(merged);
     CHECK_INT(c.wakes, 1);
     CHECK_INT(end_of(merged, &c), CAW_ECANCELED);
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
 }
 
 static void
@@ -219,8 +212,7 @@ wakers_of_children_may_outlive_the_merge(void)
     CHECK(is_pending(merged, &c));
     caw_waker woken = caw_waker_clone(scripts[0].waker), dropped = caw_waker_clone(scripts[1].waker);
     CHECK(!caw_waker_same(woken, dropped)); /* each has its own */
-    caw_stream_destroy(merged);
-    nothing_is_left(&c);
+    end_stream(merged, &c);
     caw_waker_wake_by_ref(woken);
     caw_waker_wake(woken);
     caw_waker_drop(dropped);
@@ -261,12 +253,10 @@ static caw_stream *
 merge_producers(producer *producers, pthread_t *threads, int items)
 {
     caw_stream *streams[PRODUCERS];
-    caw_channel_spec spec = {.capacity = 3};
     for (int i = 0; i < PRODUCERS; i++) {
         producers[i] = (producer){.index = i, .items = items};
-        CHECK_INT(caw_channel_new(&spec, &producers[i].channel), 0);
-        streams[i] = caw_channel_stream(producers[i].channel);
-        CHECK_INT(pthread_create(&threads[i], NULL, produce, &producers[i]), 0);
+        producers[i].channel = channel_of_size(3, &streams[i]);
+        threads[i] = start_thread(produce, &producers[i]);
     }
     caw_stream *merged = caw_stream_merge(streams, PRODUCERS);
     CHECK(merged);
@@ -279,24 +269,20 @@ channels_of_several_threads_all_arrive_in_their_order(void)
     counter c = {0, 0};
     producer producers[PRODUCERS];
     pthread_t threads[PRODUCERS];
-    int seen[PRODUCERS] = {0};
+    int seen[PRODUCERS] = {0}, status;
     caw_stream *merged = merge_producers(producers, threads, EACH);
-    caw_next_op next;
-    for (int i = 0; i < PRODUCERS * EACH; i++) {
-        caw_next_init(&next, merged);
-        CHECK_INT(caw_block_on(&next.future), 0);
-        const number *n = CAW_CONTAINER_OF(next.item, const number, item);
+    for (caw_item *item; (item = wait_for_next(merged, &status));) {
+        CHECK_INT(status, 0);
+        const number *n = CAW_CONTAINER_OF(item, const number, item);
         CHECK_INT(n->value, seen[n->producer]++);
-        caw_future_destroy(&next.future);
+        caw_item_destroy(item);
     }
-    caw_next_init(&next, merged);
-    CHECK_INT(caw_block_on(&next.future), 0);
-    CHECK(!next.item);
-    caw_future_destroy(&next.future);
-    caw_stream_destroy(merged);
+    CHECK_INT(status, 0);
     for (int i = 0; i < PRODUCERS; i++) {
-        pthread_join(threads[i], NULL);
+        CHECK_INT(seen[i], EACH);
     }
+    caw_stream_destroy(merged);
+    join_threads(threads, PRODUCERS);
     nothing_is_left(&c);
 }
 
@@ -318,9 +304,7 @@ destroy_while_children_are_woken_on_other_threads_leaves_nothing(void)
             }
         }
         caw_stream_destroy(merged);
-        for (int i = 0; i < PRODUCERS; i++) {
-            pthread_join(threads[i], NULL);
-        }
+        join_threads(threads, PRODUCERS);
         nothing_is_left(&c);
     }
 }

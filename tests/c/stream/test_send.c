@@ -4,10 +4,7 @@
 static caw_channel *
 full_channel(size_t capacity, caw_stream **stream)
 {
-    caw_channel_spec spec = {.capacity = capacity};
-    caw_channel *channel;
-    CHECK_INT(caw_channel_new(&spec, &channel), 0);
-    *stream = caw_channel_stream(channel);
+    caw_channel *channel = channel_of_size(capacity, stream);
     for (size_t i = 0; i < capacity; i++) {
         CHECK_INT(caw_channel_try_send(channel, number_new((int)i)), 0);
     }
@@ -33,14 +30,6 @@ finish_send(caw_send_op *send, counter *c)
 }
 
 static void
-drop_channel(caw_channel *channel, caw_stream *s, const counter *c)
-{
-    caw_stream_destroy(s);
-    caw_channel_release(channel);
-    nothing_is_left(c);
-}
-
-static void
 send_is_ready_at_once_where_there_is_room(void)
 {
     counter c = {0, 0};
@@ -50,13 +39,12 @@ send_is_ready_at_once_where_there_is_room(void)
     caw_send_op send;
     caw_send_init(&send, channel, number_new(2));
     CHECK_INT(caw_channel_length(channel), 1); /* nothing happens before the first poll */
-    CHECK(poll_at(&send.future, NULL, &c) == CAW_READY);
-    CHECK_INT(send.future.status, 0);
+    CHECK_INT(status_at(&send.future, NULL, &c), 0);
     CHECK(!caw_send_reclaim(&send));
     caw_future_destroy(&send.future);
     CHECK_INT(next_number(s, &c), 1);
     CHECK_INT(next_number(s, &c), 2);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -81,7 +69,7 @@ sends_wait_and_are_served_in_order(void)
     CHECK_INT(next_number(s, &c), 3);
     CHECK_INT(next_number(s, &c), 4);
     CHECK(is_pending(s, &c));
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -101,7 +89,7 @@ latest_waker_of_a_send_is_woken(void)
     CHECK_INT(second.wakes, 1);
     CHECK_INT(finish_send(&send, &second), 0);
     CHECK_INT(first.references + second.references, 0);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -121,7 +109,7 @@ try_send_does_not_overtake_a_send_that_waits(void)
     CHECK_INT(caw_channel_try_send(channel, item), 0);
     CHECK_INT(next_number(s, &c), 2);
     CHECK_INT(next_number(s, &c), 3);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -136,7 +124,7 @@ cancel_before_the_first_poll_sends_nothing(void)
     caw_future_cancel(&send.future);
     CHECK_INT(finish_send(&send, &c), CAW_ECANCELED);
     CHECK_INT(caw_channel_length(channel), 0);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -157,7 +145,7 @@ cancel_while_waiting_wakes_and_leaves_the_others_their_turn(void)
     CHECK_INT(next_number(s, &c), 0);
     CHECK_INT(finish_send(&sends[2], &wakers[2]), 0);
     CHECK_INT(next_number(s, &c), 3);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -171,7 +159,7 @@ cancel_of_a_send_with_an_empty_waker_ends_it(void)
     CHECK(poll_without_waker(&send.future, NULL) == CAW_PENDING);
     caw_future_cancel(&send.future);
     CHECK_INT(finish_send(&send, &c), CAW_ECANCELED);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -186,7 +174,7 @@ cancel_after_it_was_served_does_nothing(void)
     caw_future_cancel(&send.future);
     CHECK_INT(finish_send(&send, &c), 0);
     CHECK_INT(next_number(s, &c), 1);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -206,7 +194,7 @@ destroy_while_waiting_destroys_the_item_and_drops_the_waker(void)
     CHECK_INT(next_number(s, &c), 0);
     CHECK_INT(finish_send(&other, &c), 0);
     CHECK_INT(next_number(s, &c), 2);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -220,8 +208,7 @@ close_while_waiting_gives_the_item_back(void)
     begin_send(&sends[1], channel, 2, &c);
     CHECK(caw_channel_close(channel, 0));
     CHECK_INT(c.wakes, 2);
-    CHECK(poll_at(&sends[0].future, NULL, &c) == CAW_READY);
-    CHECK_INT(sends[0].future.status, CAW_ECLOSED);
+    CHECK_INT(status_at(&sends[0].future, NULL, &c), CAW_ECLOSED);
     CHECK_INT(number_take(caw_send_reclaim(&sends[0])), 1);
     CHECK(!caw_send_reclaim(&sends[0]));
     caw_future_destroy(&sends[0].future);
@@ -231,7 +218,7 @@ close_while_waiting_gives_the_item_back(void)
     caw_send_op late;
     caw_send_init(&late, channel, number_new(3));
     CHECK_INT(finish_send(&late, &c), CAW_ECLOSED);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 static void
@@ -263,18 +250,15 @@ send_keeps_the_channel_open(void)
     CHECK(is_pending(s, &c));
     CHECK_INT(finish_send(&send, &c), 0);
     CHECK_INT(end_of(s, &c), 0);
-    caw_stream_destroy(s);
-    nothing_is_left(&c);
+    end_stream(s, &c);
 }
 
 static void
 served_send_wakes_a_pending_consumer(void)
 {
     counter c = {0, 0};
-    caw_channel_spec spec = {.capacity = 1};
-    caw_channel *channel;
-    CHECK_INT(caw_channel_new(&spec, &channel), 0);
-    caw_stream *s = caw_channel_stream(channel);
+    caw_stream *s;
+    caw_channel *channel = channel_of_size(1, &s);
     CHECK(is_pending(s, &c));
     caw_send_op send;
     counter waker = {0, 0};
@@ -282,7 +266,7 @@ served_send_wakes_a_pending_consumer(void)
     CHECK_INT(finish_send(&send, &waker), 0);
     CHECK_INT(c.wakes, 1);
     CHECK_INT(next_number(s, &c), 5);
-    drop_channel(channel, s, &c);
+    end_channel(channel, s, &c);
 }
 
 TESTS(TEST(send_is_ready_at_once_where_there_is_room), TEST(sends_wait_and_are_served_in_order),

@@ -11,16 +11,14 @@ next_gives_each_item_and_the_status_at_the_end(void)
     caw_next_op next;
     script_init(&s, "ipe");
     caw_next_init(&next, &s.stream);
-    CHECK(poll_at(&next.future, NULL, &c) == CAW_READY);
-    CHECK_INT(next.future.status, 0);
+    CHECK_INT(status_at(&next.future, NULL, &c), 0);
     CHECK_INT(number_take(next.item), 0);
     next.item = NULL;
     caw_future_destroy(&next.future);
     caw_next_init(&next, &s.stream);
     CHECK(poll_at(&next.future, NULL, &c) == CAW_PENDING);
     script_wake(&s);
-    CHECK(poll_at(&next.future, NULL, &c) == CAW_READY);
-    CHECK_INT(next.future.status, -EIO);
+    CHECK_INT(status_at(&next.future, NULL, &c), -EIO);
     CHECK(!next.item);
     caw_future_destroy(&next.future);
     CHECK_INT(s.destroys, 0); /* borrowed */
@@ -52,8 +50,7 @@ next_has_the_cancel_of_its_stream(void)
     CHECK(poll_at(&next.future, NULL, &c) == CAW_PENDING);
     caw_future_cancel(&next.future);
     CHECK_INT(s.cancels, 1);
-    CHECK(poll_at(&next.future, NULL, &c) == CAW_READY);
-    CHECK_INT(next.future.status, CAW_ECANCELED);
+    CHECK_INT(status_at(&next.future, NULL, &c), CAW_ECANCELED);
     caw_future_destroy(&next.future);
     nothing_is_left(&c);
 }
@@ -147,8 +144,7 @@ map_may_give_the_same_item_and_needs_no_free(void)
     CHECK_INT(next_number(mapped, &c), 0);
     CHECK_INT(next_number(mapped, &c), 1);
     CHECK_INT(end_of(mapped, &c), -EIO);
-    caw_stream_destroy(mapped);
-    nothing_is_left(&c);
+    end_stream(mapped, &c);
 }
 
 static void
@@ -189,8 +185,7 @@ thousand_polls_are_not_one(caw_stream *outer, script *s)
         CHECK(is_pending(outer, &c));
     }
     CHECK(polls > 3);
-    caw_stream_destroy(outer);
-    nothing_is_left(&c);
+    end_stream(outer, &c);
 }
 
 static void
@@ -220,8 +215,7 @@ take_ends_after_n_and_lets_go_of_the_rest_with_the_last(void)
     caw_stream_cancel(taken); /* nobody is there any more */
     CHECK_INT(end_of(taken, &c), 0);
     CHECK_INT(s.polls, 2);
-    caw_stream_destroy(taken);
-    nothing_is_left(&c);
+    end_stream(taken, &c);
 }
 
 static void
@@ -287,8 +281,7 @@ take_of_none_ends_without_a_poll(void)
     CHECK_INT(end_of(taken, &c), 0);
     CHECK_INT(s.polls, 0);
     CHECK_INT(s.destroys, 1);
-    caw_stream_destroy(taken);
-    nothing_is_left(&c);
+    end_stream(taken, &c);
 }
 
 static void
@@ -301,8 +294,7 @@ take_that_was_cancelled_does_not_ask_again_with_the_last(void)
     caw_stream_cancel(taken);
     CHECK_INT(next_number(taken, &c), 0);
     CHECK_INT(s.cancels, 1);
-    caw_stream_destroy(taken);
-    nothing_is_left(&c);
+    end_stream(taken, &c);
 }
 
 /* --- chunk --- */
@@ -347,8 +339,7 @@ chunk_of_nothing_is_nothing(void)
     script s;
     caw_stream *chunks = caw_stream_chunk(script_init(&s, "0"), 3);
     CHECK_INT(end_of(chunks, &c), 0);
-    caw_stream_destroy(chunks);
-    nothing_is_left(&c);
+    end_stream(chunks, &c);
 }
 
 static void
@@ -359,8 +350,7 @@ chunk_gives_what_came_before_an_error(void)
     caw_stream *chunks = caw_stream_chunk(script_init(&s, "iie"), 3);
     CHECK_INT(next_group(chunks, &c, 0), 2);
     CHECK_INT(end_of(chunks, &c), -EIO);
-    caw_stream_destroy(chunks);
-    nothing_is_left(&c);
+    end_stream(chunks, &c);
 }
 
 static void
@@ -393,8 +383,7 @@ items_of_a_group_may_be_taken(void)
     caw_item *second = first->next;
     CHECK_INT(number_take(first), 0);
     CHECK_INT(number_take(second), 1);
-    caw_stream_destroy(chunks);
-    nothing_is_left(&c);
+    end_stream(chunks, &c);
 }
 
 /* --- all of them --- */
@@ -428,8 +417,7 @@ cancel_reaches_the_stream_below_once(void)
         outer = around_of_kind(kind, script_init(&s, "i"), &r);
         caw_stream_cancel(outer); /* before the first poll */
         CHECK_INT(end_of(outer, &c), CAW_ECANCELED);
-        caw_stream_destroy(outer);
-        nothing_is_left(&c);
+        end_stream(outer, &c);
     }
 }
 

@@ -224,12 +224,40 @@ send_number(caw_channel *channel, int value)
     return status;
 }
 
+/* The next item, or NULL at the end; waits for it. */
+static inline caw_item *
+wait_for_next(caw_stream *s, int *status)
+{
+    caw_next_op next;
+    caw_next_init(&next, s);
+    *status = caw_block_on(&next.future);
+    caw_item *item = next.item;
+    next.item = NULL;
+    caw_future_destroy(&next.future);
+    return item;
+}
+
 /* Everything that a test made is gone: its items, and the clones of its waker. */
 static inline void
 nothing_is_left(const counter *c)
 {
     CHECK_INT(atomic_load(&numbers_alive), 0);
     CHECK_INT(c->references, 0);
+}
+
+static inline void
+end_stream(caw_stream *s, const counter *c)
+{
+    caw_stream_destroy(s);
+    nothing_is_left(c);
+}
+
+static inline void
+end_channel(caw_channel *channel, caw_stream *s, const counter *c)
+{
+    caw_stream_destroy(s);
+    caw_channel_release(channel);
+    nothing_is_left(c);
 }
 
 #endif

@@ -61,6 +61,14 @@ poll_without_waker(caw_future *f, caw_reactor *r)
     return caw_future_poll(f, &cx);
 }
 
+/* Polled once, it is ready, with this status. */
+static inline int
+status_at(caw_future *f, caw_reactor *r, counter *c)
+{
+    CHECK(poll_at(f, r, c) == CAW_READY);
+    return f->status;
+}
+
 #define MILLISECOND INT64_C(1000000)
 #define SECOND      INT64_C(1000000000)
 
@@ -82,6 +90,13 @@ turn_until_ready(caw_reactor *r, caw_future *f, counter *c)
     }
     return f->status;
 }
+
+#define TURN_UNTIL(r, condition)                                                                                       \
+    do {                                                                                                               \
+        while (!(condition)) {                                                                                         \
+            CHECK(caw_reactor_turn((r), -1) >= 0);                                                                     \
+        }                                                                                                              \
+    } while (0)
 
 /* One test as two: `test(kind)` on each kind of reactor that this system has. */
 #define ON_BOTH_KINDS(test)                                                                                            \

@@ -4,8 +4,8 @@
 #include "cawait/cawait.h"
 
 #include "support/test.h"
+#include "support/threads.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #define SECOND UINT64_C(1000000000)
@@ -69,12 +69,8 @@ waker_counts_wakes_of_several_threads(void)
 {
     pthread_t threads[2];
     caw_test_waker_init(&waker);
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(pthread_create(&threads[i], NULL, wake_often, NULL), 0);
-    }
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-    }
+    start_threads(threads, 2, wake_often, NULL);
+    join_threads(threads, 2);
     CHECK_INT(caw_test_waker_wakes(&waker), 20000);
     CHECK_INT(caw_test_waker_references(&waker), 0);
 }
