@@ -1,5 +1,5 @@
-/* test_fork.c: what the parent made, used in the child of a fork(). Each child says by its exit that all went well; it is
- * killed by SIGALRM when it hangs. */
+/* test_fork.c: what the parent made, used in the child of a fork(). Each child's exit code says that all went well; a
+ * child that hangs is killed by SIGALRM. */
 #include "support/fds.h"
 #include "support/items.h"
 #include "support/threads.h"
@@ -14,7 +14,7 @@
 
 #define HOUR (UINT64_C(3600) * (uint64_t)SECOND)
 
-/* AddressSanitizer's allocator, before LLVM 18 and GCC 14, is not made usable in the child of a fork() as malloc is: the
+/* Before LLVM 18 and GCC 14 AddressSanitizer's allocator cannot be used in the child of a fork(), as malloc can: the
  * child waits for ever for a lock that another thread held. So there a test forks while the other threads sleep. */
 #ifdef __SANITIZE_ADDRESS__
 static bool

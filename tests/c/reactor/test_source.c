@@ -102,7 +102,7 @@ source_on_another_fd_removed_by_a_callback_is_not_called(caw_reactor_kind kind)
 }
 ON_BOTH_KINDS(source_on_another_fd_removed_by_a_callback_is_not_called)
 
-/* Two of these, both ready; the one that is called first puts a quiet fd and a quiet source in the place of the other. */
+/* Two of these, both ready; the one that is called first replaces the fd and the source of the other by quiet ones. */
 struct usurper {
     caw_fd_source source, quiet;
     caw_reactor *r;

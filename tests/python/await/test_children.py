@@ -131,8 +131,12 @@ def test_iterator_without_close_is_cancelled_before_it_begins(run: Callable[...,
 # --- drop and move ---
 
 
-@pytest.mark.parametrize("name, seen", [("dropped_when_ready", ["begun", "ended"]), ("dropped_in_place", ["begun", "GeneratorExit"])])
-def test_awaitable_is_dropped_in_a_poll_that_has_not_the_gil(run: Callable[..., Any], name: str, seen: list[str]) -> None:
+@pytest.mark.parametrize(
+    "name, seen", [("dropped_when_ready", ["begun", "ended"]), ("dropped_in_place", ["begun", "GeneratorExit"])]
+)
+def test_awaitable_is_dropped_in_a_poll_that_has_not_the_gil(
+    run: Callable[..., Any], name: str, seen: list[str]
+) -> None:
     async def main() -> None:
         steps = Steps()
         assert await getattr(t, name)(steps()) is None

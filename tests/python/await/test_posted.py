@@ -1,4 +1,4 @@
-"""C awaits Python from elsewhere: from native threads, from futures on the pool, beside other futures, on other loops."""
+"""C awaits Python from elsewhere: native threads, futures on the pool, beside other futures, on other loops."""
 
 from __future__ import annotations
 

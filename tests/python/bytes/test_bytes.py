@@ -1,4 +1,4 @@
-"""Byte streams of asyncio, trio and anyio that C reads and writes: with real sockets, in place, posted, and from threads."""
+"""Byte streams of asyncio, trio and anyio that C reads and writes: real sockets, in place, posted, from threads."""
 
 from __future__ import annotations
 

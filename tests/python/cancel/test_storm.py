@@ -24,7 +24,8 @@ from support.kinds import each_kind
 BATCHES, BATCH = 25, 400
 RESOLVERS = 4  # native threads for each batch
 GAP_MICROSECONDS = 20  # between two completions of a thread
-LEAD = 25  # completions between the cancel of an operation and its own: less than a millisecond, by the median of batches
+# Completions between the cancel of an operation and its own: less than a millisecond, by the median of batches.
+LEAD = 25
 
 # Each policy, and each way in which the native side may take it.
 WAYS = [
@@ -80,8 +81,8 @@ class Storm:
         assert all(op.cancelled <= 1 for op in self.ops)
 
     async def cancel_all(self, cancel: list[Callable[[], Any]], turn: Callable[[], Any]) -> None:
-        """Cancel each when about as many have been completed as come before it: at most LEAD fewer, or more. So the cancels
-        keep step with the completions, however slow the machine is."""
+        """Cancel each when about as many have been completed as come before it: at most LEAD fewer, or more. So the
+        cancels keep step with the completions, however slow the machine is."""
         completed = 0  # all up to here are
         times = [n + lead for n, lead in enumerate(self.leads)]
         for n in sorted(range(BATCH), key=times.__getitem__):

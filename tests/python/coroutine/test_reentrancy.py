@@ -251,8 +251,8 @@ def test_finalizer_of_a_replaced_cancellation_may_close_the_coroutine(loop):
 
 
 def test_finalizer_of_a_returned_value_may_await_by_hand(loop):
-    """One StopIteration serves many awaits, and holds the last value for as long as the coroutine is kept: when the next
-    await drops that value, the one that its finalizer makes must not get the same StopIteration."""
+    """One StopIteration serves many awaits, and holds the last value for as long as the coroutine is kept: when the
+    next await drops that value, the one that its finalizer makes must not get the same StopIteration."""
 
     class Value:
         def __init__(self, name):

@@ -58,7 +58,9 @@ def test_references_and_memory_are_flat_after_a_hundred_thousand_awaits(kind):
 
 
 @each_kind("kind", WAKE_KINDS)
-@pytest.mark.skipif(not importlib.util.find_spec("_testcapi"), reason="this Python is without _testcapi, which makes allocations fail")
+@pytest.mark.skipif(
+    not importlib.util.find_spec("_testcapi"), reason="this Python is without _testcapi, which makes allocations fail"
+)
 @pytest.mark.parametrize("function", ["every_allocation_fails", "every_allocation_fails_where_the_hub_is_made"])
 def test_allocation_that_fails_is_a_memory_error_or_nothing(function, kind):
     run_child("memory", function, kind, options=["-W", "ignore"])

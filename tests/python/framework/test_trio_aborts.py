@@ -1,4 +1,4 @@
-"""On trio: abort functions that are called late, by hand, or in the middle of something else; and after the coroutine."""
+"""On trio: abort functions called late, by hand, in the middle of something else, and after the coroutine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of async generators made in C that nobody iterates to theirs: break, collection, the end of a loop or a run."""
+"""Async generators made in C that are not iterated to the end: break, collection, the end of a loop or a run."""
 
 from __future__ import annotations
 
@@ -43,14 +43,19 @@ def test_break_cancels_the_native_side_as_soon_as_nobody_has_the_generator(run: 
     run(main)
 
 
+async def channel_of_a_generator_in_a_cycle() -> t.Channel:
+    """The channel; nothing but the cycle refers to the generator, which has given an item."""
+    channel = t.Channel(4)
+    channel.try_send(1)
+    cycle: list[Any] = [channel.generator()]
+    cycle.append(cycle)
+    assert await anext(cycle[0]) == 1
+    return channel
+
+
 def test_generator_in_a_cycle_ends_when_it_is_collected(run: Run) -> None:
     async def main() -> None:
-        channel = t.Channel(4)
-        channel.try_send(1)
-        cycle: list[Any] = [channel.generator()]
-        cycle.append(cycle)
-        assert await anext(cycle[0]) == 1
-        del cycle
+        channel = await channel_of_a_generator_in_a_cycle()
         assert channel.cancelled == 0
         gc.collect()
         assert channel.cancelled == 1
@@ -60,12 +65,7 @@ def test_generator_in_a_cycle_ends_when_it_is_collected(run: Run) -> None:
 
 def test_generator_that_another_thread_collects_ends_there(run: Run) -> None:
     async def main() -> None:
-        channel = t.Channel(4)
-        channel.try_send(1)
-        cycle: list[Any] = [channel.generator()]
-        cycle.append(cycle)
-        assert await anext(cycle[0]) == 1
-        del cycle
+        channel = await channel_of_a_generator_in_a_cycle()
         await in_thread(gc.collect)
         assert channel.cancelled == 1
 

@@ -142,8 +142,8 @@ async def play(policy: str, actions: list[tuple[Any, ...]]) -> None:
     assert t.live_futures() == before
 
 
-# A few turns are enough for a wake to arrive, which nobody can know on a loop without add_reader; the other kinds are the same
-# by hand.
+# A few turns are enough for a wake to arrive; on a loop without add_reader they may not be. By hand the other kinds are
+# the same.
 loop_kind = kind_fixture(["asyncio", "uvloop"])
 
 
@@ -170,8 +170,8 @@ TASK_ACTIONS = st.lists(
 
 
 async def play_tasks(options: dict[str, Any], actions: list[tuple[Any, ...]]) -> None:
-    """Tasks that ask for items, close, throw and are cancelled, in any order: all end once the native side has ended, no
-    item comes twice, and those that come are in order."""
+    """Tasks that ask for items, close, throw and are cancelled, in any order: all end once the native side has ended,
+    no item comes twice, and those that come are in order."""
     before = t.live_futures()
     channel = t.Channel(50)
     generator: Any = channel.generator(**options)

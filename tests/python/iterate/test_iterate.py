@@ -1,4 +1,4 @@
-"""Async iterables of Python consumed in C, in place, by a task, on the pool and in a scope; and Python -> C -> Python."""
+"""Async iterables of Python consumed in C: in place, by a task, on the pool, in a scope; and Python -> C -> Python."""
 
 from __future__ import annotations
 

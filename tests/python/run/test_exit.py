@@ -80,7 +80,9 @@ def test_interrupt_while_awaiting_leaves_run_as_usual(kind):
     assert (child.returncode, out, err) == (0, "told 1\ninterrupted\n", "")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="before 3.13 asyncio itself crashes CPython in an interpreter with its own GIL")
+@pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="before 3.13 asyncio itself crashes CPython in an interpreter with its own GIL"
+)
 def test_subinterpreters_with_their_own_gil_import_await_and_end():
     assert run_child("exits", "subinterpreters", "asyncio") == ""
 

@@ -16,7 +16,9 @@ import pytest
 
 from support.frameworks import current
 
-since_311 = pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio has Runner, TaskGroup, timeout and uncancel from 3.11 on")
+since_311 = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="asyncio has Runner, TaskGroup, timeout and uncancel from 3.11 on"
+)
 since_312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio has eager tasks from 3.12 on")
 
 # What a coroutine says to a second awaiter: after the first one, and beside it.

@@ -1,4 +1,4 @@
-"""What an async generator over a channel must do, told without one: the model that generator/test_property.py compares with."""
+"""The model of an async generator over a channel that generator/test_property.py compares with."""
 
 from __future__ import annotations
 

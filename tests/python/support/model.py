@@ -1,4 +1,4 @@
-"""What a coroutine must do, told without one: models that coroutine/test_property.py compares with."""
+"""Models of a coroutine that coroutine/test_property.py compares with."""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ class Twin:
 
     @property
     def cancelled(self) -> int:
-        """As if the generator told the native side of an end that is not the native side's own, also before it began."""
+        """As if the generator cancelled the native side where the end is not the native side's own, also before it
+        began."""
         return int(self.generator.ag_frame is None and self.status is None)
 
 

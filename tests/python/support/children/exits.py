@@ -178,7 +178,8 @@ def calls_in_flight(kind):
         for _ in range(20):
             KEPT.append(t.Holder(lambda: asyncio.sleep(60)))
             KEPT[-1].call_later(0)
-        while len(asyncio.all_tasks()) < 21:  # one that begins after asyncio.run has cancelled all tasks is not cancelled
+        # one that begins after asyncio.run has cancelled all tasks is not cancelled
+        while len(asyncio.all_tasks()) < 21:
             await asyncio.sleep(0.001)
 
     run(kind, main())

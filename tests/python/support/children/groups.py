@@ -1,4 +1,4 @@
-"""What a group of the anyio that is installed makes of the two kinds of coroutines: for coroutine/test_python_coroutine.py."""
+"""What a group of the anyio that is installed makes of the two kinds of coroutines: for test_python_coroutine.py."""
 
 import sys
 from importlib.metadata import version

@@ -174,7 +174,7 @@ async def python_streamed(n):
 
 
 async def python_called(n):
-    """Those that are cancelled end a little later: wait for them, and for what their tasks leave to the loop's next turns."""
+    """Those that are cancelled end a little later: wait for them, and for what their tasks leave to the next turns."""
     inside = set()
 
     async def counted():
@@ -237,8 +237,8 @@ def flat(kind):
 
 
 def without_memory(n, function):
-    """Call it while the n-th allocation fails. True when it ran into that. Where the interpreter cannot make a frame for
-    a function in Python (of asyncio) it says so in other words."""
+    """Call it while the n-th allocation fails. True when it ran into that. Where the interpreter cannot make a frame
+    for a function in Python (of asyncio) it says so in other words."""
     sys.setswitchinterval(60)  # it is meant for this thread
     _testcapi.set_nomemory(n, n + 1)
     try:

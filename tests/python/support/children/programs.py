@@ -31,8 +31,8 @@ def needs(program: Path) -> pytest.MarkDecorator:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Its own library, and the packages of this environment. What the interpreter has at the end of such a program, which
-    does not finalize it, is no leak."""
+    """Its own library, and the packages of this environment. What the interpreter has at the end of such a program,
+    which does not finalize it, is no leak."""
     if ASAN:
         changes["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     library = sysconfig.get_config_var("LIBDIR")

@@ -177,7 +177,7 @@ drop_in_thread_start(PyObject *module, PyObject *object)
     return ref ? caw_blocking(NULL, ref_run, ref, ref_free) : NULL;
 }
 
-/* --- Holder(object): keeps an object and the locals of where it was made; can drop and call later, from a thread --- */
+/* --- Holder(object): keeps an object and the locals of where it was made; drops or calls it on another thread --- */
 
 typedef struct holder {
     PyObject_HEAD

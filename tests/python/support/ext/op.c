@@ -219,7 +219,7 @@ detached_main(void *arg)
     return run(run_arg);
 }
 
-/* Returns when the thread runs: a process that ends while AddressSanitizer starts a thread has a leak inside that start. */
+/* Returns when the thread runs: for a process that ends while a thread is started AddressSanitizer reports a leak. */
 static int
 start_detached(void *(*run)(void *), void *arg)
 {

@@ -142,8 +142,8 @@ const caw_py_stream_def ext_streams[] = {
     CAW_PY_STREAM_END,
 };
 
-/* --- total(iterable, limit=-1, stop="cancel", where="place", capacity=1): the sum of the numbers that it gives, by a C future,
- *     which stops after `limit` of them: it cancels the stream and waits for its end, or destroys it --- */
+/* --- total(iterable, limit=-1, stop="cancel", where="place", capacity=1): the sum of the numbers that it gives, by a C
+ *     future, which stops after `limit` of them: it cancels the stream and waits for its end, or destroys it --- */
 
 typedef struct total {
     caw_future future;

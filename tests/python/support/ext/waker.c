@@ -1,4 +1,4 @@
-/* waker.c: `Gate`: a future that only keeps its waker; the test wakes it when it likes: twice, late, from any thread. */
+/* waker.c: `Gate`: a future that only keeps its waker; a test wakes it at any time: twice, late, from any thread. */
 #include "ext.h"
 
 #include <stdlib.h>
