@@ -5,11 +5,7 @@
 #ifndef CAWAIT_BENCH_H
 #define CAWAIT_BENCH_H
 
-#ifdef CAWAIT_JOINED
-#  include "cawait.h"
-#else
-#  include "cawait/python.h"
-#endif
+#include <cawait.h>
 
 /* Something for the worker thread to do. */
 typedef struct bench_task bench_task;

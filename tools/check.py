@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import sysconfig
@@ -86,19 +87,33 @@ def headers() -> Row:
 
 
 def joined_source() -> Row:
-    """The joined source compiles, with and without Python; its header also in a C++ file."""
+    """The joined source compiles, with and without Python, and its headers in a C++ file; not with the limited API."""
     folder = BUILD / "joined"
     run_quietly([ROOT / "tools" / "amalgamate", folder])
-    user = folder / "user.cpp"
-    user.write_text('#include "cawait.h"\nint main() { return caw_now_ns() == 0; }\n')
     row = Row("")
-    for compiler, standard in COMPILERS.items():
-        for python in (("-DCAW_NO_PYTHON",), PYTHON_HEADERS):
-            source = user if "++" in compiler else folder / "cawait.c"
-            flags = [standard, *WARNINGS, f"-I{folder}", "-O1", "-pthread", "-c", "-o", str(folder / "out.o")]
-            run_quietly([compiler, *flags, *python, source])
-            row.passed += 1
+    for name in ("cawait", "cawait_testing"):
+        user = folder / f"user_of_{name}.cpp"
+        user.write_text(f"#include <{name}.h>\nint main() {{ return caw_now_ns() == 0; }}\n")
+        for compiler, standard in COMPILERS.items():
+            command = [compiler, standard, f"-I{folder}", "-pthread", "-o", folder / "out.o", "-c"]
+            command.append(user if "++" in compiler else folder / f"{name}.c")
+            for python in (("-DCAW_NO_PYTHON",), PYTHON_HEADERS):
+                run_quietly([*command, *WARNINGS, "-O1", *python])
+            refuses_limited_api([*command, *PYTHON_HEADERS])
+            row.passed += 3
     return row
+
+
+def refuses_limited_api(command: list[str | Path]) -> None:
+    """With Py_LIMITED_API there is one error, which says so, and not one for each thing that the limited API lacks."""
+    try:
+        run_quietly([*command, "-DPy_LIMITED_API=0x030A0000"])
+    except Failure as failure:
+        errors = re.findall(r"error: (.*)", str(failure))
+        if len(errors) != 1 or "build without Py_LIMITED_API" not in errors[0]:
+            raise
+    else:
+        raise Failure(f"{command[-1]} compiles with Py_LIMITED_API")
 
 
 def warnings_as_errors(compiler: str, buildtype: str) -> Row:

@@ -3,10 +3,10 @@
  * getpwnam_r() asks the machine's user database, which may be a file or a server far away, and there is no other form
  * of it than this one, which blocks. The pool calls it on a worker.
  *
- *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/blocking_call/blocking_call.c -o blocking_call.so
  */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <pwd.h>
 #include <stdlib.h>

@@ -2,8 +2,7 @@
  *
  *     c_tests [FILTER]... [--list] [--loop asyncio | uvloop | trio] [--junit FILE] [--help]
  */
-#include "cawait/python.h"
-#include "cawait/testing.h"
+#include <cawait_testing.h>
 
 #include <stdlib.h>
 

@@ -3,11 +3,11 @@
  * The library is POSIX asynchronous I/O, a part of libc: aio_read() returns at once, libc's own threads read, and a
  * function of ours is called on one of them at the end.
  *
- *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/callback_library/callback_library.c \
  *         -o callback_library.so
  */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <aio.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  * It prints the port that it listens on; a request is a line, and so is its answer; the line "quit" ends the program, and so
  * does Ctrl-C.
  */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <arpa/inet.h>
 #include <pthread.h>

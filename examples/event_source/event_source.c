@@ -1,10 +1,10 @@
 /* event_source.c: events of several native threads in one `async for`. Each thread walks a folder, and sends an event
  * for each file that it finds.
  *
- *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/event_source/event_source.c -o event_source.so
  */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <fts.h>
 #include <pthread.h>

@@ -1,9 +1,9 @@
 /* fd_and_timer.c: timers and file descriptors, awaited from Python; and a future of one's own that is made of one.
  *
- *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/fd_and_timer/fd_and_timer.c -o fd_and_timer.so
  */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <stdlib.h>
 #include <sys/syscall.h>

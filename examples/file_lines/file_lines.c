@@ -1,9 +1,9 @@
 /* file_lines.c: the lines of a file, read on the pool while Python iterates over them, with a channel between the two.
  *
- *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/file_lines/file_lines.c -o file_lines.so
  */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <stdio.h>
 #include <stdlib.h>

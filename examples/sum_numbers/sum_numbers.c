@@ -1,9 +1,9 @@
 /* sum_numbers.c: numbers that an async generator of Python gives, consumed in C: in place, or by a thread of the pool.
  *
- *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/sum_numbers/sum_numbers.c -o sum_numbers.so
  */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* tour.c: the native half of the tour: SHA-256 of files, by OpenSSL's libcrypto, on the pool, and by threads that send.
  *
- *     tools/amalgamate && cc -std=c11 -D_GNU_SOURCE -O2 -shared -fPIC -fvisibility=hidden -pthread -Iinclude \
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/tour/tour.c -lcrypto -o _tour.so
  *
  * The module is called _tour, as tour.py next to it is the tour.
  */
 #define PY_SSIZE_T_CLEAN
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <fcntl.h>
 #include <openssl/crypto.h>

@@ -1,10 +1,13 @@
-/* cawait/python_api.h: Python's own header, in a version that will do. Empty where CAW_NO_PYTHON is defined. */
+/* cawait/python_api.h: Python's own header, before any of the system's, and the core. Without Python where CAW_NO_PYTHON is
+ * defined. */
 #ifndef CAWAIT_PYTHON_API_H
 #define CAWAIT_PYTHON_API_H
 
-#include "cawait/cawait.h"
-
 #ifndef CAW_NO_PYTHON
+
+#  ifdef Py_LIMITED_API
+#    error "cawait needs the whole C API of Python: build without Py_LIMITED_API (setuptools: py_limited_api)"
+#  endif
 
 #  ifndef PY_SSIZE_T_CLEAN
 #    define PY_SSIZE_T_CLEAN
@@ -16,4 +19,7 @@
 #  endif
 
 #endif
+
+#include "cawait/core.h"
+
 #endif

@@ -22,9 +22,10 @@
 #ifndef CAWAIT_PYTHON_STREAM_H
 #define CAWAIT_PYTHON_STREAM_H
 
-#include "cawait/channel.h"
 #include "cawait/python_await.h"
 #include "cawait/python_coroutine.h"
+
+#include "cawait/channel.h"
 
 #ifndef CAW_NO_PYTHON
 

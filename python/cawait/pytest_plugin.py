@@ -1,4 +1,4 @@
-"""Runs the tests that extension modules carry (caw_test_add in cawait/testing.h) under pytest.
+"""Runs the tests that extension modules carry (caw_test_add in cawait_testing.h) under pytest.
 
     # pytest.ini
     [pytest]

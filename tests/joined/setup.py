@@ -15,9 +15,12 @@ setup(
     ext_modules=[
         Extension(
             "_cawait_test",
-            sources=[str(JOINED / "cawait.c"), *sorted(map(str, EXTENSION.glob("*.c")))],
+            sources=[
+                str(JOINED / "cawait.c"),
+                str(JOINED / "cawait_testing.c"),
+                *sorted(map(str, EXTENSION.glob("*.c"))),
+            ],
             include_dirs=[str(JOINED)],
-            define_macros=[("CAWAIT_JOINED", None)],
             undef_macros=["NDEBUG"],  # as in the other test builds, assertions are on
             extra_compile_args=["-std=c11", "-pthread"],
             extra_link_args=["-pthread"],

@@ -1,5 +1,5 @@
 /* test_error.c: names and texts of errors. */
-#include "cawait/cawait.h"
+#include "cawait/core.h"
 
 #include "support/test.h"
 

@@ -1,5 +1,5 @@
 /* test_promise.c: the two sides of a promise, in every order. */
-#include "cawait/cawait.h"
+#include "cawait/core.h"
 
 #include "support/place.h"
 #include "support/threads.h"

@@ -2,7 +2,7 @@
 #ifndef CAWAIT_TEST_PLACE_H
 #define CAWAIT_TEST_PLACE_H
 
-#include "cawait/cawait.h"
+#include "cawait/core.h"
 
 #include "test.h"
 

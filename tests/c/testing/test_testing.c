@@ -1,7 +1,7 @@
 /* test_testing.c: the tools for unit tests of futures. */
 #include "cawait/testing_tools.h"
 
-#include "cawait/cawait.h"
+#include "cawait/core.h"
 
 #include "support/test.h"
 #include "support/threads.h"

@@ -1,5 +1,5 @@
 /* embed.c: programs whose main is C, for run/test_run.py. The first argument names the test, the second the loop. */
-#include "cawait/python.h"
+#include <cawait.h>
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,6 +1,5 @@
 /* tests.c: a program of tests, for testing/test_testing.py: each way to pass, to fail, and to hang. */
-#include "cawait/python.h"
-#include "cawait/testing.h"
+#include <cawait_testing.h>
 
 #include <pthread.h>
 #include <stdatomic.h>

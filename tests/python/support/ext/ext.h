@@ -2,12 +2,7 @@
 #ifndef CAWAIT_TEST_EXT_H
 #define CAWAIT_TEST_EXT_H
 
-#ifdef CAWAIT_JOINED
-#  include "cawait.h"
-#else
-#  include "cawait/python.h"
-#  include "cawait/testing.h"
-#endif
+#include <cawait_testing.h>
 
 #include <stdatomic.h>
 

@@ -1,7 +1,6 @@
-/* cawait/cawait.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in
- * it. */
-#ifndef CAWAIT_CAWAIT_H
-#define CAWAIT_CAWAIT_H
+/* cawait/core.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in it. */
+#ifndef CAWAIT_CORE_H
+#define CAWAIT_CORE_H
 
 #define CAW_VERSION_MAJOR 0
 #define CAW_VERSION_MINOR 1
