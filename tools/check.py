@@ -35,8 +35,8 @@ QUICK = ["--no-suite=long"]  # the C tests that are run once more for another co
 
 
 def c_files() -> list[Path]:
-    """Every C file and header of the tree."""
-    found = [path for folder in C_FOLDERS for path in (ROOT / folder).rglob("*.[ch]")]
+    """Every C and C++ file and header of the tree."""
+    found = [path for folder in C_FOLDERS for ending in ("*.[ch]", "*.cpp") for path in (ROOT / folder).rglob(ending)]
     return sorted(path for path in found if "build" not in path.relative_to(ROOT).parts)
 
 
@@ -87,7 +87,9 @@ def headers() -> Row:
 
 
 def joined_source() -> Row:
-    """The joined source compiles, with and without Python, and its headers in a C++ file; not with the limited API."""
+    """The joined source compiles, with and without Python, and its headers in a C++ file; not with the limited API.
+
+    Python's headers are no system headers here, as setuptools has it: what they define must not be defined before."""
     folder = BUILD / "joined"
     run_quietly([ROOT / "tools" / "amalgamate", folder])
     row = Row("")
@@ -97,8 +99,8 @@ def joined_source() -> Row:
         for compiler, standard in COMPILERS.items():
             command = [compiler, standard, f"-I{folder}", "-pthread", "-o", folder / "out.o", "-c"]
             command.append(user if "++" in compiler else folder / f"{name}.c")
-            for python in (("-DCAW_NO_PYTHON",), PYTHON_HEADERS):
-                run_quietly([*command, *WARNINGS, "-O1", *python])
+            for python in ("-DCAW_NO_PYTHON", f"-I{PYTHON_HEADERS[1]}"):
+                run_quietly([*command, *WARNINGS, "-O1", python])
             refuses_limited_api([*command, *PYTHON_HEADERS])
             row.passed += 3
     return row
@@ -125,7 +127,8 @@ def warnings_as_errors(compiler: str, buildtype: str) -> Row:
         "bench": "true",
         "buildtype": buildtype,
     }
-    return run_c_tests(meson_build(BUILD / f"werror-{compiler}-{buildtype}", options, {"CC": compiler}), QUICK)
+    compilers = {"CC": compiler, "CXX": {"gcc": "g++", "clang": "clang++"}[compiler]}
+    return run_c_tests(meson_build(BUILD / f"werror-{compiler}-{buildtype}", options, compilers), QUICK)
 
 
 def without_python() -> Row:

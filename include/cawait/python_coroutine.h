@@ -19,7 +19,7 @@
 #ifndef CAWAIT_PYTHON_COROUTINE_H
 #define CAWAIT_PYTHON_COROUTINE_H
 
-#include "cawait/python_api.h"
+#include "cawait/python_table.h"
 
 #ifndef CAW_NO_PYTHON
 
@@ -92,6 +92,7 @@ typedef union caw_py_start {
     caw_future *(*noargs)(PyObject *self);
     caw_future *(*o)(PyObject *self, PyObject *arg);
     caw_future *(*fastcall)(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+    CAW__START_CONSTRUCTORS(caw_py_start)
 } caw_py_start;
 
 typedef struct caw_py_async_def {
@@ -101,7 +102,7 @@ typedef struct caw_py_async_def {
 } caw_py_async_def;
 
 /* Rows of a table. After the doc may come more fields of the spec: CAW_PY_ASYNC("f", s, r, "f()\n--\n\n.",
- * .cancel = CAW_PY_CANCEL_SHIELD). */
+ * .cancel = CAW_PY_CANCEL_SHIELD); in C++ by CAW_SET(cancel, CAW_PY_CANCEL_SHIELD) (python_table.h). */
 #  define CAW_PY_ASYNC(name_, start_, result_, ...)                                                                    \
       CAW__PY_ASYNC_ROW(CAW_PY_VARARGS, varargs, start_, name_, result_, __VA_ARGS__)
 #  define CAW_PY_ASYNC_NOARGS(name_, start_, result_, ...)                                                             \
@@ -111,13 +112,10 @@ typedef struct caw_py_async_def {
 #  define CAW_PY_ASYNC_FASTCALL(name_, start_, result_, ...)                                                           \
       CAW__PY_ASYNC_ROW(CAW_PY_FASTCALL, fastcall, start_, name_, result_, __VA_ARGS__)
 #  define CAW__PY_ASYNC_ROW(convention_, field_, start_, name_, result_, ...)                                          \
-      {.convention = convention_, .start = {.field_ = (start_)}, .spec = CAW_PY_SPEC(name_, result_, __VA_ARGS__)}
+      CAW__ROW(caw_py_start, convention_, field_, start_, CAW_PY_SPEC(name_, result_, __VA_ARGS__))
 #  define CAW_PY_SPEC(name_, result_, ...)                                                                             \
-      {.name = (name_), .result = (result_), .file = __FILE__, .line = __LINE__, .doc = __VA_ARGS__}
-#  define CAW_PY_ASYNC_END                                                                                             \
-      {                                                                                                                \
-          .spec = {.name = NULL }                                                                                      \
-      }
+      CAW__SPEC(caw_py_spec, CAW_SET(name, name_), CAW_SET(result, result_), __VA_ARGS__)
+#  define CAW_PY_ASYNC_END CAW__ROW_END
 
 CAW_BEGIN_DECLS
 

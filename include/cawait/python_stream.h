@@ -63,6 +63,7 @@ typedef union caw_py_stream_start {
     caw_stream *(*noargs)(PyObject *self);
     caw_stream *(*o)(PyObject *self, PyObject *arg);
     caw_stream *(*fastcall)(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+    CAW__START_CONSTRUCTORS(caw_py_stream_start)
 } caw_py_stream_start;
 
 typedef struct caw_py_stream_def {
@@ -71,7 +72,8 @@ typedef struct caw_py_stream_def {
     caw_py_stream_spec spec;
 } caw_py_stream_def;
 
-/* Rows of a table. After the doc may come more fields of the spec: CAW_PY_STREAM("f", s, i, "f()\n--\n\n.", .batch = 64). */
+/* Rows of a table. After the doc may come more fields of the spec: CAW_PY_STREAM("f", s, i, "f()\n--\n\n.", .batch = 64); in
+ * C++ by CAW_SET(batch, 64) (python_table.h). */
 #  define CAW_PY_STREAM(name_, start_, item_, ...)                                                                     \
       CAW__PY_STREAM_ROW(CAW_PY_VARARGS, varargs, start_, name_, item_, __VA_ARGS__)
 #  define CAW_PY_STREAM_NOARGS(name_, start_, item_, ...)                                                              \
@@ -80,13 +82,10 @@ typedef struct caw_py_stream_def {
 #  define CAW_PY_STREAM_FASTCALL(name_, start_, item_, ...)                                                            \
       CAW__PY_STREAM_ROW(CAW_PY_FASTCALL, fastcall, start_, name_, item_, __VA_ARGS__)
 #  define CAW__PY_STREAM_ROW(convention_, field_, start_, name_, item_, ...)                                           \
-      {.convention = convention_, .start = {.field_ = (start_)}, .spec = CAW_PY_STREAM_SPEC(name_, item_, __VA_ARGS__)}
+      CAW__ROW(caw_py_stream_start, convention_, field_, start_, CAW_PY_STREAM_SPEC(name_, item_, __VA_ARGS__))
 #  define CAW_PY_STREAM_SPEC(name_, item_, ...)                                                                        \
-      {.name = (name_), .item = (item_), .file = __FILE__, .line = __LINE__, .doc = __VA_ARGS__}
-#  define CAW_PY_STREAM_END                                                                                            \
-      {                                                                                                                \
-          .spec = {.name = NULL }                                                                                      \
-      }
+      CAW__SPEC(caw_py_stream_spec, CAW_SET(name, name_), CAW_SET(item, item_), __VA_ARGS__)
+#  define CAW_PY_STREAM_END CAW__ROW_END
 
 /* How a Python iterable becomes a C stream. */
 typedef struct caw_py_iterable_spec {

@@ -35,13 +35,16 @@ typedef struct caw_test {
 } caw_test;
 
 /* Rows of a table; the function's name is the test's. */
-#  define CAW_TEST_ASYNC(function_)     {.spec = CAW__TEST_SPEC(#function_), .async = (function_)}
-#  define CAW_TEST_BLOCKING(function_)  {.spec = CAW__TEST_SPEC(#function_), .blocking = (function_)}
-#  define CAW_TEST_COROUTINE(function_) {.spec = CAW__TEST_SPEC(#function_), .coroutine = (function_)}
-#  define CAW_TEST_END                                                                                                 \
-      {                                                                                                                \
-          .spec = {.name = NULL }                                                                                      \
-      }
+#  ifdef __cplusplus
+#    define CAW_TEST_ASYNC(function_)     {CAW__TEST_SPEC(#function_), (function_), nullptr, nullptr}
+#    define CAW_TEST_BLOCKING(function_)  {CAW__TEST_SPEC(#function_), nullptr, (function_), nullptr}
+#    define CAW_TEST_COROUTINE(function_) {CAW__TEST_SPEC(#function_), nullptr, nullptr, (function_)}
+#  else
+#    define CAW_TEST_ASYNC(function_)     {.spec = CAW__TEST_SPEC(#function_), .async = (function_)}
+#    define CAW_TEST_BLOCKING(function_)  {.spec = CAW__TEST_SPEC(#function_), .blocking = (function_)}
+#    define CAW_TEST_COROUTINE(function_) {.spec = CAW__TEST_SPEC(#function_), .coroutine = (function_)}
+#  endif
+#  define CAW_TEST_END          CAW__ROW_END
 #  define CAW__TEST_SPEC(name_) CAW_PY_SPEC(name_, NULL, NULL)
 
 /* Where the condition does not hold the test fails, and goes on: `if (!CAW_TEST_CHECK(p)) { return ...; }` ends it too. On
