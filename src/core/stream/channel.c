@@ -214,7 +214,7 @@ int
 caw_channel_new(const caw_channel_spec *spec, caw_channel **out)
 {
     *out = NULL;
-    caw_channel *c;
+    caw_channel *c = NULL;
     int error = channel_spec_is_valid(spec) ? channel_alloc(&c) : CAW_EINVAL;
     if (error) {
         if (spec->free) {

@@ -146,7 +146,7 @@ module_free(void *module)
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, CAW__SLOT(module_exec)},
-    CAW__ANY_INTERPRETER {0, NULL},
+    CAW__ANY_INTERPRETER{0, NULL},
 };
 
 static PyModuleDef module_def = {
