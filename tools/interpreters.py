@@ -108,7 +108,8 @@ def make_environment(interpreter: Interpreter) -> str:
     test, anyio, uvloop = map(str, REQUIREMENTS)
     run_quietly([*pip, "install", "-q", "-r", test])
     # beside the packages that everything uses: only who has it first on its path gets it
-    run_quietly([*pip, "install", "-q", "--no-deps", "--target", interpreter.folder / "venv" / "anyio-4.13", "-r", anyio])
+    beside = interpreter.folder / "venv" / "anyio-4.13"
+    run_quietly([*pip, "install", "-q", "--no-deps", "--target", beside, "-r", anyio])
     note = ""
     try:
         run_quietly([*pip, "install", "-q", "--only-binary", ":all:", "-r", uvloop])

@@ -39,12 +39,15 @@ def address_runtime() -> str:
 
 
 def python_environment(sanitize: str, reports: Path) -> dict[str, str]:
-    """Settings for the Python tests: an instrumented module in an interpreter that is not. What is found goes into files
-    whose names begin with `reports`: the end of a worker process, when leaks are known, is nobody's to see."""
+    """Settings for the Python tests: an instrumented module in an interpreter that is not.
+
+    What is found goes into files whose names begin with `reports`: the end of a worker process, when leaks are known,
+    is nobody's to see.
+    """
     if sanitize != "address":
         return {}
-    # Of the thread-local memory of a library that was loaded later, GCC 12's runtime guesses the size, at times so wrongly that
-    # the search for leaks crashes. Not intercepted it is found where the loader keeps it.
+    # Of the thread-local memory of a library that was loaded later, GCC 12's runtime guesses the size, at times so
+    # wrongly that the search for leaks crashes. Not intercepted it is found where the loader keeps it.
     address = f"{ASAN}:malloc_context_size=2:intercept_tls_get_addr=0:log_path={reports}"
     leaks = f"suppressions={ROOT / 'tools' / 'lsan.supp'}:print_suppressions=0"
     return {

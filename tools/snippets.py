@@ -3,8 +3,8 @@
     tools/snippets.py            names what differs; exit code 1 then
     tools/snippets.py --write    brings the documentation up to date
 
-In the source stands `/* [name] */` above and `/* [/name] */` below; in the document `<!-- snippet: FILE [name] -->` above
-the fenced block.
+In the source stands `/* [name] */` above and `/* [/name] */` below; in the document `<!-- snippet: FILE [name] -->`
+above the fenced block.
 """
 
 from __future__ import annotations

@@ -105,8 +105,11 @@ def its_twin(interpreters: list[Interpreter]) -> Interpreter | None:
 
 
 def by_default(interpreters: list[Interpreter], kinds: Sequence[str]) -> list[Interpreter]:
-    """The interpreters for the runs with the default build. Not the main one and its twin where one of them runs the
-    portable reactor and the other the joined source: runs more of one series would take minutes and show nothing more."""
+    """The interpreters for the runs with the default build.
+
+    Not the main one and its twin where one of them runs the portable reactor and the other the joined source: runs more
+    of one series would take minutes and show nothing more.
+    """
     twin = its_twin(interpreters)
     if not twin or not {"portable", "joined"} <= set(kinds):
         return interpreters
