@@ -20,7 +20,20 @@ import count
 import layers
 import snippets
 from build import meson_build, run_c_tests
-from common import BIN, BUILD, ONE_OF_EACH_KIND, RESULTS, ROOT, Failure, Row, run, run_quietly, step, summary
+from common import (
+    BIN,
+    BUILD,
+    ONE_OF_EACH_KIND,
+    RESULTS,
+    ROOT,
+    Failure,
+    Row,
+    junit_row,
+    run,
+    run_quietly,
+    step,
+    summary,
+)
 from interpreters import discover
 
 C_FOLDERS = ("include", "src", "tests", "examples", "bench")
@@ -47,7 +60,7 @@ def clang_format(*options: str) -> Row:
 
 
 def shape() -> Row:
-    """The layer check; the snippets of the documentation; every Python file compiles, and names nothing that is not there."""
+    """The layers; the snippets of the documents; every Python file compiles, and names nothing that is not there."""
     if wrong := layers.problems() + snippets.problems():
         raise Failure(f"{len(wrong)} problems\n" + "\n".join(wrong))
     folders = [ROOT / name for name in ("tools", "tests", "examples", "bench", "python")]
@@ -56,6 +69,15 @@ def shape() -> Row:
     options = ["--isolated", "--no-cache", "--select", "F,E9", "--output-format", "concise"]
     run_quietly([BIN / "ruff", "check", *options, *folders, ROOT / "tools" / "amalgamate"])
     return Row("", passed=3)
+
+
+def tests_of_tools() -> Row:
+    """The tests of these tools: that each rule of the layers can fail, and that the tests named in docs/laws.md exist."""
+    report = RESULTS / "pytest-tools.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    options = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", f"--junitxml={report}"]
+    return junit_row(report, run([sys.executable, *options, "tests/tools"]))
 
 
 def compiles(source: Path, compiler: str, standard: str, *options: str) -> None:
@@ -176,6 +198,7 @@ def thread_sanitizer() -> Row:
 STEPS: dict[str, Callable[[], Row]] = {
     "format": clang_format,
     "layers": shape,
+    "tests of tools": tests_of_tools,
     "headers": headers,
     "joined source": joined_source,
     "gcc -Werror": lambda: warnings_as_errors("gcc", "debugoptimized"),

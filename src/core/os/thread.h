@@ -1,4 +1,4 @@
-/* thread.h: threads. */
+/* thread.h: starting a native thread, with signals blocked, and waiting for its end. */
 #ifndef CAWAIT_CORE_OS_THREAD_H
 #define CAWAIT_CORE_OS_THREAD_H
 

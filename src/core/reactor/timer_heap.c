@@ -1,4 +1,4 @@
-/* timer_heap.c: see timer_heap.h. */
+/* timer_heap.c: a binary heap of timers, in an array. */
 #include "core/reactor/timer_heap.h"
 
 #include "cawait/error.h"

@@ -1,4 +1,4 @@
-/* awaitable.c: see awaitable.h. As `Objects/genobject.c: _PyCoro_GetAwaitableIter` has it (CPython 3.13). */
+/* awaitable.c: what can be awaited, as `Objects/genobject.c: _PyCoro_GetAwaitableIter` has it (CPython 3.13). */
 #include "python/base/awaitable.h"
 
 /* An iterator that an __await__ may have returned, and that can be driven as `await` does. Its class is asked, for there are

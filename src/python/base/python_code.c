@@ -1,5 +1,5 @@
-/* python_code.c: see base/python_code.h. Compiled and evaluated in two steps, because PyRun_String takes a Ctrl-C that comes meanwhile for
- * one that ends the program, and lets the process end by SIGINT even where it was caught. */
+/* python_code.c: functions whose source is Python. Compiled and evaluated in two steps, because PyRun_String takes a Ctrl-C
+ * that comes meanwhile for one that ends the program, and lets the process end by SIGINT even where it was caught. */
 #include "python/base/python_code.h"
 
 PyObject *

@@ -1,0 +1,1 @@
+"""The rules of tools/layers.py, each a function from a Tree to its problems."""
