@@ -128,7 +128,7 @@ CAW_API int caw_py_add_functions(PyObject *module, const caw_py_async_def *defs)
  *   init · gil · borrows(module, type, defs) · raises · runs-python */
 CAW_API int caw_py_add_methods(PyObject *module, PyTypeObject *type, const caw_py_async_def *defs);
 
-/* A coroutine that awaits this future, where a table row does not fit. The future is taken over also on failure.
+/* A coroutine that awaits this future, where a table row does not fit.
  *   any-thread · gil · takes(future), borrows(module, spec) · returns-new, raises · runs-python */
 CAW_API PyObject *caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec);
 
