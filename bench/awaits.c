@@ -18,7 +18,7 @@ each_poll(caw_future *f, caw_context *cx)
 {
     each *e = CAW_CONTAINER_OF(f, each, future);
     for (; e->left > 0; e->left--) {
-        if (!e->child && !(e->child = caw_py_await(PyObject_CallNoArgs(e->function)))) {
+        if (!e->child && !(e->child = caw_py_await(NULL, PyObject_CallNoArgs(e->function)))) {
             return caw_future_finish(f, CAW_EPYTHON);
         }
         if (caw_future_poll(e->child, cx) == CAW_PENDING) {
@@ -65,7 +65,7 @@ each_start(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
 static caw_future *
 wrap_start(PyObject *Py_UNUSED(module), PyObject *awaitable)
 {
-    return caw_py_await(Py_NewRef(awaitable));
+    return caw_py_await(NULL, Py_NewRef(awaitable));
 }
 
 /* --- from a native thread: calls in turn, and in a burst --- */

@@ -167,7 +167,7 @@ static const caw_future_ops total_ops = {"bench.sum", total_poll, NULL, total_de
 static caw_future *
 sum_start(PyObject *Py_UNUSED(module), PyObject *iterable)
 {
-    caw_stream *stream = caw_py_iterate(Py_NewRef(iterable), NULL);
+    caw_stream *stream = caw_py_iterate(NULL, Py_NewRef(iterable), NULL);
     total *t = stream ? malloc(sizeof *t) : NULL;
     if (!t) {
         caw_stream_destroy(stream);

@@ -43,8 +43,7 @@ user_start(PyObject *Py_UNUSED(module), PyObject *name)
         memcpy(l->name, PyBytes_AS_STRING(encoded), size);
     }
     Py_DECREF(encoded);
-    return l ? caw_blocking(NULL, lookup_run, l, free)
-             : NULL; /* pool NULL: the default one; NULL here: a MemoryError */
+    return l ? caw_blocking(NULL, lookup_run, l, free) : NULL; /* the default pool; a NULL is a MemoryError */
 }
 /* [/lookup] */
 

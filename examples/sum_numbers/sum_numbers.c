@@ -106,7 +106,7 @@ sum_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|L:sum", (char *[]){"", "limit", NULL}, &iterable, &limit)) {
         return NULL;
     }
-    return total_new(caw_py_iterate(Py_NewRef(iterable), &numbers), limit);
+    return total_new(caw_py_iterate(NULL, Py_NewRef(iterable), &numbers), limit);
 }
 
 static PyObject *
@@ -126,7 +126,7 @@ sum_on_pool_start(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     caw_py_locals *locals = caw_py_locals_new(module); /* the loop that runs here */
-    caw_future *sum = locals ? total_new(caw_py_iterate_on(locals, Py_NewRef(iterable), &numbers), limit) : NULL;
+    caw_future *sum = locals ? total_new(caw_py_iterate(locals, Py_NewRef(iterable), &numbers), limit) : NULL;
     caw_future *scope = sum ? caw_py_scope(locals, sum) : NULL; /* keeps the exception that ends the generator */
     caw_future *join = scope ? caw_spawn(NULL, scope) : NULL;   /* NULL: the default pool */
     caw_py_locals_release(locals);

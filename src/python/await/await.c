@@ -14,44 +14,30 @@ await_check(PyObject *object)
     return false;
 }
 
+/* NULL when out of memory; then it has not taken the awaitable. */
+static caw_future *
+await_posted(caw_py_locals *locals, PyObject *awaitable)
+{
+    caw__posted *r = caw__posted_new(locals, awaitable, NULL, NULL);
+    return r ? &r->promise.future : NULL;
+}
+
 caw_future *
-caw_py_await(PyObject *awaitable)
+caw_py_await(caw_py_locals *locals, PyObject *awaitable)
 {
     if (!awaitable) {
         return NULL;
     }
-    if (!await_check(awaitable)) {
+    if (!await_check(awaitable) || (locals && !caw__locals_are_ours(locals))) {
         Py_DECREF(awaitable);
         return NULL;
     }
-    caw_future *f = caw__py_await_new(awaitable);
+    caw_future *f = locals ? await_posted(locals, awaitable) : caw__py_await_new(awaitable);
     if (!f) {
         Py_DECREF(awaitable);
         PyErr_NoMemory();
     }
     return f;
-}
-
-caw_future *
-caw_py_await_on(caw_py_locals *locals, PyObject *awaitable)
-{
-    if (!awaitable) {
-        return NULL;
-    }
-    caw__posted *r = NULL;
-    if (!await_check(awaitable)) {
-    }
-    else if (!caw__orphans_is_of_this_interpreter(locals->inbox->orphans)) {
-        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
-    }
-    else if (!(r = caw__posted_new(locals, awaitable, NULL, NULL))) {
-        PyErr_NoMemory();
-    }
-    if (!r) {
-        Py_DECREF(awaitable);
-        return NULL;
-    }
-    return &r->promise.future;
 }
 
 caw_future *
@@ -70,17 +56,14 @@ caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg)
 static PyObject *
 await_outcome(const caw_future *future, bool *raised)
 {
-    const caw__posted *r = caw__posted_of(future);
-    if (!r) {
-        r = caw__call_posted(future);
+    const caw__py_await *f = caw__py_await_of(future);
+    if (f && f->state == AWAIT_ENDED) {
+        *raised = f->raised;
+        return f->inner.object;
     }
-    if (!r && future->ops == &caw__py_await_ops) {
-        const caw__py_await *f = CAW_CONTAINER_OF(future, const caw__py_await, child.future);
-        if (f->state == AWAIT_ENDED) {
-            *raised = f->raised;
-            return f->inner.object;
-        }
-        r = f->posted;
+    const caw__posted *r = f ? f->posted : caw__posted_of(future);
+    if (!r && !f) {
+        r = caw__call_posted(future);
     }
     *raised = r && r->raised;
     if (!r || !caw__posted_has_ended(r)) {

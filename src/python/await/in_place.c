@@ -1,4 +1,5 @@
-/* in_place.c: a Python awaitable that is driven by the polls of the coroutine that awaits it, where that is possible. */
+/* in_place.c: a Python awaitable that is driven by the polls of the coroutine that awaits it, where that is
+ * possible. */
 #include "python/await/in_place.h"
 
 #include "python/base/awaitable.h"
@@ -79,7 +80,8 @@ await_throw(PyObject *iterator, PyObject *exception, PyObject **result)
     return *result ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-/* What the iterator has yielded is for the coroutine to yield. False without memory, with an exception. Takes the object. */
+/* What the iterator has yielded is for the coroutine to yield. False without memory, with an exception. Takes the
+ * object. */
 static bool
 await_wait(caw__py_await *f, caw__coroutine *c, PyObject *yielded)
 {
@@ -138,6 +140,32 @@ caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
            c->function->spec->cancel != CAW_PY_CANCEL_SHIELD;
 }
 
+/* --- as a task --- */
+
+static caw_poll
+await_task_poll(caw_future *future, caw_context *cx)
+{
+    caw_future *posted = &CAW_CONTAINER_OF(future, caw__py_await, child.future)->posted->promise.future;
+    return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(future, posted->status) : CAW_PENDING;
+}
+
+static void
+await_task_cancel(caw_future *future)
+{
+    caw_future_cancel(&CAW_CONTAINER_OF(future, caw__py_await, child.future)->posted->promise.future);
+}
+
+static void
+await_task_destroy(caw_future *future)
+{
+    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, child.future);
+    caw_future_destroy(&f->posted->promise.future);
+    free(f);
+}
+
+static const caw_future_ops await_task_ops = {"python.await as a task", await_task_poll, await_task_cancel,
+                                              await_task_destroy};
+
 /* False when out of memory. */
 static bool
 await_post(caw__py_await *f, caw_py_locals *locals)
@@ -146,6 +174,7 @@ await_post(caw__py_await *f, caw_py_locals *locals)
     if (f->posted) {
         f->inner.object = NULL;
         f->state = AWAIT_POSTED;
+        f->child.future.ops = &await_task_ops;
         if (f->cancelled) {
             caw_future_cancel(&f->posted->promise.future);
         }
@@ -153,12 +182,7 @@ await_post(caw__py_await *f, caw_py_locals *locals)
     return f->posted != NULL;
 }
 
-static caw_poll
-await_poll_posted(caw__py_await *f, caw_context *cx)
-{
-    caw_future *posted = &f->posted->promise.future;
-    return caw_future_poll(posted, cx) == CAW_READY ? caw_future_finish(&f->child.future, posted->status) : CAW_PENDING;
-}
+/* --- the first poll, and the others in place --- */
 
 /* To be awaited as a task of the coroutine's own loop. */
 static CAW__APART caw_poll
@@ -233,7 +257,7 @@ await_poll_in_place(caw__py_await *f, caw_context *cx)
     }
 }
 
-/* Not by a coroutine of ours that has the GIL: posted, or on its way to be, or by one that has released it. */
+/* Not by a coroutine of ours that has the GIL: by one that has released it, or by nobody of ours. */
 static CAW__APART caw_poll
 await_poll_elsewhere(caw__py_await *f, caw_context *cx)
 {
@@ -244,7 +268,7 @@ await_poll_elsewhere(caw__py_await *f, caw_context *cx)
         }
     }
     if (f->state == AWAIT_POSTED) {
-        return await_poll_posted(f, cx);
+        return await_task_poll(&f->child.future, cx);
     }
     if (cx->host != &caw__poll_host) {
         return caw_future_finish(&f->child.future, CAW_EINVAL); /* it has moved while it was awaited in place */
@@ -254,18 +278,18 @@ await_poll_elsewhere(caw__py_await *f, caw_context *cx)
     caw__gil_take(place->released);
     caw_poll poll = await_poll_in_place(f, cx);
     caw__gil_give(place->released);
-    return f->state == AWAIT_POSTED ? await_poll_posted(f, cx) : poll;
+    return f->state == AWAIT_POSTED ? await_task_poll(&f->child.future, cx) : poll;
 }
 
 static caw_poll
 await_poll(caw_future *future, caw_context *cx)
 {
     caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, child.future);
-    if (f->state == AWAIT_POSTED || cx->host != &caw__poll_host || ((caw__poll_place *)cx->place)->released) {
+    if (cx->host != &caw__poll_host || ((caw__poll_place *)cx->place)->released) {
         return await_poll_elsewhere(f, cx);
     }
     caw_poll poll = await_poll_in_place(f, cx);
-    return f->state == AWAIT_POSTED ? await_poll_posted(f, cx) : poll;
+    return f->state == AWAIT_POSTED ? await_task_poll(future, cx) : poll;
 }
 
 /* Given up in the middle: as when Python drops a coroutine. */
@@ -330,13 +354,7 @@ await_give_up(caw__py_await *f)
 static void
 await_cancel(caw_future *future)
 {
-    caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, child.future);
-    if (f->state == AWAIT_POSTED) {
-        caw_future_cancel(&f->posted->promise.future);
-    }
-    else {
-        f->cancelled = true;
-    }
+    CAW_CONTAINER_OF(future, caw__py_await, child.future)->cancelled = true;
 }
 
 static void
@@ -352,7 +370,7 @@ await_destroy_with_gil(caw__py_await *f)
     await_give_up(f);
 }
 
-/* In a poll that has released the GIL; or, before it was polled, on a thread that never had it: then it goes by a remote,
+/* In a poll that has released the GIL; or, before it was polled, on a thread that never had it: then it is posted,
  * which drops the awaitable on its loop. */
 static CAW__APART void
 await_destroy_without_gil(caw__py_await *f)
@@ -379,11 +397,7 @@ static void
 await_destroy(caw_future *future)
 {
     caw__py_await *f = CAW_CONTAINER_OF(future, caw__py_await, child.future);
-    if (f->state == AWAIT_POSTED) {
-        caw_future_destroy(&f->posted->promise.future);
-        free(f);
-    }
-    else if ((f->without_gil || f->state == AWAIT_NEW) && !caw__has_gil()) {
+    if ((f->without_gil || f->state == AWAIT_NEW) && !caw__has_gil()) {
         await_destroy_without_gil(f);
     }
     else {
@@ -392,6 +406,13 @@ await_destroy(caw_future *future)
 }
 
 const caw_future_ops caw__py_await_ops = {"python.await", await_poll, await_cancel, await_destroy};
+
+const caw__py_await *
+caw__py_await_of(const caw_future *future)
+{
+    bool is = future->ops == &caw__py_await_ops || future->ops == &await_task_ops;
+    return is ? CAW_CONTAINER_OF(future, const caw__py_await, child.future) : NULL;
+}
 
 static int
 await_traverse(const caw_future *future, visitproc visit, void *arg)

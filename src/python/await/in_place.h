@@ -8,7 +8,7 @@
  * poll that follows sends it on. What was thrown stays with the coroutine until the poll, for there it must not get lost:
  * who polls no more raises it.
  *
- * POSTED: it is polled in another way, and is awaited by a remote (await/posted.h), which this one polls.
+ * POSTED: it is polled in another way, and runs as a task (await/posted.h), whose future this one polls.
  *
  * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing yielded), and
  * coroutine/trampoline.c drives it when the poll is over: so a chain of any length needs no more C stack than one.
@@ -41,10 +41,14 @@ struct caw__py_await {
     bool without_gil;    /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
 };
 
+/* Of all but those that are POSTED. */
 extern const caw_future_ops caw__py_await_ops;
 
 /* A future of the awaitable, which is taken; NULL when out of memory: then it is not. */
 caw_future *caw__py_await_new(PyObject *awaitable);
+
+/* The awaited one that this future is, or NULL. */
+const caw__py_await *caw__py_await_of(const caw_future *future);
 
 /* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
 bool caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx);

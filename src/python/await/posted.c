@@ -288,8 +288,8 @@ posted_call(caw__posted *r, PyObject **leaving)
     return false;
 }
 
-/* Enter the context of the locals; or a copy of it where somebody is in there, who has come to run this loop inside a call.
- * What is entered: a new reference, or NULL with an exception. */
+/* Enter the context of the locals; or a copy of it where somebody is in there, who has come to run this loop inside a
+ * call. What is entered: a new reference, or NULL with an exception. */
 static PyObject *
 posted_enter_context(const caw__posted *r)
 {
@@ -406,7 +406,7 @@ posted_poll(caw_future *f, caw_context *cx)
 {
     caw_poll poll = caw_promise_poll(f, cx);
     if (poll == CAW_READY) {
-        caw__posted *r = caw__posted_of(f);
+        caw__posted *r = CAW_CONTAINER_OF(f, caw__posted, promise.future);
         r->seen = true;
         if (r->raised && r->outcome) {
             caw__poll_note_at(cx, r->outcome, f->status);
@@ -435,8 +435,14 @@ posted_free(caw_promise *p)
     posted_release(CAW_CONTAINER_OF(p, caw__posted, promise));
 }
 
-static const caw_promise_ops posted_ops = {
-    .future = {"python.posted", posted_poll, caw_promise_cancel, posted_destroy},
+static const caw_promise_ops posted_await_ops = {
+    .future = {"python.await as a task", posted_poll, caw_promise_cancel, posted_destroy},
+    .start = posted_start,
+    .on_cancel = posted_on_cancel,
+    .free = posted_free,
+};
+static const caw_promise_ops posted_call_ops = {
+    .future = {"python.call", posted_poll, caw_promise_cancel, posted_destroy},
     .start = posted_start,
     .on_cancel = posted_on_cancel,
     .free = posted_free,
@@ -445,7 +451,8 @@ static const caw_promise_ops posted_ops = {
 caw__posted *
 caw__posted_of(const caw_future *f)
 {
-    return f->ops == &posted_ops.future ? (caw__posted *)CAW_CONTAINER_OF(f, caw__posted, promise.future) : NULL;
+    bool is = f->ops == &posted_await_ops.future || f->ops == &posted_call_ops.future;
+    return is ? (caw__posted *)CAW_CONTAINER_OF(f, caw__posted, promise.future) : NULL;
 }
 
 caw__posted *
@@ -453,7 +460,7 @@ caw__posted_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec 
 {
     caw__posted *r = calloc(1, sizeof *r);
     if (r) {
-        caw_promise_init(&r->promise, &posted_ops);
+        caw_promise_init(&r->promise, spec ? &posted_call_ops : &posted_await_ops);
         caw__job_init(&r->begin, locals->inbox, posted_run_begin);
         caw__job_init(&r->drop, locals->inbox, posted_run_drop);
         r->tenant.ops = &posted_tenant_ops;

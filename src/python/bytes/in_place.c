@@ -1,40 +1,11 @@
-/* in_place.c: Python streams that a coroutine of ours reads and writes: each call is a caw_py_await. */
-#include "cawait/python_bytes.h"
+/* in_place.c: the methods of a Python stream, called and awaited in the polls of a coroutine of ours. */
+#include "python/bytes/in_place.h"
 
-#include "python/bytes/methods.h"
 #include "python/coroutine/poll.h"
 #include "python/loop/hub.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* What both directions share. */
-typedef struct inplace {
-    PyObject *stream; /* a reference */
-    caw__bytes_kind kind;
-    caw_future *awaits; /* owned: the call that is under way, or NULL */
-} inplace;
-
-typedef struct bytes_in_place_reader {
-    caw_reader reader;
-    inplace in;
-    PyObject *kept; /* bytes that were received, or NULL */
-    size_t taken;   /* so many of them */
-} bytes_in_place_reader;
-
-typedef struct bytes_in_place_writer {
-    caw_writer writer;
-    inplace in;
-    size_t length; /* of what is being written */
-    bool closes;   /* what is under way is not a write, but the close */
-} bytes_in_place_writer;
-
-/* The place, where it is a coroutine of ours that polls; or NULL. */
-static caw__poll_place *
-bytes_in_place_place(const caw_context *cx)
-{
-    return cx->host == &caw__poll_host ? cx->place : NULL;
-}
 
 /* The exception that is set goes to the coroutine, which raises it if its own future ends with this status. */
 static int
@@ -48,232 +19,165 @@ bytes_in_place_raised(const caw__poll_place *place)
 
 /* Await this, which is taken over; NULL with an exception. */
 static int
-bytes_in_place_begin(inplace *in, const caw__poll_place *place, PyObject *awaitable)
+bytes_in_place_begin(caw__bytes_in_place *in, const caw__poll_place *place, PyObject *awaitable)
 {
-    in->awaits = caw_py_await(awaitable);
-    return in->awaits ? 0 : bytes_in_place_raised(place);
+    in->call = caw_py_await(NULL, awaitable);
+    return in->call ? 0 : bytes_in_place_raised(place);
 }
 
 static void
-bytes_in_place_end(inplace *in)
+bytes_in_place_end(caw__bytes_in_place *in)
 {
-    caw_future *awaits = in->awaits;
-    in->awaits = NULL;
+    caw_future *awaits = in->call;
+    in->call = NULL;
     caw_future_destroy(awaits);
 }
 
-static void
-bytes_in_place_cancel(inplace *in)
+bool
+caw__bytes_in_place_is_idle(const caw__bytes_in_place *in)
 {
-    if (in->awaits) {
-        caw_future_cancel(in->awaits);
+    return !in->call && !in->kept;
+}
+
+void
+caw__bytes_in_place_cancel(caw__bytes_in_place *in)
+{
+    if (in->call) {
+        caw_future_cancel(in->call);
     }
+}
+
+void
+caw__bytes_in_place_fini(caw__bytes_in_place *in)
+{
+    PyThreadState *released = caw__gil_released;
+    caw__gil_take(released);
+    bytes_in_place_end(in);
+    Py_CLEAR(in->kept);
+    Py_CLEAR(in->stream);
+    caw__gil_give(released);
 }
 
 /* --- reading --- */
 
 /* Take what was received. 0, also at the end, or an error. */
 static int
-bytes_in_place_take_received(bytes_in_place_reader *r, const caw__poll_place *place)
+bytes_in_place_take_received(caw__bytes_in_place *in, const caw__poll_place *place)
 {
-    int status = r->in.awaits->status;
-    if (status == CAW_EPYTHON && r->in.kind == BYTES_ANYIO) {
-        PyObject *raised = caw_py_exception(r->in.awaits), *end = caw__bytes_end_of_stream();
+    int status = in->call->status;
+    if (status == CAW_EPYTHON && in->kind == BYTES_ANYIO) {
+        PyObject *raised = caw_py_exception(in->call), *end = caw__bytes_end_of_stream();
         status = raised && end && PyErr_GivenExceptionMatches(raised, end) ? 0 : status;
         Py_XDECREF(raised);
         Py_XDECREF(end);
     }
     else if (status == 0) {
-        PyObject *value = caw_py_value(r->in.awaits);
-        r->kept = value ? PyBytes_FromObject(value) : NULL;
-        r->taken = 0;
+        PyObject *value = caw_py_value(in->call);
+        in->kept = value ? PyBytes_FromObject(value) : NULL;
+        in->taken = 0;
         Py_XDECREF(value);
-        status = r->kept ? 0 : bytes_in_place_raised(place);
+        status = in->kept ? 0 : bytes_in_place_raised(place);
     }
-    bytes_in_place_end(&r->in);
+    bytes_in_place_end(in);
     return status;
 }
 
 /* As much as there is room for. */
 static size_t
-bytes_in_place_take_kept(bytes_in_place_reader *r, void *buffer, size_t size)
+bytes_in_place_take_kept(caw__bytes_in_place *in, void *buffer, size_t size)
 {
-    size_t length = (size_t)PyBytes_GET_SIZE(r->kept) - r->taken;
+    size_t length = (size_t)PyBytes_GET_SIZE(in->kept) - in->taken;
     length = length < size ? length : size;
-    memcpy(buffer, PyBytes_AS_STRING(r->kept) + r->taken, length);
-    r->taken += length;
-    if (r->taken == (size_t)PyBytes_GET_SIZE(r->kept)) {
-        Py_CLEAR(r->kept);
+    memcpy(buffer, PyBytes_AS_STRING(in->kept) + in->taken, length);
+    in->taken += length;
+    if (in->taken == (size_t)PyBytes_GET_SIZE(in->kept)) {
+        Py_CLEAR(in->kept);
     }
     return length;
 }
 
-static caw_poll
-bytes_in_place_poll_read(caw_reader *reader, caw_context *cx, void *buffer, size_t size, size_t *out)
+caw_poll
+caw__bytes_in_place_read(caw__bytes_in_place *in, caw_reader *reader, caw_context *cx, void *buffer, size_t size,
+                         size_t *out)
 {
-    bytes_in_place_reader *r = CAW_CONTAINER_OF(reader, bytes_in_place_reader, reader);
-    caw__poll_place *place = bytes_in_place_place(cx);
-    if (!place) {
-        return caw_reader_finish(reader, CAW_ENOREACTOR, out);
-    }
+    const caw__poll_place *place = cx->place;
     int status = 0;
-    if (!r->kept && !r->in.awaits) {
+    if (caw__bytes_in_place_is_idle(in)) {
         caw__gil_take(place->released);
-        status = bytes_in_place_begin(&r->in, place, caw__bytes_receive(r->in.kind, r->in.stream, size));
+        status = bytes_in_place_begin(in, place, caw__bytes_receive(in->kind, in->stream, size));
         caw__gil_give(place->released);
     }
-    if (r->in.awaits && caw_future_poll(r->in.awaits, cx) == CAW_PENDING) {
+    if (in->call && caw_future_poll(in->call, cx) == CAW_PENDING) {
         return CAW_PENDING;
     }
     caw__gil_take(place->released);
-    status = r->in.awaits ? bytes_in_place_take_received(r, place) : status;
-    *out = r->kept ? bytes_in_place_take_kept(r, buffer, size) : 0;
+    status = in->call ? bytes_in_place_take_received(in, place) : status;
+    *out = in->kept ? bytes_in_place_take_kept(in, buffer, size) : 0;
     caw__gil_give(place->released);
     return *out > 0 ? CAW_READY : caw_reader_finish(reader, status, out);
-}
-
-static void
-bytes_in_place_cancel_read(caw_reader *reader)
-{
-    bytes_in_place_cancel(&CAW_CONTAINER_OF(reader, bytes_in_place_reader, reader)->in);
-}
-
-static void
-bytes_in_place_destroy_reader(caw_reader *reader)
-{
-    bytes_in_place_reader *r = CAW_CONTAINER_OF(reader, bytes_in_place_reader, reader);
-    PyThreadState *released = caw__gil_released;
-    caw__gil_take(released);
-    bytes_in_place_end(&r->in);
-    Py_XDECREF(r->kept);
-    Py_DECREF(r->in.stream);
-    caw__gil_give(released);
-    free(r);
-}
-
-static const caw_reader_ops bytes_in_place_reader_ops = {"python.reader", bytes_in_place_poll_read,
-                                                         bytes_in_place_cancel_read, bytes_in_place_destroy_reader};
-
-caw_reader *
-caw_py_reader(PyObject *stream)
-{
-    int kind = caw__bytes_kind_of_reader(stream);
-    if (kind < 0) {
-        return NULL;
-    }
-    bytes_in_place_reader *r = calloc(1, sizeof *r);
-    if (!r) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    caw_reader_init(&r->reader, &bytes_in_place_reader_ops);
-    r->in = (inplace){.stream = Py_NewRef(stream), .kind = (caw__bytes_kind)kind};
-    return &r->reader;
 }
 
 /* --- writing --- */
 
 /* Begin a write, or with NULL the close, unless something is under way. */
 static int
-bytes_in_place_begin_output(bytes_in_place_writer *w, const caw__poll_place *place, const void *buffer, size_t size)
+bytes_in_place_begin_output(caw__bytes_in_place *in, const caw__poll_place *place, const void *buffer, size_t size)
 {
-    if (w->in.awaits) {
+    if (in->call) {
         return 0;
     }
     caw__gil_take(place->released);
-    w->closes = !buffer;
-    w->length = size < BYTES_MAX ? size : BYTES_MAX;
-    PyObject *awaitable = buffer ? caw__bytes_send(w->in.kind, w->in.stream, buffer, w->length)
-                                 : caw__bytes_close(w->in.kind, w->in.stream);
-    int status = bytes_in_place_begin(&w->in, place, awaitable);
+    in->closes = !buffer;
+    in->length = size < BYTES_MAX ? size : BYTES_MAX;
+    PyObject *awaitable =
+        buffer ? caw__bytes_send(in->kind, in->stream, buffer, in->length) : caw__bytes_close(in->kind, in->stream);
+    int status = bytes_in_place_begin(in, place, awaitable);
     caw__gil_give(place->released);
     return status;
 }
 
 /* Poll what is under way, in *status how it has ended. */
 static caw_poll
-bytes_in_place_poll_output(bytes_in_place_writer *w, caw_context *cx, int *status)
+bytes_in_place_poll_output(caw__bytes_in_place *in, caw_context *cx, int *status)
 {
-    if (caw_future_poll(w->in.awaits, cx) == CAW_PENDING) {
+    if (caw_future_poll(in->call, cx) == CAW_PENDING) {
         return CAW_PENDING;
     }
-    PyThreadState *released = bytes_in_place_place(cx)->released;
-    *status = w->in.awaits->status;
+    PyThreadState *released = ((caw__poll_place *)cx->place)->released;
+    *status = in->call->status;
     caw__gil_take(released);
-    bytes_in_place_end(&w->in);
+    bytes_in_place_end(in);
     caw__gil_give(released);
     return CAW_READY;
 }
 
-static caw_poll
-bytes_in_place_poll_write(caw_writer *writer, caw_context *cx, const void *buffer, size_t size, size_t *out)
+caw_poll
+caw__bytes_in_place_write(caw__bytes_in_place *in, caw_writer *writer, caw_context *cx, const void *buffer, size_t size,
+                          size_t *out)
 {
-    bytes_in_place_writer *w = CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer);
-    caw__poll_place *place = bytes_in_place_place(cx);
-    int status = place ? bytes_in_place_begin_output(w, place, buffer, size) : CAW_ENOREACTOR;
-    if (status == 0 && bytes_in_place_poll_output(w, cx, &status) == CAW_PENDING) {
+    int status = bytes_in_place_begin_output(in, cx->place, buffer, size);
+    if (status == 0 && bytes_in_place_poll_output(in, cx, &status) == CAW_PENDING) {
         return CAW_PENDING;
     }
-    if (status < 0 || w->closes) {
+    if (status < 0 || in->closes) {
         return caw_writer_finish(writer, status < 0 ? status : -EPIPE, out);
     }
-    *out = w->length < size ? w->length : size;
+    *out = in->length < size ? in->length : size;
     return CAW_READY;
 }
 
-static caw_poll
-bytes_in_place_poll_close(caw_writer *writer, caw_context *cx)
+caw_poll
+caw__bytes_in_place_close(caw__bytes_in_place *in, caw_writer *writer, caw_context *cx)
 {
-    bytes_in_place_writer *w = CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer);
-    caw__poll_place *place = bytes_in_place_place(cx);
-    int status = place ? 0 : CAW_ENOREACTOR;
+    int status = 0;
     bool closed = false;
     while (status == 0 && !closed) { /* a write that was given up, perhaps, and the close */
-        status = bytes_in_place_begin_output(w, place, NULL, 0);
-        if (status == 0 && bytes_in_place_poll_output(w, cx, &status) == CAW_PENDING) {
+        status = bytes_in_place_begin_output(in, cx->place, NULL, 0);
+        if (status == 0 && bytes_in_place_poll_output(in, cx, &status) == CAW_PENDING) {
             return CAW_PENDING;
         }
-        closed = w->closes;
+        closed = in->closes;
     }
     writer->status = status;
     return CAW_READY;
-}
-
-static void
-bytes_in_place_cancel_write(caw_writer *writer)
-{
-    bytes_in_place_cancel(&CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer)->in);
-}
-
-static void
-bytes_in_place_destroy_writer(caw_writer *writer)
-{
-    bytes_in_place_writer *w = CAW_CONTAINER_OF(writer, bytes_in_place_writer, writer);
-    PyThreadState *released = caw__gil_released;
-    caw__gil_take(released);
-    bytes_in_place_end(&w->in);
-    Py_DECREF(w->in.stream);
-    caw__gil_give(released);
-    free(w);
-}
-
-static const caw_writer_ops bytes_in_place_writer_ops = {"python.writer", bytes_in_place_poll_write,
-                                                         bytes_in_place_poll_close, bytes_in_place_cancel_write,
-                                                         bytes_in_place_destroy_writer};
-
-caw_writer *
-caw_py_writer(PyObject *stream)
-{
-    int kind = caw__bytes_kind_of_writer(stream);
-    if (kind < 0) {
-        return NULL;
-    }
-    bytes_in_place_writer *w = calloc(1, sizeof *w);
-    if (!w) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    caw_writer_init(&w->writer, &bytes_in_place_writer_ops);
-    w->in = (inplace){.stream = Py_NewRef(stream), .kind = (caw__bytes_kind)kind};
-    return &w->writer;
 }

@@ -101,6 +101,7 @@ coroutine_state_text(const caw__coroutine *c)
         return "created";
     case CORO_SUSPENDED:
         return c->waiter.cancelling || c->waiter.detached ? "being cancelled"
+               : c->waiter.delegates                      ? "suspended in place"
                : c->waiter.woken                          ? "resuming"
                                                           : "suspended";
     default:

@@ -48,7 +48,7 @@ aclose_poll(caw_future *f, caw_context *cx)
         if (awaitable == Py_None) {
             Py_CLEAR(awaitable);
         }
-        if (!awaitable || !(c->child = caw_py_await(awaitable))) {
+        if (!awaitable || !(c->child = caw_py_await(NULL, awaitable))) {
             return aclose_fail(c);
         }
     }

@@ -168,7 +168,7 @@ iteration_ask(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **
         Py_DECREF(awaitable);
         return iterator ? iteration_begin_next(s, c, iterator, out) : iteration_end_raised(s, c, out);
     }
-    s->child = caw_py_await(awaitable);
+    s->child = caw_py_await(NULL, awaitable);
     return s->child ? CAW_PENDING : iteration_end_raised(s, c, out);
 }
 
@@ -299,7 +299,7 @@ iteration_in_task_destroy(caw_stream *stream)
     caw__iteration_drop(CAW_CONTAINER_OF(stream, caw__iteration, stream));
 }
 
-static const caw_stream_ops iteration_in_task_ops = {"python.stream", iteration_in_task_poll_next,
+static const caw_stream_ops iteration_in_task_ops = {"python.iterate in place", iteration_in_task_poll_next,
                                                      iteration_in_task_cancel, iteration_in_task_destroy, NULL};
 
 caw_stream *

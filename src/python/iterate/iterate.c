@@ -17,6 +17,63 @@ typedef struct iterating {
     bool posts;                    /* it was given its locals, for any place */
 } iterating;
 
+/* --- as a task --- */
+
+static caw_poll
+iterate_task_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
+{
+    iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
+    int status = 0;
+    *out = NULL;
+    caw_poll poll = caw__posted_iteration_poll_next(s->posted, cx, out, &status);
+    return poll == CAW_READY && !*out ? caw__iteration_end(&s->at, status, out) : poll;
+}
+
+static void
+iterate_task_cancel(caw_stream *stream)
+{
+    caw__posted_iteration_cancel(CAW_CONTAINER_OF(stream, iterating, at.stream)->posted);
+}
+
+static void
+iterate_task_destroy(caw_stream *stream)
+{
+    iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
+    caw__posted_iteration_destroy(s->posted);
+    caw__iteration_free(&s->at);
+}
+
+static const caw_stream_ops iterate_task_ops = {"python.iterate as a task", iterate_task_poll_next, iterate_task_cancel,
+                                                iterate_task_destroy, NULL};
+
+/* --- in place --- */
+
+static caw_poll
+iterate_in_place_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
+{
+    iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
+    *out = NULL;
+    if (cx->host != &caw__poll_host) {
+        return caw__iteration_end(&s->at, CAW_EINVAL, out); /* it has moved while it was iterated in place */
+    }
+    return s->at.state == ITERATION_IN_PLACE ? caw__iteration_poll(&s->at, cx, out) : CAW_PENDING;
+}
+
+static void
+iterate_in_place_cancel(caw_stream *stream)
+{
+    CAW_CONTAINER_OF(stream, iterating, at.stream)->at.cancelled = true;
+}
+
+static void
+iterate_in_place_destroy(caw_stream *stream)
+{
+    caw__iteration_drop(&CAW_CONTAINER_OF(stream, iterating, at.stream)->at);
+}
+
+static const caw_stream_ops iterate_in_place_ops = {"python.iterate in place", iterate_in_place_poll_next,
+                                                    iterate_in_place_cancel, iterate_in_place_destroy, NULL};
+
 /* --- the first poll --- */
 
 /* Give the iterator to its loop. False when out of memory. */
@@ -28,6 +85,7 @@ iterate_post(iterating *s)
         s->at.iterator = NULL;
         s->at.spec = (caw_py_iterable_spec){NULL, NULL, NULL, 0};
         s->at.state = ITERATION_POSTED;
+        s->at.stream.ops = &iterate_task_ops;
     }
     return s->posted != NULL;
 }
@@ -44,6 +102,7 @@ iterate_begin_with_gil(iterating *s, caw_context *cx, caw_item **out)
     }
     if (caw__py_await_may_go_in_place(place->coroutine, cx)) {
         s->at.state = ITERATION_IN_PLACE;
+        s->at.stream.ops = &iterate_in_place_ops;
     }
     else if (!iterate_post(s)) {
         return caw__iteration_end(&s->at, CAW_ENOMEM, out);
@@ -67,8 +126,8 @@ iterate_begin_elsewhere(iterating *s, caw_item **out)
 static caw_poll
 iterate_begin(iterating *s, caw_context *cx, caw_item **out)
 {
-    if (s->at.cancelled) {
-        return caw__iteration_end(&s->at, CAW_ECANCELED, out);
+    if (s->at.cancelled || s->at.state == ITERATION_ENDED) {
+        return caw__iteration_end(&s->at, s->at.cancelled ? CAW_ECANCELED : s->at.stream.status, out);
     }
     if (s->posts || cx->host != &caw__poll_host) {
         return iterate_begin_elsewhere(s, out);
@@ -80,44 +139,22 @@ iterate_begin(iterating *s, caw_context *cx, caw_item **out)
     return poll;
 }
 
-/* --- the stream --- */
-
-static caw_poll
-iterate_poll_posted(iterating *s, caw_context *cx, caw_item **out)
-{
-    int status = 0;
-    caw_poll poll = caw__posted_iteration_poll_next(s->posted, cx, out, &status);
-    return poll == CAW_READY && !*out ? caw__iteration_end(&s->at, status, out) : poll;
-}
-
 static caw_poll
 iterate_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
 {
     iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
     *out = NULL;
-    if (s->at.state == ITERATION_NEW && iterate_begin(s, cx, out) == CAW_READY) {
+    if (iterate_begin(s, cx, out) == CAW_READY) {
         return CAW_READY;
     }
-    if (s->at.state == ITERATION_POSTED) {
-        return iterate_poll_posted(s, cx, out);
-    }
-    if (cx->host != &caw__poll_host) {
-        return caw__iteration_end(&s->at, CAW_EINVAL, out); /* it has moved while it was iterated in place */
-    }
-    return s->at.state == ITERATION_IN_PLACE ? caw__iteration_poll(&s->at, cx, out) : CAW_PENDING;
+    return caw_stream_poll_next(stream, cx, out); /* in the way that was decided */
 }
 
 static void
 iterate_cancel(caw_stream *stream)
 {
-    iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
-    s->at.cancelled = true;
-    if (s->at.state == ITERATION_POSTED) {
-        caw__posted_iteration_cancel(s->posted);
-    }
+    CAW_CONTAINER_OF(stream, iterating, at.stream)->at.cancelled = true;
 }
-
-/* --- its end --- */
 
 /* On a thread that never had the GIL, before the first poll: the iterator goes by a reference, which drops it on its
  * loop. Without memory it leaks: nothing here may touch it. */
@@ -132,33 +169,27 @@ static void
 iterate_destroy(caw_stream *stream)
 {
     iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
-    if (s->posted) {
-        caw__posted_iteration_destroy(s->posted);
-        caw__iteration_free(&s->at);
-        return;
-    }
     const caw_py_locals *locals = s->at.locals ? s->at.locals : caw_py_locals_current();
-    bool plain = s->at.state != ITERATION_IN_PLACE && !s->at.left; /* nothing but references */
-    if (!caw__gil_released && plain && locals && !caw__has_gil()) {
+    if (!caw__gil_released && locals && !caw__has_gil()) {
         iterate_drop_without_gil(s, locals);
         return;
     }
     caw__iteration_drop(&s->at);
 }
 
-static const caw_stream_ops iterate_ops = {"python.stream", iterate_poll_next, iterate_cancel, iterate_destroy, NULL};
+static const caw_stream_ops iterate_ops = {"python.iterate", iterate_poll_next, iterate_cancel, iterate_destroy, NULL};
 
 bool
 caw__iteration_is_in_place(const caw_stream *stream)
 {
-    return stream->ops == &iterate_ops &&
-           CAW_CONTAINER_OF(stream, const iterating, at.stream)->at.state == ITERATION_IN_PLACE;
+    return stream->ops == &iterate_in_place_ops;
 }
 
 int
 caw__iteration_traverse(const caw_stream *stream, visitproc visit, void *arg)
 {
-    if (stream->ops == &iterate_ops && !CAW_CONTAINER_OF(stream, const iterating, at.stream)->posts) {
+    if (stream->ops == &iterate_in_place_ops ||
+        (stream->ops == &iterate_ops && !CAW_CONTAINER_OF(stream, const iterating, at.stream)->posts)) {
         Py_VISIT(CAW_CONTAINER_OF(stream, const iterating, at.stream)->at.iterator);
     }
     return 0; /* of one that posts a poll without the GIL may just be giving the iterator away */
@@ -221,18 +252,9 @@ iterate_of(PyObject *iterable, const caw_py_iterable_spec *spec)
 }
 
 caw_stream *
-caw_py_iterate(PyObject *iterable, const caw_py_iterable_spec *spec)
+caw_py_iterate(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec)
 {
-    iterating *s = iterate_of(iterable, spec);
-    return s ? &s->at.stream : NULL;
-}
-
-caw_stream *
-caw_py_iterate_on(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec)
-{
-    bool foreign = iterable && !caw__orphans_is_of_this_interpreter(locals->inbox->orphans);
-    if (foreign) {
-        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
+    if (iterable && locals && !caw__locals_are_ours(locals)) {
         Py_CLEAR(iterable);
     }
     iterating *s = iterate_of(iterable, spec);
@@ -240,6 +262,6 @@ caw_py_iterate_on(caw_py_locals *locals, PyObject *iterable, const caw_py_iterab
         return NULL;
     }
     s->at.locals = caw_py_locals_retain(locals);
-    s->posts = true;
+    s->posts = locals != NULL;
     return &s->at.stream;
 }

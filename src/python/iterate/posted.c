@@ -250,14 +250,14 @@ runner_destroy(caw_future *f)
     free(r);
 }
 
-static const caw_future_ops runner_ops = {"python.stream", runner_poll, runner_cancel, runner_destroy};
+static const caw_future_ops runner_ops = {"python.iterate", runner_poll, runner_cancel, runner_destroy};
 
 /* --- the call that makes it --- */
 
 static PyObject *
 posted_iteration_call(void *arg)
 {
-    static const caw_py_spec spec = {.name = "stream"};
+    static const caw_py_spec spec = {.name = "iterate"};
     caw__posted_iteration *p = arg;
     PyObject *iterator = Py_NewRef(caw_py_ref_get(p->iterator));
     const caw_py_iterable_spec convert = {.convert = p->spec.convert, .user = p->spec.user};

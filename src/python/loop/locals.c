@@ -1,6 +1,7 @@
 /* locals.c: a loop and a context, counted without the GIL. */
 #include "python/loop/locals.h"
 
+#include "python/loop/orphans.h"
 #include "python/loop/ref.h"
 
 #include <stdlib.h>
@@ -24,6 +25,16 @@ caw__locals_new(caw__inbox *inbox)
     locals->inbox = caw__inbox_retain(inbox);
     locals->context = ref;
     return locals;
+}
+
+bool
+caw__locals_are_ours(const caw_py_locals *locals)
+{
+    bool ours = caw__orphans_is_of_this_interpreter(locals->inbox->orphans);
+    if (!ours) {
+        PyErr_SetString(PyExc_RuntimeError, "the locals belong to another interpreter");
+    }
+    return ours;
 }
 
 caw_py_locals *

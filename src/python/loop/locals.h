@@ -16,6 +16,9 @@ struct caw_py_locals {
 /* The loop of the inbox with the current context; NULL with an exception. */
 caw_py_locals *caw__locals_new(caw__inbox *inbox);
 
+/* Whether they can be used here. False with an exception: they belong to another interpreter. With the GIL. */
+bool caw__locals_are_ours(const caw_py_locals *locals);
+
 CAW__INTERNAL_END
 
 #endif

@@ -190,7 +190,7 @@ test_task(PyObject *module, PyObject *awaitable)
     caw_py_locals *locals = awaitable ? caw_py_locals_new(module) : NULL;
     PyObject *function = locals ? caw__python_function(test_task_source, "cawait_test") : NULL;
     PyObject *coroutine = function ? PyObject_CallOneArg(function, awaitable) : NULL;
-    caw_future *f = coroutine ? caw_py_await_on(locals, coroutine) : NULL;
+    caw_future *f = coroutine ? caw_py_await(locals, coroutine) : NULL;
     Py_XDECREF(function);
     Py_XDECREF(awaitable);
     if (locals) {

@@ -298,7 +298,7 @@ def test_what_is_awaited_can_be_seen(run: Callable[..., Any]) -> None:
         while not op.started:
             await turn()
         assert outer.cr_await is inner and outer.cr_suspended and not outer.cr_running
-        assert "suspended" in repr(outer) and "python.await" in repr(outer)
+        assert "(python.await, suspended in place)" in repr(outer)
         op.resolve()
         assert await ended(task) is value
         assert outer.cr_await is None and outer.cr_frame is None

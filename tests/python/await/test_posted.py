@@ -59,6 +59,19 @@ def test_value_comes_back(run: Callable[..., Any], way: str, awaitable: Callable
     run(main)
 
 
+@pytest.mark.parametrize("make", [t.posted, t.await_shielded])
+def test_repr_says_that_it_runs_as_a_task(run: Callable[..., Any], make: Callable[..., Any]) -> None:
+    async def main() -> None:
+        outer = make(sleep(0.01))
+        task = spawn(outer)
+        while not outer.cr_suspended:
+            await turn()
+        assert "(python.await as a task, suspended)" in repr(outer)
+        assert await ended(task) is None
+
+    run(main)
+
+
 def test_none_comes_back(run: Callable[..., Any]) -> None:
     async def main() -> None:
         assert await t.posted(sleep(0)) is None

@@ -1,4 +1,4 @@
-"""Byte streams of asyncio, trio and anyio that C reads and writes: real sockets, in place, posted, from threads."""
+"""Byte streams of asyncio, trio and anyio that C reads and writes: real sockets, in place, as tasks, from threads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from support.streams import (
     much,
 )
 
-HOWS = ["here", "posted", "pool", "thread"]
+HOWS = ["here", "posted", "pool", "scope", "thread"]
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ async def received(peer: socket.socket, expected: bytes) -> bool:
     return got == expected
 
 
-@pytest.mark.parametrize("how", ["here", "posted", "pool"])
+@pytest.mark.parametrize("how", ["here", "posted", "pool", "scope"])
 def test_copy_that_is_cancelled_while_it_writes_ends(
     run: Callable[..., Any], listener: socket.socket, how: str
 ) -> None:
@@ -227,7 +227,7 @@ async def receive_when_free(there: Connection) -> bytes:
             await turn()
 
 
-@pytest.mark.parametrize("how", ["here", "posted", "pool"])
+@pytest.mark.parametrize("how", ["here", "posted", "pool", "scope"])
 def test_coroutine_that_is_dropped_or_closed_ends_the_read(
     run: Callable[..., Any], listener: socket.socket, how: str
 ) -> None:
@@ -288,7 +288,7 @@ def test_each_kind_of_stream_is_read_written_and_closed(
     run(main)
 
 
-@pytest.mark.parametrize("how", ["here", "posted", "pool"])
+@pytest.mark.parametrize("how", ["here", "posted", "pool", "scope"])
 @pytest.mark.parametrize("made", range(3))
 def test_exception_of_a_stream_is_raised_as_it_is(
     run: Callable[..., Any], with_anyio: None, made: int, how: str
@@ -306,7 +306,7 @@ def test_exception_of_a_stream_is_raised_as_it_is(
 
 
 @pytest.mark.parametrize("copy", [t.copy, t.copy_nogil])
-@pytest.mark.parametrize("how", ["here", "posted", "pool"])
+@pytest.mark.parametrize("how", ["here", "posted", "pool", "scope"])
 def test_what_is_no_bytes_and_what_cannot_be_awaited_are_type_errors(
     run: Callable[..., Any], copy: Callable[..., Any], how: str
 ) -> None:
@@ -347,17 +347,32 @@ def test_what_is_no_stream_is_a_type_error_at_once(run: Callable[..., Any], how:
         for bad in (None, object(), TrioSource(), HalfSink()):
             with pytest.raises(TypeError, match="is no stream to write"):
                 t.copy(TrioSource(), bad, how=how)
-        for how_ in ("here", "posted"):
+        for how_ in ("here", "posted", "scope"):
             with pytest.raises(OSError, match="Invalid argument"):
                 await t.copy(TrioSource(), TrioSink(), size=0, how=how_)
 
     run(main)
 
 
-def test_reader_for_a_coroutine_has_no_use_elsewhere(run: Callable[..., Any]) -> None:
+def test_reader_without_locals_has_no_use_where_there_are_none(run: Callable[..., Any]) -> None:
     async def main() -> None:
         with pytest.raises(RuntimeError, match="no reactor"):
             await t.wrong_place(TrioSource(b"x"))
+
+    run(main)
+
+
+@pytest.mark.parametrize("made", range(3))
+def test_streams_may_move_from_the_coroutine_to_another_place(
+    run: Callable[..., Any], with_anyio: None, made: int
+) -> None:
+    async def main() -> None:
+        await t.copy(SOURCES[made](b"one", b"two", b"three"), sink := SINKS[made](), how="moved")
+        assert (sink.got, sink.closed) == ([b"one", b"two", b"three"], 1)
+        source = SOURCES[made](b"12345")
+        with pytest.raises(OSError, match="Invalid argument"):  # while there are bytes that nobody took
+            await t.copy(source, sink := SINKS[made](), size=3, how="moved")
+        assert (sink.got, sink.closed) == ([b"123"], 0)
 
     run(main)
 
@@ -377,7 +392,7 @@ def test_cancellation_reaches_the_stream_itself(run: Callable[..., Any]) -> None
                     raise
                 raise AssertionError
 
-        for how in ("here", "posted", "pool"):
+        for how in ("here", "posted", "pool", "scope"):
             task = spawn(t.copy(Slow(), TrioSink(), how=how))
             await until(lambda: begun)
             begun.clear()

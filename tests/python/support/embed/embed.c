@@ -20,7 +20,7 @@ begin_source(PyObject *module, void *source)
     PyObject *dict = PyModule_GetDict(module);
     PyObject *done = PyRun_String(source, Py_file_input, dict, dict);
     Py_XDECREF(done);
-    return done ? caw_py_await(PyObject_CallMethod(module, "main", NULL)) : NULL;
+    return done ? caw_py_await(NULL, PyObject_CallMethod(module, "main", NULL)) : NULL;
 }
 
 static caw_future *

@@ -52,7 +52,7 @@ coroutine_passes(PyObject *Py_UNUSED(module))
 static caw_future *
 async_runs_python(PyObject *Py_UNUSED(module))
 {
-    return caw_py_await(python(SLEEP "async def test(): await sleep(0.005)\n"));
+    return caw_py_await(NULL, python(SLEEP "async def test(): await sleep(0.005)\n"));
 }
 
 /* --- what fails --- */
@@ -79,7 +79,8 @@ async_raises(PyObject *Py_UNUSED(module))
 static caw_future *
 async_raises_in_python(PyObject *Py_UNUSED(module))
 {
-    return caw_py_await(python(SLEEP "async def test():\n    await sleep(0)\n    raise LookupError('in place')\n"));
+    return caw_py_await(NULL,
+                        python(SLEEP "async def test():\n    await sleep(0)\n    raise LookupError('in place')\n"));
 }
 
 static caw_future *
@@ -187,7 +188,7 @@ hangs_in_coroutine(PyObject *Py_UNUSED(module))
 static caw_future *
 hangs_in_python_in_place(PyObject *module)
 {
-    return caw_py_await(hangs_in_coroutine(module));
+    return caw_py_await(NULL, hangs_in_coroutine(module));
 }
 
 static caw_poll

@@ -8,7 +8,7 @@
 static caw_future *
 await_start(PyObject *Py_UNUSED(module), PyObject *awaitable)
 {
-    return caw_py_await(Py_NewRef(awaitable));
+    return caw_py_await(NULL, Py_NewRef(awaitable));
 }
 
 /* --- in_turn(items, on_error="raise"): await each of them, one after the other --- */
@@ -31,7 +31,7 @@ turns_child(PyObject *item)
     if (PyLong_Check(item)) {
         return caw_sleep(PyLong_AsUnsignedLong(item) * 1000ull);
     }
-    return caw_py_await(PyCallable_Check(item) ? PyObject_CallNoArgs(item) : Py_NewRef(item));
+    return caw_py_await(NULL, PyCallable_Check(item) ? PyObject_CallNoArgs(item) : Py_NewRef(item));
 }
 
 /* Take the outcome of the child: 0 to go on. */
@@ -177,6 +177,7 @@ beside_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *Py_UNUSED(kw
 
 const caw_py_async_def ext_await_functions[] = {
     CAW_PY_ASYNC_O("await_", await_start, caw_py_value, NULL),
+    CAW_PY_ASYNC_O("await_shielded", await_start, caw_py_value, NULL, .cancel = CAW_PY_CANCEL_SHIELD),
     CAW_PY_ASYNC("in_turn", in_turn_start, in_turn_result, NULL),
     CAW_PY_ASYNC("beside", beside_start, NULL, NULL),
     CAW_PY_ASYNC_END,

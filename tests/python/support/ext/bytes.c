@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A source or sink is an fd, or a stream of Python: for this coroutine, or with locals for any place. */
+/* A source or sink is an fd, or a stream of Python: for where it is polled first, or with locals. */
 static caw_reader *
 bytes_reader(PyObject *source, caw_py_locals *locals)
 {
     if (PyLong_Check(source)) {
         return caw_reader_from_fd((int)PyLong_AsLong(source));
     }
-    return locals ? caw_py_reader_on(locals, source) : caw_py_reader(source);
+    return caw_py_reader(locals, source);
 }
 
 static caw_writer *
@@ -20,7 +20,7 @@ bytes_writer(PyObject *sink, caw_py_locals *locals)
     if (PyLong_Check(sink)) {
         return caw_writer_from_fd((int)PyLong_AsLong(sink));
     }
-    return locals ? caw_py_writer_on(locals, sink) : caw_py_writer(sink);
+    return caw_py_writer(locals, sink);
 }
 
 /* --- copy(source, sink, size=65536, how="here", closes=True): how many bytes --- */
@@ -118,13 +118,13 @@ copy_free(void *arg)
     caw_future_destroy(arg);
 }
 
-/* how: "here", in the coroutine; "posted", too, but by calls; "pool", as a future on the pool; "thread", on a thread of
- * its own, which is blocked */
+/* how: "here", in the coroutine; "posted", too, but by calls; "pool", as a future on the pool; "scope", too, but the streams
+ * have no locals of their own; "thread", on a thread of its own, which is blocked */
 static caw_future *
 copy_place(copy *c, const char *how, caw_py_locals *locals)
 {
     caw_future *f = &c->future;
-    if (strcmp(how, "pool") == 0) { /* in a scope, which keeps the exception */
+    if (strcmp(how, "pool") == 0 || strcmp(how, "scope") == 0) { /* in a scope, which keeps the exception */
         f = caw_py_scope(locals, f);
         f = f ? caw_spawn(NULL, f) : NULL;
     }
@@ -132,6 +132,64 @@ copy_place(copy *c, const char *how, caw_py_locals *locals)
         f = caw_blocking(NULL, copy_block, f, copy_free);
     }
     return f;
+}
+
+/* how "moved": the first bytes are copied by the coroutine, the others by a future on the pool */
+typedef struct moved {
+    caw_future future;
+    copy *copy;
+    caw_py_locals *locals;
+    caw_future *join; /* NULL before it moves */
+} moved;
+
+static caw_poll
+moved_poll(caw_future *f, caw_context *cx)
+{
+    moved *m = CAW_CONTAINER_OF(f, moved, future);
+    while (!m->join) {
+        caw_future *child = copy_child(m->copy);
+        if (caw_future_poll(child, cx) == CAW_PENDING) {
+            return CAW_PENDING;
+        }
+        bool moves = m->copy->state == COPY_WRITES;
+        if (child->status < 0 || !copy_go_on(m->copy)) {
+            return caw_future_finish(f, child->status);
+        }
+        if (moves && !(m->join = copy_place(m->copy, "scope", m->locals))) {
+            m->copy = NULL;
+            return caw_future_finish(f, CAW_ENOMEM);
+        }
+    }
+    return caw_future_poll(m->join, cx) == CAW_READY ? caw_future_finish(f, m->join->status) : CAW_PENDING;
+}
+
+static void
+moved_destroy(caw_future *f)
+{
+    moved *m = CAW_CONTAINER_OF(f, moved, future);
+    if (m->join) {
+        caw_future_destroy(m->join);
+    }
+    else if (m->copy) {
+        copy_destroy(&m->copy->future);
+    }
+    caw_py_locals_release(m->locals);
+    free(m);
+}
+
+static const caw_future_ops moved_ops = {"test.moved", moved_poll, NULL, moved_destroy};
+
+static caw_future *
+moved_new(copy *c, caw_py_locals *locals)
+{
+    moved *m = calloc(1, sizeof *m);
+    if (!m) {
+        copy_destroy(&c->future);
+        return NULL;
+    }
+    *m = (moved){.copy = c, .locals = caw_py_locals_retain(locals)};
+    caw_future_init(&m->future, &moved_ops);
+    return &m->future;
 }
 
 static caw_future *
@@ -150,8 +208,9 @@ copy_start(PyObject *module, PyObject *args, PyObject *kwargs)
     if (c) {
         atomic_fetch_add(&ext_live_futures, 1);
         caw_future_init(&c->future, &copy_ops);
-        c->reader = bytes_reader(source, locals);
-        c->writer = c->reader ? bytes_writer(sink, locals) : NULL;
+        caw_py_locals *own = how[0] == 's' || how[0] == 'm' ? NULL : locals;
+        c->reader = bytes_reader(source, own);
+        c->writer = c->reader ? bytes_writer(sink, own) : NULL;
         c->size = (size_t)size;
         c->closes = closes;
     }
@@ -165,17 +224,17 @@ copy_start(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     caw_read_init(&c->read, c->reader, c->buffer, c->size);
-    caw_future *f = copy_place(c, how, locals);
+    caw_future *f = how[0] == 'm' ? moved_new(c, locals) : copy_place(c, how, locals);
     caw_py_locals_release(locals);
     return f;
 }
 
-/* wrong_place(source): a reader for a coroutine, polled by a future on the pool. */
+/* wrong_place(source): a reader without locals, polled by a thread that has none. */
 static caw_future *
 wrong_place_start(PyObject *Py_UNUSED(module), PyObject *source)
 {
     copy *c = calloc(1, sizeof *c + 1);
-    if (!c || !(c->reader = caw_py_reader(source))) {
+    if (!c || !(c->reader = caw_py_reader(NULL, source))) {
         free(c);
         return NULL;
     }

@@ -279,7 +279,7 @@ holder_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 static caw_future *
 holder_await_start(PyObject *self, PyObject *awaitable)
 {
-    return caw_py_await_on(((holder *)self)->locals, Py_NewRef(awaitable));
+    return caw_py_await(((holder *)self)->locals, Py_NewRef(awaitable));
 }
 
 static const caw_py_async_def holder_methods[] = {
@@ -344,7 +344,7 @@ ext_unshare(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 static caw_future *
 await_shared_start(PyObject *Py_UNUSED(module), PyObject *awaitable)
 {
-    return caw_py_await_on(shared.locals, Py_NewRef(awaitable));
+    return caw_py_await(shared.locals, Py_NewRef(awaitable));
 }
 
 const caw_py_async_def ext_call_functions[] = {

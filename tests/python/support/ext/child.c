@@ -138,7 +138,7 @@ static const caw_future_ops parent_ops = {"test.parent", parent_poll, parent_can
 static caw_future *
 parent_new(PyObject *awaitable, PyObject *told, how how_)
 {
-    caw_future *child = caw_py_await(Py_NewRef(awaitable));
+    caw_future *child = caw_py_await(NULL, Py_NewRef(awaitable));
     parent *p = child ? calloc(1, sizeof *p) : NULL;
     if (!p) {
         caw_future_destroy(child);

@@ -10,7 +10,7 @@ static caw_future *
 posted_start(PyObject *module, PyObject *awaitable)
 {
     caw_py_locals *locals = caw_py_locals_new(module);
-    caw_future *f = locals ? caw_py_await_on(locals, Py_NewRef(awaitable)) : NULL;
+    caw_future *f = locals ? caw_py_await(locals, Py_NewRef(awaitable)) : NULL;
     caw_py_locals_release(locals);
     return f;
 }
@@ -32,7 +32,7 @@ spawn_in_scope(PyObject *module, caw_future *child)
 static caw_future *
 spawned_start(PyObject *module, PyObject *awaitable)
 {
-    return spawn_in_scope(module, caw_py_await(Py_NewRef(awaitable)));
+    return spawn_in_scope(module, caw_py_await(NULL, Py_NewRef(awaitable)));
 }
 
 /* spawned_without_scope(ignored): nobody has said which loop it is for. */
@@ -152,7 +152,7 @@ all_start(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, 
     atomic_fetch_add(&ext_live_futures, 1);
     for (; all->n < nargs; all->n++) {
         caw_future *f = PyLong_Check(args[all->n]) ? caw_sleep(PyLong_AsUnsignedLong(args[all->n]) * 1000ull)
-                                                   : caw_py_await(Py_NewRef(args[all->n]));
+                                                   : caw_py_await(NULL, Py_NewRef(args[all->n]));
         if (!f) {
             all_destroy(&all->future);
             return NULL;

@@ -115,7 +115,7 @@ numbers_error(caw_stream *Py_UNUSED(s), int status)
 static caw_stream *
 relay_start(PyObject *Py_UNUSED(module), PyObject *iterable)
 {
-    return caw_py_iterate(Py_NewRef(iterable), NULL);
+    return caw_py_iterate(NULL, Py_NewRef(iterable), NULL);
 }
 
 static caw_stream *
@@ -127,7 +127,7 @@ relay_posted_start(PyObject *module, PyObject *const *args, Py_ssize_t nargs, Py
     }
     const caw_py_iterable_spec spec = {.capacity = PyLong_AsSize_t(args[1])};
     caw_py_locals *locals = caw_py_locals_new(module);
-    caw_stream *s = locals ? caw_py_iterate_on(locals, Py_NewRef(args[0]), &spec) : NULL;
+    caw_stream *s = locals ? caw_py_iterate(locals, Py_NewRef(args[0]), &spec) : NULL;
     caw_py_locals_release(locals);
     return s;
 }
@@ -244,8 +244,7 @@ total_start(PyObject *module, PyObject *args, PyObject *kwargs)
     const caw_py_iterable_spec spec = {.convert = total_convert, .capacity = (size_t)capacity};
     bool on = strcmp(where, "task") == 0 || strcmp(where, "pool") == 0;
     caw_py_locals *locals = on ? caw_py_locals_new(module) : NULL;
-    caw_stream *stream =
-        on ? caw_py_iterate_on(locals, Py_NewRef(iterable), &spec) : caw_py_iterate(Py_NewRef(iterable), &spec);
+    caw_stream *stream = on && !locals ? NULL : caw_py_iterate(locals, Py_NewRef(iterable), &spec);
     caw_py_locals_release(locals);
     total *t = stream ? calloc(1, sizeof *t) : NULL;
     if (!t) {
