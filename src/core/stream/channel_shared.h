@@ -40,8 +40,8 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The word of a send's future. From NEW it is changed by its poller alone; from WAITING, in which it is linked, by anybody
- * under the lock. In ENDED the status is there. */
+/* The word of a send's future. From NEW it is changed by its poller alone; from WAITING, in which it is linked, by
+ * anybody under the lock. In ENDED the status is there. */
 enum { CAW__SEND_NEW, CAW__SEND_WAITING, CAW__SEND_ENDED };
 
 struct caw_channel {
