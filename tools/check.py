@@ -92,19 +92,21 @@ def headers() -> Row:
     folder = BUILD / "headers"
     folder.mkdir(parents=True, exist_ok=True)
     row = Row("")
-    for header in sorted((ROOT / "include" / "cawait").glob("*.h")):
+    include = ROOT / "include"
+    for header in sorted(include.rglob("*.h")):
         for compiler, standard in COMPILERS.items():
             source = folder / f"{header.stem}.{'cpp' if '++' in compiler else 'c'}"
-            source.write_text(f'#include "cawait/{header.name}"\n')
+            source.write_text(f'#include "{header.relative_to(include)}"\n')
             compiles(source, compiler, standard)
             row.passed += 1
     for suffix, (compilers, standards) in STANDARDS.items():
-        source = folder / f"user.{suffix}"
-        source.write_text('#include "user.h"\n')
-        for compiler in compilers:
-            for standard in standards:
-                compiles(source, compiler, f"-std={standard}", f"-I{ROOT / 'tests' / 'headers'}")
-                row.passed += 1
+        user = folder / f"user.{suffix}"
+        user.write_text('#include "user.h"\n')
+        for source in (user, *(ROOT / "tests" / "python" / "support").rglob("*.cpp")) if suffix == "cpp" else (user,):
+            for compiler in compilers:
+                for standard in standards:
+                    compiles(source, compiler, f"-std={standard}", f"-I{ROOT / 'tests' / 'headers'}")
+                    row.passed += 1
     return row
 
 

@@ -3,8 +3,7 @@
 #ifndef CAWAIT_TESTS_HEADERS_USER_H
 #define CAWAIT_TESTS_HEADERS_USER_H
 
-#include "cawait/core.h"
-#include "cawait/testing_tools.h"
+#include <cawait_testing.h>
 
 /* --- a future --- */
 
