@@ -63,7 +63,7 @@ LAYOUT = Layout(
         "python/iterate": "aclose in_place posted iterate",
         "python/generator": "generator step_result step type",
         "python/module": "module functions entry",
-        "python/bytes": "methods in_place posted bytes read write object",
+        "python/bytes": "methods in_place posted stream bytes read write object",
         "python/run": "run run_forever",
         "python/testing": "check test options report main",
     },
