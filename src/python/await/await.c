@@ -52,7 +52,7 @@ caw_py_call(caw_py_locals *locals, const caw_py_call_spec *spec, void *arg)
     return f;
 }
 
-/* The outcome of a future of ours that is ready: borrowed, or NULL; and whether it is an exception. */
+/* What a future of ours that is ready ended with: borrowed, or NULL; and whether it is an exception. */
 static PyObject *
 await_outcome(const caw_future *future, bool *raised)
 {

@@ -226,7 +226,7 @@ await_begin(caw__py_await *f, caw_context *cx, caw__state *state, caw__coroutine
     f->inner.object = iterator;
     f->state = AWAIT_IN_PLACE;
     f->inner.awaiter = c;
-    Py_DECREF(object); /* the awaiter is held by who polls it, and holds this future */
+    Py_DECREF(object); /* its caller holds the awaiter, which holds this future */
     f->inner.is_ours = Py_IS_TYPE(iterator, state->coroutine_type);
     if (!f->inner.is_ours) {
         return await_drive(f);

@@ -4,17 +4,18 @@
  *      └──── first poll ──> POSTED
  *
  * IN_PLACE: it is driven in place, by the polls of one coroutine of ours, its `awaiter`. It is the `inner` of that
- * coroutine while it waits for it, and yields what it yields. A resume of the coroutine leaves here what was sent; the
- * poll that follows sends it on. What was thrown stays with the coroutine until the poll, for there it must not get lost:
- * who polls no more raises it.
+ * coroutine while it waits for it, and yields what it yields. A resume of the coroutine leaves here what was sent;
+ * the poll that follows sends it on. What was thrown stays with the coroutine until the poll: if no poll
+ * takes it, the coroutine raises it.
  *
  * POSTED: it is polled in another way, and runs as a task (await/posted.h), whose future this one polls.
  *
- * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing yielded), and
- * coroutine/trampoline.c drives it when the poll is over: so a chain of any length needs no more C stack than one.
+ * If the awaitable is a coroutine of ours too, the poll does not drive it, but says so (`waits`, and nothing
+ * yielded), and coroutine/trampoline.c drives it when the poll is over: so a chain of any length needs no more C
+ * stack than one.
  *
- * The awaiter may be closed, or the future given to another one to poll, while it is IN_PLACE: then it has no awaiter, and ends
- * with an error when it is polled.
+ * The awaiter may be closed, or the future given to another one to poll, while it is IN_PLACE: then it has no
+ * awaiter, and ends with an error when it is polled.
  *
  * Everything here is protected by the GIL, but in POSTED, where nothing of it is Python's.
  */
@@ -38,7 +39,7 @@ struct caw__py_await {
     unsigned char state; /* caw__py_await_state */
     bool raised;         /* ENDED: by an exception */
     bool cancelled;      /* NEW: it is not to begin */
-    bool without_gil;    /* it was polled in place by somebody who has released the GIL, and may destroy it so too */
+    bool without_gil; /* it was polled in place by a coroutine that had released the GIL, and may be destroyed so too */
 };
 
 /* Of all but those that are POSTED. */
@@ -50,10 +51,12 @@ caw_future *caw__py_await_new(PyObject *awaitable);
 /* The awaited one that this future is, or NULL. */
 const caw__py_await *caw__py_await_of(const caw_future *future);
 
-/* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled. */
+/* Whether the poll is one of the coroutine itself, which waits for nothing else, and lets what it awaits be cancelled.
+ */
 bool caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx);
 
-/* A future whose iterator the coroutine that polls has begun, and that has yielded this. Takes both; NULL with an exception. */
+/* A future whose iterator the coroutine that polls has begun, and that has yielded this. Takes both; NULL with an
+ * exception. */
 caw_future *caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded);
 
 CAW__INTERNAL_END

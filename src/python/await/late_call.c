@@ -1,4 +1,4 @@
-/* late_call.c: a call of Python whose loop is known when it is polled. */
+/* late_call.c: a call of Python that is posted by its first poll. */
 #include "python/await/late_call.h"
 
 #include "python/coroutine/poll.h"
@@ -9,12 +9,12 @@
 typedef struct caw__call {
     caw_future future;
     caw_py_call_spec spec;
-    void *arg;           /* owned, until there is a remote */
+    void *arg;           /* owned, until it is posted */
     caw__posted *posted; /* owned; NULL before the first poll */
     bool cancelled;      /* before that */
 } caw__call;
 
-/* The locals of who polls: a new reference, or NULL with the status that says why. */
+/* The locals of the poller: a new reference, or NULL with the status that says why. */
 static caw_py_locals *
 call_locals(const caw_context *cx, int *status)
 {

@@ -1,4 +1,4 @@
-/* late_call.h: a call of Python for which nobody has said on which loop: that is known when it is polled. */
+/* late_call.h: a call of Python without locals: the loop is that of the first poll. */
 #ifndef CAWAIT_PYTHON_AWAIT_LATE_CALL_H
 #define CAWAIT_PYTHON_AWAIT_LATE_CALL_H
 
@@ -6,7 +6,8 @@
 
 CAW__INTERNAL_BEGIN
 
-/* A future that posts this call when it is polled first: on the loop of the coroutine of ours, or of the scope, that polls it. NULL when out of memory: then it has taken nothing.
+/* A future that posts this call when it is polled first: on the loop of the coroutine of ours, or of the scope, that
+ * polls it. NULL when out of memory: then it has taken nothing.
  *   any-thread · no-gil · takes(arg) · returns-new · quiet */
 caw_future *caw__call_new(const caw_py_call_spec *spec, void *arg);
 

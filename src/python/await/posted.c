@@ -1,4 +1,4 @@
-/* posted.c: awaitables and calls that run on a loop for somebody who is elsewhere. */
+/* posted.c: awaitables and calls that run on a loop for a consumer that is elsewhere. */
 #include "python/await/posted.h"
 
 #include "python/base/awaitable.h"
@@ -46,7 +46,7 @@ posted_release(caw__posted *r)
     }
 }
 
-/* Have the loop look at what is asked. False when it is closed. */
+/* Have the loop look at `asked`. False when it is closed. */
 static bool
 posted_push(caw__posted *r)
 {
@@ -178,7 +178,7 @@ static const caw__tenant_ops posted_tenant_ops = {posted_tenant_close, posted_te
 
 /* --- beginning --- */
 
-/* A future of concurrent.futures has ended, in any thread that has the GIL: have the loop's thread take its outcome. */
+/* A future of concurrent.futures has ended, in any thread that has the GIL: have the loop's thread take its result. */
 static PyObject *
 posted_finished(PyObject *capsule, PyObject *future)
 {
@@ -248,7 +248,7 @@ posted_begin_awaiting(caw__posted *r, caw__hub *hub)
         begun = true;
     }
     if (caw__py_task_of(capsule) && r->task.handle && caw_promise_abandoned(&r->promise)) {
-        posted_cancel(r, hub); /* asked for while it began, when there was no task yet */
+        posted_cancel(r, hub); /* the cancel came while it began, when there was no task yet */
     }
     Py_DECREF(object);
     Py_DECREF(capsule);
@@ -288,7 +288,7 @@ posted_call(caw__posted *r, PyObject **leaving)
     return false;
 }
 
-/* Enter the context of the locals; or a copy of it where somebody is in there, who has come to run this loop inside a
+/* Enter the context of the locals; or a copy of it where it is entered already, by code that runs this loop inside a
  * call. What is entered: a new reference, or NULL with an exception. */
 static PyObject *
 posted_enter_context(const caw__posted *r)

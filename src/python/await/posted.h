@@ -1,14 +1,14 @@
-/* posted.h: Python that runs on a loop for somebody who is not there: an awaitable as a task, or a call.
+/* posted.h: Python that runs on a loop for a consumer that is elsewhere: an awaitable as a task, or a call.
  *
- * The consumer has the promise, and may be on any thread without the GIL. The producer is the loop: it is asked by a job to
- * begin and to cancel, and resolves the promise, all in its own thread. Its side is held by the hub's list, from the
- * beginning to the end; a hub that is closed ends what is in it. What Python calls when the task has ended knows the remote
- * by a capsule (framework/task.h).
+ * The consumer has the promise, and may be on any thread without the GIL. The producer is the loop: it begins
+ * and cancels by a job, and resolves the promise, all in its own thread. Its side is held by the hub's list, from the
+ * beginning to the end; a hub that is closed ends what is in it. What Python calls when the task has ended has
+ * a capsule (framework/task.h).
  *
  * Words and who may touch them:
  *
  *   promise        see promise.c
- *   begin, drop    jobs, see job.h. `begin` is pushed to begin, and again to cancel; what is asked for is in `asked`
+ *   begin, drop    jobs, see job.h. `begin` is pushed to begin, and again to cancel; `asked` says which
  *   refs           any thread, atomic
  *   asked          any thread, atomic: set before a push, taken by the loop
  *   object         the consumer's until `begin` is pushed, then the loop's; NULL once the task has it
@@ -16,8 +16,9 @@
  *   the others     the loop's, with the GIL
  *
  * The race that looks bad: the loop ends it, the consumer drops it, and a cancel is still queued. The promise is over
- * with the later of the two sides, as any is; but `begin` may be in the queue, or be running. So each has a reference, the
- * promise and what is queued, and the last one frees. Where there is an awaitable to drop, that is a job of its own, `drop`.
+ * with the later of the two sides, as any is; but `begin` may be in the queue, or be running. So each has a
+ * reference, the promise and what is queued, and the last one frees. Where there is an awaitable to drop, that is a
+ * job of its own, `drop`.
  */
 #ifndef CAWAIT_PYTHON_AWAIT_POSTED_H
 #define CAWAIT_PYTHON_AWAIT_POSTED_H
@@ -43,7 +44,7 @@ typedef struct caw__posted {
     caw_py_ref *outcome;   /* the value or the exception: a reference; NULL for None */
     caw_py_call_spec spec; /* of a call; all NULL of an awaitable */
     void *arg;
-    bool (*spares)(const void *arg); /* whether a cancel is not for the task just now; NULL: it always is */
+    bool (*spares)(const void *arg); /* whether a cancel is not for the task now; NULL: it always is */
 } caw__posted;
 
 /* A posted one with this awaitable, or for this call. NULL when out of memory: then it has taken nothing.

@@ -1,9 +1,10 @@
 /* cancel.c: what a cancel does, whoever calls it.
  *
- * asyncio calls it once for each Task.cancel(). trio calls the abort function once for each suspension, with `raise_cancel`, which
- * raises what is to be raised: under the policy wait the answer is FAILED, and the awaiter raises when the operation has ended; no
- * second cancel comes to detach it. Under shield the answer is FAILED and nothing else happens: the value comes through, and since
- * trio's cancellation has levels the next checkpoint raises it.
+ * asyncio calls it once for each Task.cancel(). trio calls the abort function once for each suspension, with
+ * `raise_cancel`, which raises what is to be raised: under the policy wait the answer is FAILED, and the awaiter
+ * raises when the operation has ended; no second cancel comes to detach it. Under shield the answer is FAILED and
+ * nothing else happens: the value comes through, and since trio's cancellation has levels the next checkpoint raises
+ * it.
  */
 #include "python/coroutine/cancel.h"
 
@@ -86,16 +87,16 @@ cancel_resume(caw__coroutine *c, PyObject *message, bool detach)
     Py_RETURN_TRUE;
 }
 
-/* Whether an awaiter that waits for the end of its operation is to see the cancel at once: where the author wants to, and
- * under anyio, whose scopes would go on asking. */
+/* Whether an awaiter that waits for the end of its operation is to see the cancel at once: where the author has an
+ * on_throw, and under anyio, whose scopes would go on cancelling. */
 static bool
 cancel_is_seen_at_once(const caw__coroutine *c)
 {
     return c->function->spec->on_throw || caw__anyio_is_loaded(caw__coroutine_state_of(c));
 }
 
-/* Whether a cancel that comes before the awaiter has seen the last one is the second, that detaches. Two scopes of anyio
- * that are cancelled in one turn of the loop look the same, and do not. */
+/* Whether a cancel that comes before the awaiter has seen the last one is the second, that detaches. Two scopes of
+ * anyio that are cancelled in one turn of the loop look the same, and do not. */
 static bool
 cancel_detaches_next(const caw__coroutine *c)
 {
@@ -149,8 +150,8 @@ caw__coroutine_cancel(caw__coroutine *c, PyObject *message)
 
 /* --- trio --- */
 
-/* What is to be raised for the first cancellation, since trio repeats it at each suspension: a new reference. The author's
- * on_throw is called with it; it runs Python code, which may close the coroutine. */
+/* What is to be raised for the first cancellation, since trio repeats it at each suspension: a new reference. The
+ * author's on_throw is called with it; it runs Python code, which may close the coroutine. */
 static PyObject *
 cancel_reason(caw__coroutine *c, PyObject *raise_cancel)
 {
@@ -165,8 +166,8 @@ cancel_reason(caw__coroutine *c, PyObject *raise_cancel)
     return exception ? exception : Py_NewRef(raise_cancel);
 }
 
-/* Keep what the awaiter will raise when the operation has ended. Where there is no memory for that it raises nothing: the
- * next checkpoint does. */
+/* Keep what the awaiter will raise when the operation has ended. Where there is no memory for that it raises nothing:
+ * the next checkpoint does. */
 static void
 cancel_note(caw__coroutine *c, PyObject *raise_cancel)
 {

@@ -1,5 +1,5 @@
-/* cancel.h: what a cancel does, whoever calls it: a task of asyncio, trio, or an exception that is thrown in. coroutine.h has a
- * picture. */
+/* cancel.h: what a cancel does, whoever calls it: a task of asyncio, trio, or an exception that is thrown in.
+ * coroutine.h has a picture. */
 #ifndef CAWAIT_PYTHON_COROUTINE_CANCEL_H
 #define CAWAIT_PYTHON_COROUTINE_CANCEL_H
 
@@ -19,8 +19,9 @@ void caw__coroutine_on_throw(caw__coroutine *c, PyObject *exception);
 /* A cancellation is thrown in: whether the awaiter waits for the end of the operation. */
 bool caw__coroutine_waits_for_end(const caw__coroutine *c);
 
-/* asyncio cancels the task that waits. True: this resumes the task with a CancelledError. False: the operation has the last
- * word; the task remembers the cancellation and throws it at its next step. A new reference, or NULL with an exception. */
+/* asyncio cancels the task that waits. True: this resumes the task with a CancelledError. False: the operation has
+ * the last word; the task remembers the cancellation and throws it at its next step. A new reference, or NULL with an
+ * exception. */
 PyObject *caw__coroutine_cancel(caw__coroutine *c, PyObject *message);
 
 /* trio cancels the task that waits: SUCCEEDED or FAILED of trio.lowlevel.Abort. A new reference. */

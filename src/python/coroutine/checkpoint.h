@@ -1,9 +1,9 @@
-/* checkpoint.h: each operation is a checkpoint of trio: before it starts, a cancelled task raises; and where it is ready at
- * once, others have their turn before its value is taken.
+/* checkpoint.h: each operation is a checkpoint of trio: before it starts, a cancelled task raises; and where it is
+ * ready at once, others have their turn before its value is taken.
  *
- * The first part is trio's own coroutine, `extras->before`, which has to end in the task that it began in, `extras->awaiter`:
- * it may be inside a cancel scope of its own. So when another task ends the coroutine meanwhile, that part stays until its
- * own task comes back.
+ * The first part is trio's own coroutine, `extras->before`, which has to end in the task that it began in,
+ * `extras->awaiter`: it may be inside a cancel scope of its own. So when another task ends the coroutine meanwhile,
+ * that part stays until its own task comes back.
  */
 #ifndef CAWAIT_PYTHON_COROUTINE_CHECKPOINT_H
 #define CAWAIT_PYTHON_COROUTINE_CHECKPOINT_H
@@ -12,8 +12,8 @@
 
 CAW__INTERNAL_BEGIN
 
-/* Before the coroutine is ended by close() or throw(): if that is done by the task of trio that awaits the checkpoint before
- * the operation, end that first, in its order. Never raises. */
+/* Before the coroutine is ended by close() or throw(): if that is done by the task of trio that awaits the checkpoint
+ * before the operation, end that first, in its order. Never raises. */
 void caw__checkpoint_leave(caw__coroutine *c);
 
 /* The first step, in a task of trio. PYGEN_RETURN: the operation may start. */

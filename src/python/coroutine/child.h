@@ -1,10 +1,11 @@
-/* child.h: what a coroutine needs of its future beyond caw_future_ops, where the future is one of the bridge's own. Two kinds:
+/* child.h: what a coroutine needs of its future beyond caw_future_ops, where the future is one of the bridge's own.
+ * Two kinds:
  *
  *   awaited   a Python awaitable (await/in_place.h). While it is awaited in place it is the coroutine's `inner`
  *   step      a step of an async generator (generator/step.h)
  *
- * Both begin with a caw__child. Of a step the coroutine knows that it is one; a Python awaitable is recognised by its ops, which
- * the module's state has, since in_place.c stands above.
+ * Both begin with a caw__child. The coroutine's flag `steps` says that it is a step; a Python awaitable is
+ * recognised by its ops, which the module's state holds, since in_place.c stands above.
  */
 #ifndef CAWAIT_PYTHON_COROUTINE_CHILD_H
 #define CAWAIT_PYTHON_COROUTINE_CHILD_H
@@ -19,18 +20,21 @@ typedef struct caw__child_ops {
 
     /* The rest is for steps. */
 
-    /* The first step of a coroutine, where there is nothing to wait for: the shortest way. PYGEN_NEXT, and nothing was done: it
-     * is to be polled as any other. */
+    /* The first step of a coroutine, where there is nothing to wait for: the shortest way. PYGEN_NEXT, and nothing
+     * was done: it is to be polled as any other. */
     PySendResult (*at_once)(caw__coroutine *c, PyObject **result);
 
-    /* A value is sent before the first poll: it counts as if it had been given to asend(). False where that makes no sense. */
+    /* A value is sent before the first poll: it counts as if it had been given to asend(). False where that makes no
+     * sense. */
     bool (*send)(caw_future *future, PyObject *value);
 
-    /* An exception is thrown in, or it is closed, before the first poll: that ends the generator, as if it had come at the `yield`.
-     * -1 with an exception where another step has begun: that one is raised then, and the generator goes on. */
+    /* An exception is thrown in, or it is closed, before the first poll: that ends the generator, as if it had come
+     * at the `yield`. -1 with an exception where another step has begun: that one is raised then, and the generator
+     * goes on. */
     int (*throw_in)(caw_future *future);
 
-    /* An exception is set, which leaves the coroutine: a StopAsyncIteration that is not the end becomes a RuntimeError. */
+    /* An exception is set, which leaves the coroutine: a StopAsyncIteration that is not the end becomes a RuntimeError.
+     */
     void (*leaving)(const caw_future *future);
 } caw__child_ops;
 
@@ -45,8 +49,8 @@ caw__child_ops_of(const caw_future *future)
     return CAW_CONTAINER_OF(future, const caw__child, future)->ops;
 }
 
-/* A Python awaitable that is awaited in place: what `yield from` keeps. Part of its future, and known to the coroutine while that
- * waits for it. */
+/* A Python awaitable that is awaited in place: what `yield from` keeps. Part of its future; the coroutine
+ * points to it while it waits for it. */
 typedef struct caw__inner {
     PyObject *object;  /* the iterator: a reference */
     PyObject *sent;    /* for the next poll, or NULL for None */

@@ -1,8 +1,8 @@
 /* coroutine.h: the object that `await` drives, and that owns a C future.
  *
- * waiter.h has its states and what the loop needs of it. A suspended coroutine waits for one of two things: the future's waker
- * (through its wake target), or a cancel. Or it `delegates`: it waits for a Python awaitable, its `inner`, and whatever is sent
- * and thrown goes there.
+ * waiter.h has its states and what the loop needs of it. A suspended coroutine waits for one of two things: the
+ * future's waker (through its wake target), or a cancel. Or it `delegates`: it waits for a Python awaitable, its
+ * `inner`, and whatever is sent and thrown goes there.
  *
  * A cancel, and the flags that say how far it has come:
  *
@@ -41,7 +41,7 @@ typedef struct caw__coroutine_extras {
     PyObject *name;     /* set by the user */
     PyObject *qualname; /* set by the user */
     PyObject *origin;   /* where it was created, a tuple; only with origin tracking */
-    PyObject *frame;    /* once somebody asked for it */
+    PyObject *frame;    /* made at the first look */
     PyObject *pending; /* what to raise, or to call so that it raises, when the operation has ended: while cancelling */
     PyObject *message; /* of the cancel: while detached */
     PyObject *before;  /* trio's checkpoint, which is awaited before the first poll */
@@ -77,7 +77,8 @@ PyObject *caw__coroutine_new_step(caw__function *function, caw_future *future);
 /* A coroutine of a spec, which is not NULL; the future is destroyed if this fails. */
 PyObject *caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, const caw_py_spec *spec);
 
-/* A coroutine of the library's own, to run on a hub's loop: a new reference, or NULL with an exception. Takes the future. */
+/* A coroutine of the library's own, to run on a hub's loop: a new reference, or NULL with an exception. Takes the
+ * future. */
 PyObject *caw__coroutine_on(caw__hub *hub, caw_future *future, const caw_py_spec *spec);
 
 /* Show it to the cycle collector. A new coroutine of a module's function refers to nothing but that function, and most

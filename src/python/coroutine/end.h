@@ -22,8 +22,8 @@ void caw__coroutine_free_awaiter(caw__coroutine *c);
 /* It waits for nothing in place any more. */
 void caw__coroutine_leave_inner(caw__coroutine *c);
 
-/* Leave the scope of anyio that the rest of a cancelled wait happens in, if there is one. Closed by another task than the one that
- * entered it, the coroutine keeps it until that one resumes. */
+/* Leave the scope of anyio that the rest of a cancelled wait happens in, if there is one. Closed by another task than
+ * the one that entered it, the coroutine keeps it until that one resumes. */
 static inline void
 caw__coroutine_unshield(caw__coroutine *c)
 {

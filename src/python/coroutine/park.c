@@ -1,5 +1,5 @@
-/* park.c: what a suspended coroutine yields. The protocol is that of `_asynciomodule.c: task_step_handle_result_impl` (CPython
- * 3.13). */
+/* park.c: what a suspended coroutine yields. The protocol is that of `_asynciomodule.c: task_step_handle_result_impl`
+ * (CPython 3.13). */
 #include "python/coroutine/park.h"
 
 #include "python/coroutine/cancel.h"
@@ -155,7 +155,7 @@ park_remove_done_callback(PyObject *self, PyObject *callback)
     PyObject *mine = Py_NewRef(c->waiter.callback);
     int removed = PyObject_RichCompareBool(mine, callback, Py_EQ);
     if (removed > 0) {
-        removed = c->waiter.callback == mine; /* else it was told while they were compared */
+        removed = c->waiter.callback == mine; /* else it was resumed while they were compared */
         if (removed) {
             caw__hub_drop_callback(&c->waiter);
         }
@@ -189,12 +189,12 @@ park_abort(PyObject *self, PyObject *raise_cancel)
         return NULL;
     }
     if (!c) {
-        return Py_NewRef(state->trio.abort_succeeded); /* ended by somebody who could not wake the task */
+        return Py_NewRef(state->trio.abort_succeeded); /* it was ended without a wake of the task */
     }
     return caw__coroutine_abort(c, state, raise_cancel);
 }
 
-/* What the task's wakeup asks before it resumes the coroutine. The value comes from the coroutine, not from here. */
+/* The task's wakeup calls it before it resumes the coroutine. The value comes from the coroutine, not from here. */
 static PyObject *
 park_result(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -202,8 +202,8 @@ park_result(PyObject *self, PyObject *Py_UNUSED(ignored))
     if (c && (c->waiter.detached || c->waiter.thrown_early)) {
         PyObject *type = caw__coroutine_state_of(c)->cancelled_error;
         PyObject *message = c->extras->message;
-        /* Exactly CancelledError: asyncio.timeout compares the type on 3.11 and 3.12. With the message: anyio knows its
-         * own cancellations by it. */
+        /* Exactly CancelledError: asyncio.timeout compares the type on 3.11 and 3.12. With the message: anyio
+         * recognises its own cancellations by it. */
         PyObject *error = message == Py_None ? PyObject_CallNoArgs(type) : PyObject_CallOneArg(type, message);
         if (error) {
             PyErr_SetObject(type, error);

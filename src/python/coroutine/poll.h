@@ -1,7 +1,7 @@
 /* poll.h: a coroutine as the place where its future is polled: what the future's children get at through the context.
  *
- * A Python awaitable that ends with an exception ends its future with a status. The exception is noted with the coroutine, and
- * raised by it where its own future ends with that status in the end.
+ * A Python awaitable that ends with an exception ends its future with a status. The exception is noted with the
+ * coroutine, and raised by it where its own future ends with that status in the end.
  */
 #ifndef CAWAIT_PYTHON_COROUTINE_POLL_H
 #define CAWAIT_PYTHON_COROUTINE_POLL_H

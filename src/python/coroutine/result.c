@@ -117,8 +117,8 @@ caw__result(caw__coroutine *c, caw_future *future)
     return value;
 }
 
-/* Raise the cancellation that the operation had the time to end after: an exception that was thrown in, or what trio gave
- * to raise it by. Takes the reference. */
+/* Raise the cancellation that the operation had the time to end after: an exception that was thrown in, or what trio
+ * gave to raise it by. Takes the reference. */
 static PyObject *
 result_raise(PyObject *pending)
 {

@@ -1,7 +1,7 @@
 /* step.c: one way through a coroutine, whoever resumes it: poll; then finish, or suspend.
  *
- * It answers as `Objects/genobject.c: gen_send_ex2` does (CPython 3.13). A call into the user's functions may run any Python
- * code; `running` keeps that code out of this coroutine.
+ * It answers as `Objects/genobject.c: gen_send_ex2` does (CPython 3.13). A call into the user's functions may run any
+ * Python code; `running` keeps that code out of this coroutine.
  */
 #include "python/coroutine/step.h"
 
@@ -24,9 +24,9 @@ step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place
     return poll;
 }
 
-/* The reactor was asked for and not found. A KeyboardInterrupt that came meanwhile is raised in any case. An Exception says
- * more than the status that it became, where that is what the future ended with; the author's error function goes first,
- * and a future that ended in another way, or goes on, has found one. Takes the exception. */
+/* A poll wanted the reactor, and there is none. A KeyboardInterrupt that came meanwhile is raised in any case. An
+ * Exception says more than the status that it became, where that is what the future ended with; the author's error
+ * function goes first, and a future that ended in another way, or goes on, has found one. Takes the exception. */
 CAW__SLOW static int
 step_poll_without_reactor(caw__coroutine *c, int poll, PyObject *raised)
 {

@@ -6,9 +6,9 @@
 
 CAW__INTERNAL_BEGIN
 
-/* Resume with a value, or by throwing an exception in, which is taken; for this coroutine alone. PYGEN_NEXT with what it yields,
- * or with NULL when it awaits one of ours, which is to be resumed now; PYGEN_RETURN with its value; PYGEN_ERROR. The caller
- * holds the coroutine: a poll may drop all other references. */
+/* Resume with a value, or by throwing an exception in, which is taken; for this coroutine alone. PYGEN_NEXT with what
+ * it yields, or with NULL when it awaits one of ours, which is to be resumed now; PYGEN_RETURN with its value;
+ * PYGEN_ERROR. The caller holds the coroutine: a poll may drop all other references. */
 PySendResult caw__step_send(caw__coroutine *c, PyObject *value, PyObject **result);
 PySendResult caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result);
 

@@ -1,5 +1,5 @@
-/* traceback.c: the frame of a coroutine, made only when somebody looks: a traceback, a debugger, Task.get_stack, asyncio's call
- * graph (which reads cr_frame of whatever has cr_await, since 3.14). */
+/* traceback.c: the frame of a coroutine, made only when somebody looks: a traceback, a debugger, Task.get_stack,
+ * asyncio's call graph (which reads cr_frame of whatever has cr_await, since 3.14). */
 #include "python/coroutine/traceback.h"
 
 #include "python/function/code.h"

@@ -1,14 +1,15 @@
 /* trampoline.c: coroutines of ours that await each other in place, without a C stack.
  *
- * The outermost one is what a task, or a coroutine of Python, drives. Each but the innermost delegates to the `inner` of
- * its future, whose iterator is the next coroutine, which knows it as its `outer`. A resume goes straight to the innermost:
- * step.c takes it as far as it alone can go. When it ends, its outcome is put into the future of the one above, which is
- * polled again; when it comes to await another one of ours, that one is next. So the C stack has one step, however long
- * the chain is. (A coroutine of Python in between is driven by a call, and the interpreter counts those.)
+ * The outermost one is what a task, or a coroutine of Python, drives. Each but the innermost delegates to the `inner`
+ * of its future, whose iterator is the next coroutine; that one has it as its `outer`. A resume goes straight to the
+ * innermost: step.c takes it as far as it alone can go. When it ends, its result is put into the future of the one
+ * above, which is polled again; when it comes to await another one of ours, that one is next. So the C stack has one
+ * step, however long the chain is. (A coroutine of Python in between is driven by a call, and the interpreter counts
+ * those.)
  *
- * While a step runs all that are above it are `running`, so that nobody resumes or closes them. A resume that comes to one
- * that runs already, because who is in there resumes what awaits it, is the failure of the one above; what runs, and all
- * below it, belong to the resume that runs them.
+ * While a step runs all that are above it are `running`, so that nobody resumes or closes them. Code that runs inside
+ * one of them may resume what awaits it: then the one above fails. What runs, and all below it, belongs to the resume
+ * that runs it.
  */
 #include "python/coroutine/trampoline.h"
 
@@ -45,7 +46,7 @@ trampoline_may_enter(caw__coroutine *inner)
     return caw__coroutine_extras_get(inner) != NULL;
 }
 
-/* What it awaited has come to this outcome. */
+/* What it awaited has ended so. */
 static PySendResult
 trampoline_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
 {
@@ -55,7 +56,7 @@ trampoline_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
     return caw__step_on(c, result);
 }
 
-/* The step of `c` came to this outcome: take it as far as it goes. */
+/* The step of `c` ended so: take it as far as it goes. */
 static PySendResult
 trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObject **result)
 {
@@ -187,8 +188,8 @@ trampoline_ignores_exit(const caw__coroutine *c)
     return c->waiter.delegates;
 }
 
-/* It waits for nothing of Python's. One that would be a step of an async generator, and has not begun, ends that: -1 with an
- * exception where another step has begun. */
+/* It waits for nothing of Python's. One that would be a step of an async generator, and has not begun, ends that: -1
+ * with an exception where another step has begun. */
 static int
 trampoline_close_own(caw__coroutine *c)
 {

@@ -172,7 +172,7 @@ coroutine_dealloc(PyObject *self)
 
 /* --- what Python calls --- */
 
-/* `await`. Of a step of an async generator it may be asked again in the middle: anext() with a default does so for each
+/* `await`. A step of an async generator may be awaited again in the middle: anext() with a default does so for each
  * resume. */
 static PyObject *
 coroutine_await(PyObject *self)
@@ -185,7 +185,7 @@ coroutine_await(PyObject *self)
     return Py_NewRef(self);
 }
 
-/* Who sends may hold the coroutine only by a field that what a poll runs can change, as asyncio's Task does. */
+/* The caller may hold the coroutine only by a field that the poll can change, as asyncio's Task does. */
 static PySendResult
 coroutine_am_send(PyObject *self, PyObject *value, PyObject **result)
 {

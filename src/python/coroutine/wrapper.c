@@ -1,5 +1,5 @@
-/* wrapper.c: a coroutine of Python's own around one of ours, for those who take no other: the TaskGroup of anyio 4.0 to 4.13
- * refuses what is not a types.CoroutineType, and `python -m asyncio ps` reads only the frames of such. */
+/* wrapper.c: a coroutine of Python's own around one of ours, for callers that take no other: the TaskGroup of anyio 4.0
+ * to 4.13 refuses what is not a types.CoroutineType, and `python -m asyncio ps` reads only the frames of such. */
 #include "python/coroutine/wrapper.h"
 
 #include "python/base/python_code.h"

@@ -1,10 +1,11 @@
 /* anyio.c: a shielded scope around the wait of a cancelled task.
  *
- * On asyncio a cancelled scope of anyio asks on every turn of the loop, `_backends/_asyncio.py:
- * CancelScope._deliver_cancellation`, as long as it has a task: a task that waits for its operation to let go would keep
- * the loop at 100 % of a CPU (anyio issues 1257 and 1258; some 10 000 turns in 50 ms). It does not ask a task that is in
- * a shielded scope of its own. So that is what the rest of the wait happens in: entered and left in the task's own steps,
- * by the public API. The exception that was thrown in is raised afterwards, unchanged: anyio knows its own by the message.
+ * On asyncio a cancelled scope of anyio cancels its tasks again on every turn of the loop, `_backends/_asyncio.py:
+ * CancelScope._deliver_cancellation`, as long as it has a task: a task that waits for its operation to let go would
+ * keep the loop at 100 % of a CPU (anyio issues 1257 and 1258; some 10 000 turns in 50 ms). It leaves out a task that
+ * is in a shielded scope of its own. So that is what the rest of the wait happens in: entered and left in the task's
+ * own steps, by the public API. The exception that was thrown in is raised afterwards, unchanged: anyio recognises
+ * its own by the message.
  */
 #include "python/framework/anyio.h"
 
@@ -43,7 +44,7 @@ caw__anyio_shield(caw__state *state, PyObject **scope)
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
         return -1;
     }
-    PyErr_Clear(); /* not a loop or a task that anyio knows: then none of its scopes asks either */
+    PyErr_Clear(); /* not a loop or a task of anyio: then no scope of it cancels again either */
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* asyncio.c: the framework asyncio, and loops that speak its protocol. Nothing is imported that the program has not imported
- * itself. */
+/* asyncio.c: the framework asyncio, and loops that speak its protocol. Nothing is imported that the program has not
+ * imported itself. */
 #include "python/framework/asyncio.h"
 
 #include "python/framework/asyncio_task.h"
@@ -76,7 +76,8 @@ caw__is_cancellation(caw__state *state, PyObject *exception)
     return state->cancelled_error && PyErr_GivenExceptionMatches(exception, state->cancelled_error);
 }
 
-/* Not in debug mode, which times and attributes every callback; not while a task is current: it cannot be entered twice. */
+/* Not in debug mode, which times and attributes every callback; not while a task is current: it cannot be entered
+ * twice. */
 static int
 asyncio_may_step(caw__hub *hub)
 {
@@ -90,12 +91,12 @@ asyncio_may_step(caw__hub *hub)
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
         return -1; /* a signal handler's KeyboardInterrupt */
     }
-    PyErr_Clear(); /* a loop that cannot tell gets the slower way */
+    PyErr_Clear(); /* a loop that has no such methods gets the slower way */
     return may;
 }
 
-/* After add_reader failed half way (no memory, Ctrl-C): a loop that still knows the fd would never watch the next one of
- * that number. */
+/* After add_reader failed half way (no memory, Ctrl-C): a loop that still has the fd in its table would never watch
+ * the next one of that number. */
 static void
 asyncio_remove_reader(caw__hub *hub, PyObject *fd)
 {
@@ -129,8 +130,8 @@ asyncio_add_reader(caw__hub *hub, PyObject *drain)
     return result;
 }
 
-/* Have a thread watch the fd; and let the loop own the hub by a timer that is never due in practice (30 years), since it
- * drops its timers too when it is closed (BaseEventLoop.close). */
+/* Have a thread watch the fd; and let the loop own the hub by a timer that is never due in practice (30 years), since
+ * it drops its timers too when it is closed (BaseEventLoop.close). */
 static int
 asyncio_add_thread(caw__hub *hub, PyObject *drain)
 {
@@ -180,7 +181,7 @@ asyncio_attach(caw__hub *hub)
 static PyObject *
 asyncio_suspend(caw__hub *hub, caw__waiter *w)
 {
-    (void)hub; /* the task will ask for the loop by park.get_loop() */
+    (void)hub; /* the task gets the loop by park.get_loop() */
     w->blocking = true;
     return Py_NewRef((PyObject *)w->park);
 }

@@ -1,15 +1,17 @@
-/* asyncio_thread.c: a thread that watches a reactor's fd for a loop that cannot (no add_reader: Windows' proactor, exotic loops).
+/* asyncio_thread.c: a thread that watches a reactor's fd for a loop that cannot (no add_reader: Windows' proactor,
+ * exotic loops).
  *
  * It is the one thread of the library that takes the GIL, and it takes it once per batch: to call
  * loop.call_soon_threadsafe(drain). Then it waits, without the GIL, until the drain has run, because the fd stays
  * readable until then.
  *
  * It holds no reference to the hub. It ends when the hub is closed, and at exit: there it has to end before the
- * interpreter does, since a thread that asks for the GIL of a dead interpreter hangs or crashes. So an atexit
+ * interpreter does, since a thread that takes the GIL of a dead interpreter hangs or crashes. So an atexit
  * callback stops it and waits.
  *
- * Access: `drained`, `polling`, `stop` and `ended` are protected by `lock`; `refs` is atomic; `hub` is protected by the
- * GIL; the rest is constant. Nobody who holds the GIL waits for the thread, but for `polling`, which it clears without.
+ * Access: `drained`, `polling`, `stop` and `ended` are protected by `lock`; `refs` is atomic; `hub` is protected by
+ * the GIL; the rest is constant. A thread that holds the GIL waits here for nothing but `polling`, which this one
+ * clears without the GIL.
  *
  * In a forked child there is no thread and the lock may be held for ever: nothing is touched there.
  */
@@ -184,8 +186,9 @@ asyncio_thread_wait_ended(asyncio_thread *thread)
     Py_END_ALLOW_THREADS;
 }
 
-/* A loop that still runs does so in a daemon thread. It stands still from now on, as that thread soon will; closing the hub
- * would have its tasks complain of that. Any other loop may be run once more at exit, and then gets an error. */
+/* A loop that still runs does so in a daemon thread. It stands still from now on, as that thread soon will; closing
+ * the hub would have its tasks complain of that. Any other loop may be run once more at exit, and then gets an error.
+ */
 static void
 asyncio_thread_stop_at_exit(caw__hub *hub)
 {

@@ -35,9 +35,9 @@ framework_trio_is_inside(PyObject *asyncio_coroutine, PyObject *trio_coroutine)
     return known && (is_trio || !found);
 }
 
-/* Both run. Who was stepped last has entered its context last; where other code has entered one since, the frames tell. A
- * coroutine that is a task by itself has no frame among those that are being run. In guest mode trio's tasks are stepped by
- * a callback of the host loop: then asyncio has no current task. */
+/* Both run. The task that was stepped last has entered its context last; where other code has entered one since, the
+ * frames decide. A coroutine that is a task by itself has no frame among those that are being run. In guest mode
+ * trio's tasks are stepped by a callback of the host loop: then asyncio has no current task. */
 static bool
 framework_is_trio(caw__state *state, const caw__waiter *w, PyObject *loop, PyObject *task)
 {
@@ -136,8 +136,8 @@ hub_of_loop(caw__state *state, const caw__framework *framework, PyObject *loop, 
 caw__hub *
 caw__hub_current(caw__state *state, const caw__waiter *w, int *status)
 {
-    /* In a drain the loop is known, and asking asyncio costs up to 100 ns (getpid on 3.10 and 3.11). Unless a step runs
-     * another loop inside itself. */
+    /* In a drain it is the loop of the hub that drains, and a call of asyncio's costs up to 100 ns (getpid on 3.10
+     * and 3.11). Unless a step runs another loop inside itself. */
     caw__hub *recent = state->recent;
     if (recent && recent->drainer == PyThreadState_Get() && recent->mark &&
         recent->mark == caw__asyncio_running_mark(state)) {

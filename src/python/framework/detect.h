@@ -7,13 +7,13 @@
 
 CAW__INTERNAL_BEGIN
 
-/* What runs in this thread, and in `loop`, a new reference, what its hub is found by: the loop, or the token of the trio
- * run. Where a run of each is inside the other, the one that awaits this waiter. NULL with a RuntimeError when nothing
- * runs. `w` may be NULL, here and below. */
+/* What runs in this thread, and in `loop`, a new reference, what its hub is found by: the loop, or the token of the
+ * trio run. Where a run of each is inside the other, the one that awaits this waiter. NULL with a RuntimeError when
+ * nothing runs. `w` may be NULL, here and below. */
 const caw__framework *caw__framework_running(caw__state *state, const caw__waiter *w, PyObject **loop);
 
-/* The task of trio that awaits this waiter, in `task`: 1 and a new reference; 0 and NULL when trio does not run here, or
- * runs only around what awaits it; -1 and NULL with an exception. Costs next to nothing without trio. */
+/* The task of trio that awaits this waiter, in `task`: 1 and a new reference; 0 and NULL when trio does not run here,
+ * or runs only around what awaits it; -1 and NULL with an exception. Costs next to nothing without trio. */
 int caw__framework_trio_task(caw__state *state, const caw__waiter *w, PyObject **task);
 
 /* The hub of the loop that runs in this thread and awaits the waiter, made if it is not there: borrowed. NULL with an

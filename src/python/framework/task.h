@@ -1,7 +1,7 @@
-/* task.h: an awaitable that runs as a task of a framework, for somebody who is told when it ends.
+/* task.h: an awaitable that runs as a task of a framework; its owner gets a call when it ends.
  *
- * Part of a bigger struct. What Python calls when the task has ended has a capsule with the task in it, which counts for
- * nothing once the task has ended; if the capsule goes before, nobody can say any more how it ended.
+ * Part of a bigger struct. What Python calls when the task has ended has a capsule with the task in it, which is
+ * empty once the task has ended. If the capsule is freed before, nothing will say how the task ended, and it is lost.
  */
 #ifndef CAWAIT_PYTHON_FRAMEWORK_TASK_H
 #define CAWAIT_PYTHON_FRAMEWORK_TASK_H
@@ -15,7 +15,7 @@ typedef struct caw__py_task_ops {
     void (*ended)(caw__py_task *task, PyObject *value);
     /* It has ended by a cancel of its handle, of which there is no exception. */
     void (*cancelled)(caw__py_task *task);
-    /* The framework has dropped it: how it ended is not known. */
+    /* The framework has dropped it without a word of how it ended. */
     void (*lost)(caw__py_task *task);
     /* Whether it is to be cancelled as soon as it has a handle. */
     bool (*unwanted)(const caw__py_task *task);
@@ -39,8 +39,8 @@ caw__py_task *caw__py_task_of(PyObject *capsule);
 /* A Python function that is called with the capsule: a new reference. */
 PyObject *caw__py_task_method(const caw__py_task *task, PyMethodDef *def);
 
-/* The awaitable as something that a coroutine of Python can await, which an iterator without __await__ is not: a new reference,
- * or NULL with an exception. */
+/* The awaitable as something that a coroutine of Python can await, which an iterator without __await__ is not: a new
+ * reference, or NULL with an exception. */
 PyObject *caw__py_task_awaitable(caw__state *state, PyObject *awaitable);
 
 CAW__INTERNAL_END

@@ -1,12 +1,13 @@
 /* trio.c: the framework trio.
  *
- * One system task per run waits for the reactor's fd and drains the hub. The drain resumes tasks by trio's reschedule(),
- * which only queues them: what trio promises of its scheduler (its order, its clock, its instruments) stays true.
+ * One system task per run waits for the reactor's fd and drains the hub. The drain resumes tasks by trio's
+ * reschedule(), which only queues them: what trio promises of its scheduler (its order, its clock, its instruments)
+ * stays true.
  *
- * Who suspends yields what trio.lowlevel.wait_task_rescheduled() yields (its class is private: learned by driving one),
- * and is resumed with an outcome sent in, never by throw(). Each operation is a checkpoint, as trio wants of all: a task
- * that is cancelled already starts nothing; a future that is ready at once lets the scheduler run before it is taken.
- * What a cancel does is in coroutine/cancel.c.
+ * A coroutine that suspends yields what trio.lowlevel.wait_task_rescheduled() yields (its class is private: learned
+ * by driving one), and is resumed with an outcome sent in, never by throw(). Each operation is a checkpoint, as trio
+ * requires: a task that is cancelled already starts nothing; a future that is ready at once lets the scheduler run
+ * before it is taken. What a cancel does is in coroutine/cancel.c.
  */
 #include "python/framework/trio.h"
 

@@ -1,16 +1,16 @@
 /* trio_api.c: what is learned of trio, once the program has imported it.
  *
- * Some things that trio keeps to itself are looked at, because a call of Python for them costs as much as the operation:
- * which task is current, whether it is cancelled, which run it belongs to, and the run's own reschedule(). Where one of them
- * is not found, the public function is called.
+ * Some things that trio keeps to itself are looked at, because a call of Python for them costs as much as the
+ * operation: which task is current, whether it is cancelled, which run it belongs to, and the run's own reschedule().
+ * Where one of them is not found, the public function is called.
  */
 #include "python/framework/trio_api.h"
 
 #include "python/base/python_code.h"
 
-/* The system task. Python, because what it does is await trio. It goes on, shielded, until no task waits here any more:
- * system tasks are cancelled before the run ends, and one of them may be waiting for an operation to let go. Who was woken
- * has its turn before that is asked, and may wait for the same operation again. */
+/* The system task. Python, because what it does is await trio. It goes on, shielded, until no task waits here any
+ * more: system tasks are cancelled before the run ends, and one of them may be waiting for an operation to let go.
+ * A task that was woken has its turn before `awaited` is called, and may wait for the same operation again. */
 static const char trio_watch_source[] = "async def cawait_watch(hub, fd, awaited, wait_readable, trio):\n"
                                         "    try:\n"
                                         "        while True:\n"
@@ -133,8 +133,8 @@ trio_learn_at_once(caw__trio_api *api, PyObject *trio, PyObject *outcome)
     }
 }
 
-/* Whether trio is there, and what is needed of it is known: 1, 0, or -1 with an exception. What cannot be learned now,
- * because the import is under way in another thread, is tried again the next time. */
+/* Whether trio is imported, and what is needed of it has been learned: 1, 0, or -1 with an exception. What cannot be
+ * learned now, because the import is under way in another thread, is tried again the next time. */
 static int
 trio_load(caw__state *state)
 {
@@ -166,9 +166,9 @@ trio_load(caw__state *state)
     return api->trio != NULL;
 }
 
-/* This thread's dict of trio's thread-local variable: a new reference, or NULL. To look an attribute up that is not there
- * takes a microsecond, for an AttributeError that nobody sees; and even the dict is kept, since every first step in a
- * program that has imported trio asks, also on asyncio. */
+/* This thread's dict of trio's thread-local variable: a new reference, or NULL. To look an attribute up that is not
+ * there takes a microsecond, for an AttributeError that nobody sees; and even the dict is kept, since every first
+ * step in a program that has imported trio needs it, also on asyncio. */
 static PyObject *
 trio_locals(caw__state *state)
 {
@@ -229,7 +229,7 @@ trio_flag(PyObject *object, PyObject *name)
     return flag != Py_False;
 }
 
-/* Whether a checkpoint would let the task pass: surely true, or not known. */
+/* Whether a checkpoint would let the task pass; false where that is not certain. */
 static bool
 trio_lets_pass(caw__state *state, PyObject *task)
 {
@@ -247,8 +247,8 @@ caw__trio_checkpoint_if_cancelled(caw__state *state, PyObject *task)
     return trio_lets_pass(state, task) ? Py_NewRef(Py_None) : PyObject_CallNoArgs(state->trio.checkpoint_if_cancelled);
 }
 
-/* The checkpoint that was let pass counts as one: trio.testing.assert_checkpoints looks. Where the operation suspends, trio
- * counts by itself. */
+/* The checkpoint that was let pass counts as one: trio.testing.assert_checkpoints looks. Where the operation
+ * suspends, trio counts by itself. */
 static void
 trio_count_checkpoint(caw__state *state)
 {

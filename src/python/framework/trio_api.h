@@ -1,5 +1,5 @@
-/* trio_api.h: what is known of trio, by its public API for other libraries, trio.lowlevel. Nothing is imported that the program
- * has not imported itself. */
+/* trio_api.h: what the bridge uses of trio, by its public API for other libraries, trio.lowlevel. Nothing is imported
+ * that the program has not imported itself. */
 #ifndef CAWAIT_PYTHON_FRAMEWORK_TRIO_API_H
 #define CAWAIT_PYTHON_FRAMEWORK_TRIO_API_H
 
@@ -7,7 +7,7 @@
 
 CAW__INTERNAL_BEGIN
 
-/* Whether the program has not imported trio since it was last looked for: the first thing that each coroutine asks. */
+/* Whether the program has not imported trio since it was last looked for. Each coroutine begins with this. */
 static inline bool
 caw__trio_is_absent(const caw__state *state)
 {
@@ -15,8 +15,8 @@ caw__trio_is_absent(const caw__state *state)
     return api->modules && PyDict_GET_SIZE(api->modules) == api->n_modules;
 }
 
-/* The task of trio that is being stepped in this thread, in `task`: 1 and a new reference, 0 and NULL when there is none,
- * -1 and NULL with an exception. Costs next to nothing without trio. */
+/* The task of trio that is being stepped in this thread, in `task`: 1 and a new reference, 0 and NULL when there is
+ * none, -1 and NULL with an exception. Costs next to nothing without trio. */
 int caw__trio_task(caw__state *state, PyObject **task);
 
 /* What identifies the run of the current task: a new reference, or NULL with an exception. */

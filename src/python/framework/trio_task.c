@@ -5,8 +5,8 @@
 #include "python/framework/trio_api.h"
 #include "python/loop/hub.h"
 
-/* Each in a cancel scope of its own, by which it is cancelled. A system task must raise nothing but Cancelled; what it awaits
- * may raise anything, and `end` and `fail` keep it. */
+/* Each in a cancel scope of its own, by which it is cancelled. A system task must raise nothing but Cancelled; what
+ * it awaits may raise anything, and `end` and `fail` keep it. */
 static const char trio_task_source[] = "async def cawait_posted(awaitable, begin, end, fail, trio):\n"
                                        "    try:\n"
                                        "        with trio.CancelScope() as scope:\n"

@@ -51,8 +51,8 @@ drain_step(caw__waiter *w)
     return failed;
 }
 
-/* Tell a woken coroutine's awaiter. The coroutine may be gone afterwards. -1 with an exception only for what has to leave
- * the drain. */
+/* Tell a woken coroutine's awaiter. The coroutine may be gone afterwards. -1 with an exception only for what has to
+ * leave the drain. */
 static int
 drain_deliver(caw__waiter *w, bool direct)
 {
@@ -121,9 +121,9 @@ drain_passes(caw__hub *hub, bool direct)
     return drain_deliver_batch(hub, direct);
 }
 
-/* The loop calls the drain in a context that belongs to the reader. It is left while the drain runs: a step that runs the
- * loop inside itself would otherwise find it entered, and the loop could not call the drain. A new reference; NULL where
- * there is none to leave. */
+/* The loop calls the drain in a context that belongs to the reader. It is left while the drain runs: a step that runs
+ * the loop inside itself would otherwise find it entered, and the loop could not call the drain. A new reference;
+ * NULL where there is none to leave. */
 static PyObject *
 drain_leave_context(void)
 {

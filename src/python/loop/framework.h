@@ -1,8 +1,8 @@
 /* framework.h: the few places where async frameworks differ: asyncio (and uvloop, which speaks its protocol) and trio.
  * anyio needs no place of its own: a run of it is a run of one of the two.
  *
- * Which one runs is found out when a coroutine suspends, by what runs then and there, and never remembered for a thread: in
- * trio's guest mode both live in one.
+ * Which one runs is found out when a coroutine suspends, by what runs then and there, and never remembered for a
+ * thread: in trio's guest mode both live in one.
  */
 #ifndef CAWAIT_PYTHON_LOOP_FRAMEWORK_H
 #define CAWAIT_PYTHON_LOOP_FRAMEWORK_H
@@ -23,8 +23,8 @@ struct caw__framework {
     /* Where there is something in hub->attached: a drain has run. */
     void (*drained)(caw__hub *hub);
 
-    /* Something that stays the same object as long as the same loop runs in this thread: borrowed, and cheap to get. NULL,
-     * without an exception, where there is no such thing. Called in drains that may resume directly. */
+    /* Something that stays the same object as long as the same loop runs in this thread: borrowed, and cheap to get.
+     * NULL, without an exception, where there is no such thing. Called in drains that may resume directly. */
     PyObject *(*mark)(caw__state *state);
 
     /* Whether awaiters may be resumed straight from a drain. -1 with a KeyboardInterrupt or the like. */
@@ -36,8 +36,8 @@ struct caw__framework {
     /* Have the awaiter of a suspended waiter that has a callback resume, later. On failure the callback stays. */
     int (*resume)(caw__hub *hub, caw__waiter *w);
 
-    /* Begin to run an awaitable as a task, in the current context; its end comes to task->ops. -1 with an exception, and it
-     * has not begun. */
+    /* Begin to run an awaitable as a task, in the current context; its end comes to task->ops. -1 with an exception,
+     * and it has not begun. */
     int (*begin)(caw__hub *hub, caw__py_task *task, PyObject *awaitable);
 
     /* Cancel what `begin` has left in task->handle. May leave an exception. */
@@ -46,8 +46,9 @@ struct caw__framework {
     /* Whether a KeyboardInterrupt or SystemExit may leave the drain, and with it the loop. */
     bool may_leave;
 
-    /* Whether the hub keeps what waits alive: nobody else may know of a task of asyncio. trio knows its tasks, and a waiter
-     * that is driven by hand cannot be told from one that a task awaits, and may be dropped. */
+    /* Whether the hub keeps what waits alive. asyncio has only weak references to its tasks, so the hub has to. trio
+     * keeps its tasks; and there a waiter that is driven by hand looks like one that a task awaits, and may be
+     * dropped. */
     bool holds;
 };
 

@@ -62,7 +62,7 @@ caw__hub_let_go(caw__waiter *w)
     hub->held[w->held_at] = last;
     last->held_at = w->held_at;
     if (hub->ending && !hub->drainer) {
-        caw_reactor_ring(hub->inbox->reactor); /* nobody wakes who was given up: have trio's system task ask again */
+        caw_reactor_ring(hub->inbox->reactor); /* no wake comes for it any more: trio's system task has to look again */
     }
     return hub->framework->holds ? w : NULL;
 }
@@ -177,7 +177,7 @@ hub_unlink(caw__hub *hub)
     }
 }
 
-/* What is queued and will not be delivered: targets go, jobs are told. */
+/* What is queued when the loop is closed: targets are released, jobs run without a loop. */
 static void
 hub_release_nodes(caw__wake_node *nodes)
 {

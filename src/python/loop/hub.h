@@ -1,9 +1,9 @@
 /* hub.h: the bridge's end of one Python loop: a reactor, and the coroutines that are suspended on that loop.
  *
- * Born at the first suspension on a loop. Found again from the loop, not from the thread: a loop may move. Its owner is
- * the loop itself, by the reader callback: when the loop is closed it drops its readers, and with them the hub, at
- * once. (Without add_reader it is a timer, see framework/asyncio.c.) The native half, the inbox, stays as long as wake targets
- * hold it, so a late wake finds a closed reactor and nothing else.
+ * Born at the first suspension on a loop. Found again from the loop, not from the thread: a loop may move. Its owner
+ * is the loop itself, by the reader callback: when the loop is closed it drops its readers, and with them the hub, at
+ * once. (Without add_reader it is a timer, see framework/asyncio.c.) The native half, the inbox, stays as long as
+ * wake targets hold it, so a late wake finds a closed reactor and nothing else.
  *
  * The hub holds a reference to every waiter that a task waits for here. Without it a task that nobody else
  * holds would be garbage while its operation is in flight: asyncio itself keeps only weak references to tasks, and

@@ -1,5 +1,5 @@
-/* inbox.h: the native half of a hub: what wake targets and jobs hold of a loop. It lives as long as one of them holds it, so a
- * late wake finds a closed reactor and nothing else. */
+/* inbox.h: the native half of a hub: what wake targets and jobs hold of a loop. It lives as long as one of them holds
+ * it, so a late wake finds a closed reactor and nothing else. */
 #ifndef CAWAIT_PYTHON_LOOP_INBOX_H
 #define CAWAIT_PYTHON_LOOP_INBOX_H
 

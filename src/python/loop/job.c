@@ -14,8 +14,8 @@ caw__job_init(caw__job *job, caw__inbox *inbox, int (*run)(caw__job *, caw__job_
 caw__job_pushed
 caw__job_push(caw__job *job)
 {
-    /* Release: what was asked of the job before is visible to the drain, which clears QUEUED with acquire. Acquire: the drain
-     * is through with the link. */
+    /* Release: what was written for the job before is visible to the drain, which clears QUEUED with acquire.
+     * Acquire: the drain is through with the link. */
     uint32_t flags = atomic_fetch_or_explicit(&job->target.flags, CAW__TARGET_QUEUED, memory_order_acq_rel);
     if (flags & CAW__TARGET_QUEUED) {
         return JOB_WAS_QUEUED;

@@ -1,9 +1,11 @@
-/* job.h: what a thread without the GIL has to have done by Python: queued at the loop like a wake, and done by its drain.
+/* job.h: what a thread without the GIL has to have done by Python: queued at the loop like a wake, and done by its
+ * drain.
  *
- * A job is a part of a bigger struct. While it is QUEUED the queue has it, and to push it again does nothing. `run` is called
- * with the GIL, in the loop's thread, with the hub; or, for what was queued when the loop was closed, with the GIL and without a
- * hub; or, when the interpreter is gone, with neither, to free what is not Python's. Whoever pushes a job sees to it that it
- * lives until `run`. Where the loop is closed a push fails; what must run all the same goes to the orphans (orphans.h).
+ * A job is a part of a bigger struct. While it is QUEUED the queue has it, and to push it again does nothing. `run`
+ * is called with the GIL, in the loop's thread, with the hub; or, for what was queued when the loop was closed, with
+ * the GIL and without a hub; or, when the interpreter is gone, with neither, to free what is not Python's. Whoever
+ * pushes a job sees to it that it lives until `run`. Where the loop is closed a push fails; what must run all the
+ * same goes to the orphans (orphans.h).
  */
 #ifndef CAWAIT_PYTHON_LOOP_JOB_H
 #define CAWAIT_PYTHON_LOOP_JOB_H

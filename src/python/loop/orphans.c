@@ -23,8 +23,7 @@ static void
 orphans_capsule_gone(PyObject *capsule)
 {
     caw__orphans *orphans = PyCapsule_GetPointer(capsule, NULL);
-    orphans_close(orphans,
-                  JOB_WITHOUT_PYTHON); /* nearly: of the interpreter there is not enough left to run anything */
+    orphans_close(orphans, JOB_WITHOUT_PYTHON); /* there is too little left of the interpreter to run anything */
     caw__orphans_release(orphans);
 }
 
@@ -103,7 +102,7 @@ orphans_run_all(caw__orphans *orphans, caw__wake_node *next, caw__job_place plac
 void
 caw__orphans_run(caw__orphans *orphans)
 {
-    if (atomic_load_explicit(&orphans->head, memory_order_relaxed)) { /* relaxed: asked again at the next drain */
+    if (atomic_load_explicit(&orphans->head, memory_order_relaxed)) { /* relaxed: the next drain looks again */
         orphans_run_all(orphans, NULL, JOB_WITHOUT_LOOP);
     }
 }
@@ -112,8 +111,8 @@ static void
 orphans_close(caw__orphans *orphans, caw__job_place place)
 {
     orphans_run_all(orphans, ORPHANS_CLOSED, place);
-    /* Who is a user now may still ask for a pending call, which this interpreter has to live for; not for ever, since in
-     * the child of a fork nobody comes. */
+    /* A thread that is a user now may still request a pending call, for which this interpreter has to be alive. Not
+     * for ever: in the child of a fork that thread is not there. */
     for (int i = 0; i < 10000 && atomic_load_explicit(&orphans->users, memory_order_acquire) > 0; i++) {
         caw__thread_yield();
     }
@@ -135,7 +134,8 @@ static int
 orphans_pending_call(void *user)
 {
     caw__orphans *orphans = user;
-    atomic_store_explicit(&orphans->asked, false, memory_order_relaxed); /* first: what comes now asks again */
+    atomic_store_explicit(&orphans->asked, false,
+                          memory_order_relaxed); /* first: what comes from now on requests another call */
     caw__orphans_run(orphans);
     caw__orphans_release(orphans);
     return 0;
@@ -146,8 +146,8 @@ orphans_ask(caw__orphans *orphans)
 {
     if (orphans->in_main && !atomic_exchange_explicit(&orphans->asked, true, memory_order_relaxed)) {
         caw__orphans_retain(orphans);
-        if (Py_AddPendingCall(orphans_pending_call, orphans) < 0) { /* too many: the next drain does it */
-            atomic_store_explicit(&orphans->asked, false, memory_order_relaxed);
+        if (Py_AddPendingCall(orphans_pending_call, orphans) < 0) {              /* too many: the next drain does it */
+            atomic_store_explicit(&orphans->asked, false, memory_order_relaxed); /* relaxed: nothing is read after it */
             caw__orphans_release(orphans);
         }
     }

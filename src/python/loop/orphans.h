@@ -1,15 +1,16 @@
 /* orphans.h: jobs whose loop is closed, and which must run all the same, to drop a reference.
  *
  * The list belongs to the module's state. It is emptied by the next drain of any loop, by a pending call of the main
- * interpreter, or at last when the state is freed. It is counted, since an inbox may outlive the state; and the interpreter's
- * dict refers to it, since a state may be leaked by whoever leaks a coroutine: the list is then closed at the interpreter's end.
+ * interpreter, or at last when the state is freed. It is counted, since an inbox may outlive the state; and the
+ * interpreter's dict refers to it, since a state may be leaked by whoever leaks a coroutine: the list is then closed
+ * at the interpreter's end.
  *
  * Words of the list, and who may touch them:
  *
  *   head     any thread, atomic: a stack. ORPHANS_CLOSED once the state is gone; what comes then finds no interpreter
  *   asked    any thread, atomic: a pending call is under way
- *   users    any thread, atomic: how many threads are between a push and the request for the call. The state's end waits
- *            for them, since an interpreter that is gone takes no request
+ *   users    any thread, atomic: how many threads are between a push and the request for the call. The end of the state
+ *            waits for them, since an interpreter that is gone takes no request
  */
 #ifndef CAWAIT_PYTHON_LOOP_ORPHANS_H
 #define CAWAIT_PYTHON_LOOP_ORPHANS_H

@@ -46,8 +46,8 @@ caw__wake_target_is_job(const caw__wake_target *target)
 static inline void
 caw__wake_target_rearm(caw__wake_target *target)
 {
-    /* Acquire: pairs with the wake, so that the poll which follows sees what the waker did. Release: the drain is through
-     * with `link`, which the next wake that queues the target writes. */
+    /* Acquire: pairs with the wake, so that the poll which follows sees what the waker did. Release: the drain is
+     * through with `link`, which the next wake that queues the target writes. */
     atomic_fetch_and_explicit(&target->flags, ~CAW__TARGET_QUEUED, memory_order_acq_rel);
 }
 

@@ -64,7 +64,7 @@ scope_destroy(caw_future *f)
 
 static const caw_future_ops scope_ops = {"python.scope", scope_poll, scope_cancel, scope_destroy};
 
-/* Where the child cannot be asked to stop, neither can the scope: a coroutine's policy goes by that. */
+/* Where the child has no cancel, the scope has none either: a coroutine's default policy depends on that. */
 static const caw_future_ops scope_ops_without_cancel = {"python.scope", scope_poll, NULL, scope_destroy};
 
 caw_future *

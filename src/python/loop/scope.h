@@ -6,7 +6,8 @@
 
 CAW__INTERNAL_BEGIN
 
-/* In a poll inside a scope: a Python awaitable ended with this exception and this status. Borrowed. Nothing outside of one.
+/* In a poll inside a scope: a Python awaitable ended with this exception and this status. Borrowed. Nothing outside
+ * of one.
  *   poller · no-gil · borrows(error) · never fails · quiet */
 void caw__scope_note(caw_py_ref *error, int status);
 

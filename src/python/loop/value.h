@@ -1,5 +1,5 @@
-/* value.h: an item that holds a Python object, and may end on any thread: the object is dropped in the thread of its loop, by a
- * job. */
+/* value.h: an item that holds a Python object, and may end on any thread: the object is dropped in the thread of its
+ * loop, by a job. */
 #ifndef CAWAIT_PYTHON_LOOP_VALUE_H
 #define CAWAIT_PYTHON_LOOP_VALUE_H
 

@@ -1,4 +1,5 @@
-/* waiter.h: the head of a coroutine: all that a loop and a framework know of whoever waits, as libuv's loop knows a uv_handle_t.
+/* waiter.h: the head of a coroutine, which is all that a loop and a framework see of it, as libuv's loop sees a
+ * uv_handle_t.
  *
  * States, as in a coroutine of Python:
  *
@@ -6,10 +7,11 @@
  *        │                          └── ready ──> CLOSED <── ready, throw, close, collected ──┘
  *        └── close, throw, collected ──> CLOSED
  *
- * What is SUSPENDED has yielded its park, and is in the hub's list while it has a callback. It resumes once: by a wake of its
- * target, or by a cancel. `woken` is set then, and the next step clears it.
+ * What is SUSPENDED has yielded its park, and is in the hub's list while it has a callback. It resumes once: by a
+ * wake of its target, or by a cancel. `woken` is set then, and the next step clears it.
  *
- * The flags of the coroutine's own stand here because a struct of their own would cost 8 bytes more; coroutine.h explains them.
+ * The flags of the coroutine's own stand here because a struct of their own would cost 8 bytes more; coroutine.h
+ * explains them.
  */
 #ifndef CAWAIT_PYTHON_LOOP_WAITER_H
 #define CAWAIT_PYTHON_LOOP_WAITER_H
@@ -23,8 +25,8 @@ typedef enum caw__waiter_state { CORO_CREATED = 0, CORO_SUSPENDED, CORO_CLOSED }
 /* What a suspended waiter yields: park.h. */
 struct caw__park {
     PyObject_HEAD
-    caw__waiter *waiter; /* borrowed; NULL when the waiter is through */
-    PyObject *wait;      /* trio's message, which knows this park and is known by it; see caw__park_orphan */
+    caw__waiter *waiter; /* borrowed; NULL when the waiter has ended its wait */
+    PyObject *wait;      /* trio's message, in a reference cycle with this park; see caw__park_orphan */
 };
 
 struct caw__waiter {
