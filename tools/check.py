@@ -101,7 +101,7 @@ def headers() -> Row:
             row.passed += 1
     for suffix, (compilers, standards) in STANDARDS.items():
         user = folder / f"user.{suffix}"
-        user.write_text('#include "user.h"\n')
+        user.write_text('#include "user.h"\n#include "user_of_python.h"\n')
         for source in (user, *(ROOT / "tests" / "python" / "support").rglob("*.cpp")) if suffix == "cpp" else (user,):
             for compiler in compilers:
                 for standard in standards:

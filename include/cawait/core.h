@@ -1,4 +1,5 @@
-/* cawait/core.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in it. */
+/* cawait/core.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in
+ * it. */
 #ifndef CAWAIT_CORE_H
 #define CAWAIT_CORE_H
 
