@@ -1,5 +1,5 @@
-/* user.h: what a file of an author does with the core's headers, in C and in C++: each macro and each inline function
- * is used here. tools/check.py compiles it in every standard by every compiler, with all warnings; nothing runs it. */
+/* user.h: what a file of an author does with the core's headers, in C and in C++: each macro and inline function is
+ * used here. tools/check.py compiles it in every standard by every compiler, with all warnings; nothing runs it. */
 #ifndef CAWAIT_TESTS_HEADERS_USER_H
 #define CAWAIT_TESTS_HEADERS_USER_H
 
