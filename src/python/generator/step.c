@@ -385,8 +385,8 @@ generator_step_leaving(const caw_future *future)
 
 /* --- at once --- */
 
-/* Whether an item that is there already may be the value, without more ado. Every 64th goes the usual way, and looks at the
- * clock. */
+/* Whether an item that is there already may be the value, without more ado. Every 64th goes the usual way, and looks at
+ * the clock. */
 static bool
 generator_step_is_simple(const caw__generator_step *a)
 {

@@ -73,6 +73,21 @@ def test_attributes_after_the_end_say_what_those_of_python_say(end: int) -> None
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("how", ["in place", "as a task"])
+def test_repr_says_whether_a_python_iterable_runs_in_place_or_as_a_task(how: str) -> None:
+    async def source() -> Any:
+        yield 1
+
+    async def main() -> None:
+        g = t.relay(source()) if how == "in place" else t.relay_posted(source(), 1)
+        assert "(python.iterate, created)" in repr(g)
+        assert await g.__anext__() == 1
+        assert f"(python.iterate {how}, suspended)" in repr(g)
+        await g.aclose()
+
+    asyncio.run(main())
+
+
 def test_repr_names_function_stream_and_state() -> None:
     async def main() -> None:
         side = ours()

@@ -69,22 +69,6 @@ def test_value_that_convert_leaves_out_is_not_an_item(run: Run) -> None:
     run(main)
 
 
-@each_relay
-def test_repr_says_whether_it_runs_in_place_or_as_a_task(run: Run, relay: Any) -> None:
-    async def main() -> None:
-        async def source() -> Any:
-            yield 1
-
-        generator = relay(source())
-        assert "(python.iterate, created)" in repr(generator)
-        assert await generator.__anext__() == 1
-        how = "in place" if relay is t.relay else "as a task"
-        assert f"(python.iterate {how}, suspended)" in repr(generator)
-        await generator.aclose()
-
-    run(main)
-
-
 # --- errors ---
 
 

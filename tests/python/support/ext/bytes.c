@@ -118,8 +118,8 @@ copy_free(void *arg)
     caw_future_destroy(arg);
 }
 
-/* how: "here", in the coroutine; "posted", too, but by calls; "pool", as a future on the pool; "scope", too, but the streams
- * have no locals of their own; "thread", on a thread of its own, which is blocked */
+/* how: "here", in the coroutine; "posted", too, but by calls; "pool", as a future on the pool; "scope", too, but the
+ * streams have no locals of their own; "thread", on a thread of its own, which is blocked */
 static caw_future *
 copy_place(copy *c, const char *how, caw_py_locals *locals)
 {
