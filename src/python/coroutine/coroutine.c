@@ -11,30 +11,41 @@
 #define COROUTINE_BLANK     offsetof(caw__coroutine, waiter.park)
 #define COROUTINE_BLANK_END offsetof(caw__coroutine, future)
 
-/* All but what most have not. */
+/* The memory of an earlier one, from the free list, or NULL. */
 static inline caw__coroutine *
-coroutine_new(caw__function *function, caw_future *future)
+coroutine_take_free(caw__state *state)
 {
-    caw__state *state = function->state;
     caw__coroutine *c = state->free_coroutines;
     if (c) {
         state->free_coroutines = (caw__coroutine *)c->self;
         state->n_free_coroutines--;
         caw__revive((PyObject *)c);
     }
-    else {
-        c = PyObject_GC_New(caw__coroutine, state->coroutine_type);
-        if (!c) {
-            caw_future_destroy(future);
-            return NULL;
-        }
+    return c;
+}
+
+/* New memory. The future is destroyed if this fails. */
+static caw__coroutine *
+coroutine_alloc(caw__state *state, caw_future *future)
+{
+    caw__coroutine *c = PyObject_GC_New(caw__coroutine, state->coroutine_type);
+    if (c) {
         c->waiter.target = NULL;
     }
+    else {
+        caw_future_destroy(future);
+    }
+    return c;
+}
+
+/* All but what most have not. */
+static inline void
+coroutine_init(caw__coroutine *c, caw__function *function, caw_future *future)
+{
     c->future = future;
     c->function = (caw__function *)Py_NewRef(function);
     c->self = NULL;
     memset((char *)c + COROUTINE_BLANK, 0, COROUTINE_BLANK_END - COROUTINE_BLANK); /* which makes it CORO_CREATED */
-    return c;
 }
 
 /* One entry of cr_origin: (filename, lineno, name). */
@@ -71,22 +82,47 @@ coroutine_remember_origin(caw__coroutine *c, int depth)
     PyErr_Clear(); /* it only helps debugging */
 }
 
+/* What most new ones do not need. Each of these is the last call of its caller, which then saves no registers. */
+
+CAW__APART static PyObject *
+coroutine_tracked(caw__coroutine *c)
+{
+    caw__coroutine_track(c);
+    return (PyObject *)c;
+}
+
+CAW__SLOW static PyObject *
+coroutine_with_origin(caw__coroutine *c, int depth)
+{
+    coroutine_remember_origin(c, depth);
+    return coroutine_tracked(c);
+}
+
+static inline PyObject *
+coroutine_begin(caw__coroutine *c, caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
+{
+    coroutine_init(c, function, future);
+    c->self = Py_XNewRef(self);
+    int depth = caw__origin_depth(tstate);
+    if (depth > 0) {
+        return coroutine_with_origin(c, depth);
+    }
+    return self || caw__coroutine_awaits_python(c) ? coroutine_tracked(c) : (PyObject *)c;
+}
+
+CAW__APART static PyObject *
+coroutine_begin_in_new_memory(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
+{
+    caw__coroutine *c = coroutine_alloc(function->state, future);
+    return c ? coroutine_begin(c, function, future, self, tstate) : NULL;
+}
+
 PyObject *
 caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
 {
-    caw__coroutine *c = coroutine_new(function, future);
-    if (!c) {
-        return NULL;
-    }
-    c->self = Py_XNewRef(self);
-    if (self || caw__coroutine_awaits_python(c)) {
-        caw__coroutine_track(c);
-    }
-    int depth = caw__origin_depth(tstate);
-    if (depth > 0) {
-        coroutine_remember_origin(c, depth);
-    }
-    return (PyObject *)c;
+    caw__coroutine *c = coroutine_take_free(function->state);
+    return c ? coroutine_begin(c, function, future, self, tstate)
+             : coroutine_begin_in_new_memory(function, future, self, tstate);
 }
 
 PyObject *
@@ -102,10 +138,12 @@ caw__coroutine_new_wrapped(caw__function *function, caw_future *future, PyObject
 PyObject *
 caw__coroutine_new_step(caw__function *function, caw_future *future)
 {
-    caw__coroutine *c = coroutine_new(function, future);
-    if (c) {
-        c->waiter.steps = true;
+    caw__coroutine *c = coroutine_take_free(function->state);
+    if (!c && !(c = coroutine_alloc(function->state, future))) {
+        return NULL;
     }
+    coroutine_init(c, function, future);
+    c->waiter.steps = true;
     return (PyObject *)c;
 }
 
