@@ -43,9 +43,9 @@ struct caw__waiter {
     bool blocking : 1; /* asyncio's: set when the park is yielded by `await`, cleared by the task that takes it */
     bool aborted : 1;  /* trio has called the abort function, and forgotten it; the task waits on */
 
-    bool polled : 1, delegates : 1, cancel_sent : 1, cancelling : 1, thrown_early : 1,
-        detached : 1; /* the coroutine's own */
-    bool checkpoint : 1, silent : 1, ended : 1, tracked : 1, steps : 1, queued : 1, finalized : 1;
+    /* The coroutine's own. Those that each step writes stand in one byte with `woken`. */
+    bool detached : 1, thrown_early : 1, polled : 1, queued : 1, cancelling : 1;
+    bool delegates : 1, cancel_sent : 1, checkpoint : 1, silent : 1, ended : 1, tracked : 1, steps : 1, finalized : 1;
 };
 
 CAW__INTERNAL_END
