@@ -426,30 +426,35 @@ await_traverse(const caw_future *future, visitproc visit, void *arg)
 
 static const caw__child_ops await_child_ops = {.traverse = await_traverse};
 
-static void
-await_init(caw__py_await *f)
+/* NULL when out of memory; then it has not taken the object. Field by field, since the whole struct is so large that
+ * compilers clear it by a loop. */
+static caw__py_await *
+await_new(PyObject *object)
 {
-    caw_future_init(&f->child.future, &caw__py_await_ops);
-    f->child.ops = &await_child_ops;
-    f->inner.end = await_end;
+    caw__py_await *f = malloc(sizeof *f);
+    if (f) {
+        caw_future_init(&f->child.future, &caw__py_await_ops);
+        f->child.ops = &await_child_ops;
+        f->inner = (caw__inner){.object = object, .end = await_end};
+        f->posted = NULL;
+        f->next = NULL;
+        f->state = AWAIT_NEW;
+        f->raised = f->cancelled = f->without_gil = false;
+    }
+    return f;
 }
 
 caw_future *
 caw__py_await_new(PyObject *awaitable)
 {
-    caw__py_await *f = calloc(1, sizeof *f);
-    if (!f) {
-        return NULL;
-    }
-    await_init(f);
-    f->inner.object = awaitable;
-    return &f->child.future;
+    caw__py_await *f = await_new(awaitable);
+    return f ? &f->child.future : NULL;
 }
 
 caw_future *
 caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded)
 {
-    caw__py_await *f = calloc(1, sizeof *f);
+    caw__py_await *f = await_new(iterator);
     if (!f || !await_wait(f, c, yielded)) {
         if (!f) {
             Py_DECREF(yielded);
@@ -459,9 +464,7 @@ caw__py_await_suspended(caw__coroutine *c, PyObject *iterator, PyObject *yielded
         Py_DECREF(iterator);
         return NULL;
     }
-    await_init(f);
     f->state = AWAIT_IN_PLACE;
-    f->inner.object = iterator;
     f->inner.awaiter = c;
     return &f->child.future;
 }

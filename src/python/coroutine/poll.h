@@ -46,7 +46,7 @@ caw__gil_give(PyThreadState *released)
 void caw__poll_note(caw__coroutine *c, PyObject *exception, int status);
 
 /* The same with the status that fits the exception, which is returned. */
-int caw__poll_note_status(caw__coroutine *c, PyObject *exception);
+CAW__APART int caw__poll_note_status(caw__coroutine *c, PyObject *exception);
 
 /* The same for whoever polls with this context: a coroutine, or a scope.
  *   poller · no-gil · borrows(error) · never fails · quiet */
