@@ -305,6 +305,18 @@ generator_step_cancel(caw_future *f)
     }
 }
 
+/* Its memory, which may be the generator's own: a reference to the generator is left. */
+static inline void
+generator_step_free(caw__generator_step *a, caw__generator *g)
+{
+    if (a == &g->own) {
+        g->own_used = false;
+    }
+    else {
+        free(a);
+    }
+}
+
 static void
 generator_step_destroy(caw_future *f)
 {
@@ -323,12 +335,7 @@ generator_step_destroy(caw_future *f)
         }
         g->running = false;
     }
-    if (a == &g->own) {
-        g->own_used = false;
-    }
-    else {
-        free(a);
-    }
+    generator_step_free(a, g);
     caw_item_destroy_all(items);
     Py_XDECREF(arg);
     Py_DECREF(g);
@@ -417,7 +424,9 @@ generator_step_at_once(caw__coroutine *c, PyObject **result)
     }
     c->future = NULL;
     c->waiter.state = CORO_CLOSED;
-    generator_step_destroy(&a->child.future);
+    g->running = false;
+    generator_step_free(a, g); /* nothing is left in it */
+    Py_DECREF(g);
     c->waiter.running = false;
     return PYGEN_RETURN;
 }

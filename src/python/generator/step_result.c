@@ -61,7 +61,7 @@ generator_step_cut(caw__generator_step *a, PyObject *list, Py_ssize_t length)
     return list;
 }
 
-static PyObject *
+CAW__APART static PyObject *
 generator_step_list(caw__generator_step *a)
 {
     Py_ssize_t length = a->length;
