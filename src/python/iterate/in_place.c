@@ -193,8 +193,9 @@ iteration_poll_with_gil(caw__iteration *s, caw_context *cx, caw__coroutine *c, c
     return CAW_PENDING;
 }
 
-caw_poll
-caw__iteration_poll(caw__iteration *s, caw_context *cx, caw_item **out)
+/* In a poll that has released the GIL. */
+static CAW__APART caw_poll
+iteration_poll_without_gil(caw__iteration *s, caw_context *cx, caw_item **out)
 {
     caw__poll_place *place = cx->place;
     PyThreadState *released = place->released;
@@ -204,6 +205,14 @@ caw__iteration_poll(caw__iteration *s, caw_context *cx, caw_item **out)
     caw__gil_give(released);
     place->released = released;
     return poll;
+}
+
+caw_poll
+caw__iteration_poll(caw__iteration *s, caw_context *cx, caw_item **out)
+{
+    const caw__poll_place *place = cx->place;
+    return place->released ? iteration_poll_without_gil(s, cx, out)
+                           : iteration_poll_with_gil(s, cx, (caw__coroutine *)place->coroutine, out);
 }
 
 /* --- given up --- */
