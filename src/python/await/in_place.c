@@ -405,7 +405,7 @@ await_destroy(caw_future *future)
     }
 }
 
-const caw_future_ops caw__py_await_ops = {"python.await", await_poll, await_cancel, await_destroy};
+const caw_future_ops caw__py_await_ops = {caw__await_name, await_poll, await_cancel, await_destroy};
 
 const caw__py_await *
 caw__py_await_of(const caw_future *future)

@@ -1,6 +1,8 @@
 /* awaitable.c: what can be awaited, as `Objects/genobject.c: _PyCoro_GetAwaitableIter` has it (CPython 3.13). */
 #include "python/base/awaitable.h"
 
+const char caw__await_name[] = "python.await";
+
 /* An iterator that an __await__ may have returned, and that can be driven as `await` does. Its class is asked, for there are
  * objects, mocks, that have every attribute. */
 static bool

@@ -6,6 +6,10 @@
 
 CAW__INTERNAL_BEGIN
 
+/* The name in the ops of a Python awaitable as a future (await/in_place.h). A coroutine recognises such a future by the
+ * address of this string, not by the ops: so an extension that awaits nothing of Python's is linked without those. */
+extern const char caw__await_name[];
+
 /* What `await` takes; besides an iterator that has send() and throw(), as an __await__ returns one, and a future of
  * concurrent.futures. */
 bool caw__is_awaitable(PyObject *object);

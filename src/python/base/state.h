@@ -90,7 +90,7 @@ typedef struct caw__state {
     PyTypeObject *hub_type;
     PyTypeObject *function_type;
     PyTypeObject *method_type;
-    PyTypeObject *generator_type;
+    PyTypeObject *generator_type;   /* NULL until something makes one */
     PyTypeObject *byte_stream_type; /* NULL until one is made */
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
@@ -107,8 +107,6 @@ typedef struct caw__state {
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
 
     caw__orphans *orphans; /* what is to be done without a loop: a reference; NULL once the module is freed */
-
-    const caw_future_ops *awaited; /* of a Python awaitable as a future: those of await/in_place.c */
 
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
     PyStopIterationObject *stop_iteration; /* the one that is used again and again; see base/errors.c */

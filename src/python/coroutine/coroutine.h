@@ -30,6 +30,7 @@
 #ifndef CAWAIT_PYTHON_COROUTINE_COROUTINE_H
 #define CAWAIT_PYTHON_COROUTINE_COROUTINE_H
 
+#include "python/base/awaitable.h"
 #include "python/coroutine/child.h"
 #include "python/function/object.h"
 #include "python/loop/waiter.h"
@@ -103,7 +104,7 @@ caw__coroutine_state_of(const caw__coroutine *c)
 static inline bool
 caw__coroutine_awaits_python(const caw__coroutine *c)
 {
-    return c->future->ops == c->function->state->awaited;
+    return c->future->ops->name == caw__await_name;
 }
 
 /* The extras, made if they are not there; NULL with MemoryError. */

@@ -84,8 +84,7 @@ coroutine_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(c->extras->inner->object);
         Py_VISIT(c->extras->inner->sent);
     }
-    const caw__state *state = caw__coroutine_state_of(c);
-    bool has_child = c->future && (c->waiter.steps || (state && c->future->ops == state->awaited));
+    bool has_child = c->future && (c->waiter.steps || caw__coroutine_awaits_python(c));
     return has_child ? caw__child_ops_of(c->future)->traverse(c->future, visit, arg) : 0;
 }
 

@@ -33,7 +33,7 @@ caw_py_async_generator(PyObject *module, caw_stream *stream, const caw_py_stream
         PyErr_SetString(PyExc_SystemError, "caw_py_async_generator needs a module and a stream");
     }
     else {
-        state = caw__state_of_module(module);
+        state = caw__state_with_generators(module);
     }
     spec = spec ? spec : &plain;
     const caw__function_def def = {.stream = spec, .steps = caw__generator_steps(spec), .name = spec->name};

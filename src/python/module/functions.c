@@ -4,7 +4,9 @@
 #include "python/generator/step_result.h"
 #include "python/module/module.h"
 
-/* --- what a call returns --- */
+/* --- rows of the two tables: what a call of the function makes. False: the table's end --- */
+
+typedef bool (*functions_row)(const void *table, size_t i, caw__function_def *out);
 
 static PyObject *
 functions_make_coroutine(caw__function *f, void *future, PyObject *self, PyThreadState *tstate)
@@ -18,10 +20,39 @@ functions_make_wrapped(caw__function *f, void *future, PyObject *self, PyThreadS
     return caw__coroutine_new_wrapped(f, future, self, tstate);
 }
 
+static bool
+functions_async_row(const void *table, size_t i, caw__function_def *out)
+{
+    const caw_py_async_def *row = (const caw_py_async_def *)table + i;
+    *out = (caw__function_def){
+        .spec = &row->spec,
+        .name = row->spec.name,
+        .convention = row->convention,
+        .start.future = row->start,
+        .make = row->spec.wrap_in_python ? functions_make_wrapped : functions_make_coroutine,
+    };
+    return row->spec.name != NULL;
+}
+
 static PyObject *
 functions_make_generator(caw__function *f, void *stream, PyObject *self, PyThreadState *Py_UNUSED(tstate))
 {
     return caw__generator_new(f, stream, self);
+}
+
+static bool
+functions_stream_row(const void *table, size_t i, caw__function_def *out)
+{
+    const caw_py_stream_def *row = (const caw_py_stream_def *)table + i;
+    *out = (caw__function_def){
+        .stream = &row->spec,
+        .steps = caw__generator_steps(&row->spec),
+        .name = row->spec.name,
+        .convention = row->convention,
+        .start.stream = row->start,
+        .make = functions_make_generator,
+    };
+    return row->spec.name != NULL;
 }
 
 /* --- the tables --- */
@@ -39,35 +70,20 @@ functions_add(caw__state *state, PyObject *module, PyTypeObject *type, const caw
     return failed;
 }
 
-/* All rows of one of the two tables; the other one is NULL. */
+/* `state_of` makes what the rows need. Generators are named by those callers alone that need them: where these are not
+ * used, the linker leaves generators out. */
 static int
-functions_add_all(PyObject *module, PyTypeObject *type, const caw_py_async_def *functions,
-                  const caw_py_stream_def *streams, const char *caller)
+functions_add_all(PyObject *module, PyTypeObject *type, const void *table, functions_row row,
+                  caw__state *(*state_of)(PyObject *module), const char *caller)
 {
-    if (!module || !PyModule_Check(module) || (!functions && !streams)) {
+    if (!module || !PyModule_Check(module) || !table) {
         PyErr_Format(PyExc_SystemError, "%s was given no module, no type or no table", caller);
         return -1;
     }
-    caw__state *state = caw__state_of_module(module);
+    caw__state *state = state_of(module);
     int failed = state ? 0 : -1;
-    for (size_t i = 0; !failed; i++) {
-        caw__function_def def = {.name = functions ? functions[i].spec.name : streams[i].spec.name};
-        if (!def.name) {
-            break;
-        }
-        if (functions) {
-            def.spec = &functions[i].spec;
-            def.convention = functions[i].convention;
-            def.start.future = functions[i].start;
-            def.make = functions[i].spec.wrap_in_python ? functions_make_wrapped : functions_make_coroutine;
-        }
-        else {
-            def.stream = &streams[i].spec;
-            def.steps = caw__generator_steps(def.stream);
-            def.convention = streams[i].convention;
-            def.start.stream = streams[i].start;
-            def.make = functions_make_generator;
-        }
+    caw__function_def def;
+    for (size_t i = 0; !failed && row(table, i, &def); i++) {
         failed = functions_add(state, module, type, &def);
     }
     return failed;
@@ -76,23 +92,26 @@ functions_add_all(PyObject *module, PyTypeObject *type, const caw_py_async_def *
 int
 caw_py_add_functions(PyObject *module, const caw_py_async_def *defs)
 {
-    return functions_add_all(module, NULL, defs, NULL, "caw_py_add_functions");
+    return functions_add_all(module, NULL, defs, functions_async_row, caw__state_of_module, "caw_py_add_functions");
 }
 
 int
 caw_py_add_methods(PyObject *module, PyTypeObject *type, const caw_py_async_def *defs)
 {
-    return functions_add_all(type ? module : NULL, type, defs, NULL, "caw_py_add_methods");
+    return functions_add_all(type ? module : NULL, type, defs, functions_async_row, caw__state_of_module,
+                             "caw_py_add_methods");
 }
 
 int
 caw_py_add_streams(PyObject *module, const caw_py_stream_def *defs)
 {
-    return functions_add_all(module, NULL, NULL, defs, "caw_py_add_streams");
+    return functions_add_all(module, NULL, defs, functions_stream_row, caw__state_with_generators,
+                             "caw_py_add_streams");
 }
 
 int
 caw_py_add_stream_methods(PyObject *module, PyTypeObject *type, const caw_py_stream_def *defs)
 {
-    return functions_add_all(type ? module : NULL, type, NULL, defs, "caw_py_add_stream_methods");
+    return functions_add_all(type ? module : NULL, type, defs, functions_stream_row, caw__state_with_generators,
+                             "caw_py_add_stream_methods");
 }

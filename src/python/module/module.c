@@ -2,7 +2,6 @@
  * imported: the user's module and the types hold it. */
 #include "python/module/module.h"
 
-#include "python/await/in_place.h"
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/park.h"
 #include "python/coroutine/type.h"
@@ -31,8 +30,7 @@ module_exec(PyObject *module)
         module_make_type(module, &caw__park_spec, &state->park_type) < 0 ||
         module_make_type(module, &caw__hub_spec, &state->hub_type) < 0 ||
         module_make_type(module, &caw__function_spec, &state->function_type) < 0 ||
-        module_make_type(module, &caw__method_spec, &state->method_type) < 0 ||
-        module_make_type(module, &caw__generator_spec, &state->generator_type) < 0) {
+        module_make_type(module, &caw__method_spec, &state->method_type) < 0) {
         return -1;
     }
 #define MODULE_INTERN(name)                                                                                            \
@@ -41,7 +39,6 @@ module_exec(PyObject *module)
     }
     CAW__NAMES(MODULE_INTERN)
 #undef MODULE_INTERN
-    state->awaited = &caw__py_await_ops;
     state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
     state->functions = PyDict_New();
     state->orphans = caw__orphans_new();
@@ -190,4 +187,18 @@ caw__state_of_module(PyObject *module)
     int failed = PyDict_SetItemString(dict, MODULE_ATTRIBUTE, bridge);
     Py_DECREF(bridge);
     return failed ? NULL : PyModule_GetState(bridge);
+}
+
+caw__state *
+caw__state_with_generators(PyObject *module)
+{
+    caw__state *state = caw__state_of_module(module);
+    if (state && !state->generator_type) {
+        PyTypeObject *type;
+        if (module_make_type(((PyHeapTypeObject *)state->coroutine_type)->ht_module, &caw__generator_spec, &type) < 0) {
+            return NULL;
+        }
+        Py_XSETREF(state->generator_type, type); /* the collector may have run, and whatever it called */
+    }
+    return state;
 }

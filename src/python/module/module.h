@@ -10,6 +10,9 @@ CAW__INTERNAL_BEGIN
  * exception. */
 caw__state *caw__state_of_module(PyObject *module);
 
+/* The same for what makes async generators: it has their type. An extension without streams has nothing of them. */
+caw__state *caw__state_with_generators(PyObject *module);
+
 CAW__INTERNAL_END
 
 #endif
