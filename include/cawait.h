@@ -2,8 +2,8 @@
  *
  *     #include <cawait.h>
  *
- * Before other headers, as Python.h wants it: it is included here. Where CAW_NO_PYTHON is defined there is the core alone, and
- * no Python header is needed. The joined source has a file of this name too.
+ * It includes Python.h, and so comes before other headers. Where CAW_NO_PYTHON is defined there is the core alone, and no
+ * Python header is needed. The joined source has a file of this name too.
  *
  *   cawait/core.h      futures, wakers, promises, streams, bytes, channels, the reactor, the pool
  *   cawait/python.h    what Python awaits and iterates, and what C awaits of Python

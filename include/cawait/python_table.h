@@ -1,7 +1,7 @@
 /* cawait/python_table.h: how the rows of tables are written, in C and in C++.
  *
- * The fields of a row that are not written are zero. In C those that may follow the doc are designated initialisers,
- * `.cancel = CAW_PY_CANCEL_SHIELD`. C++ 17 has none: there it is CAW_SET(cancel, CAW_PY_CANCEL_SHIELD), which C takes too.
+ * Fields that a row does not name are zero. Those that may follow the doc are designated initialisers in C,
+ * `.cancel = CAW_PY_CANCEL_SHIELD`. C++ 17 has none: it takes CAW_SET(cancel, CAW_PY_CANCEL_SHIELD), and so does C.
  *
  *     static constexpr caw_py_async_def functions[] = {
  *         CAW_PY_ASYNC("add", add_start, add_result, "add(a, b)\n--\n\nTheir sum."),
@@ -10,8 +10,8 @@
  *         CAW_PY_ASYNC_END,
  *     };
  *
- * From C++ 17 on such a table is a constant: no code runs for it when the module is loaded. A start function of another kind
- * than its macro says does not compile.
+ * From C++ 17 on such a table is a constant: no code runs for it when the module is loaded. A start function that does
+ * not fit its macro does not compile.
  */
 #ifndef CAWAIT_PYTHON_TABLE_H
 #define CAWAIT_PYTHON_TABLE_H
