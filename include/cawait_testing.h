@@ -1,10 +1,10 @@
-/* cawait_testing.h: what is for tests, and all that cawait.h has.
+/* cawait_testing.h: what is for tests, besides all that cawait.h has.
  *
  *     #include <cawait_testing.h>
  *
- * In the joined source it belongs to cawait_testing.c, which is built into the tests alone.
+ * In the joined source it goes with cawait_testing.c, which is compiled into the tests alone.
  *
- *   cawait/testing_tools.h      unit tests of your own futures: a counting waker, a failing allocator, a fake clock
+ *   cawait/testing_tools.h      for unit tests of your own futures: a counting waker, a failing allocator, a fake clock
  *   cawait/python_testing.h     a harness for tests that need a Python loop; empty where CAW_NO_PYTHON is defined
  */
 #ifndef CAWAIT_TESTING_H

@@ -8,13 +8,13 @@
  *     caw_channel_send(channel, &event->item);             // any thread but the consumer's
  *     caw_channel_release(channel);                        // the last one closes it
  *
- * Two sides. The producers have references; who has one may send, close, and hand out more. When the last one is
- * released the channel closes, as by caw_channel_close(channel, 0). The consumer has the stream: it gives the items in
- * the order in which they were sent, then the status of the close. When the stream is cancelled or destroyed, nothing
- * more is taken: sends fail with CAW_ECLOSED, and `cancel` of the spec is called.
+ * It has two sides. The producers have references. With a reference one can send, close, and make more references. When
+ * the last one is released the channel closes, as by caw_channel_close(channel, 0). The consumer has the stream. It
+ * gives the items in the order in which they were sent, then the status of the close. When the stream is cancelled or
+ * destroyed no more items are taken: sends fail with CAW_ECLOSED, and `cancel` of the spec is called.
  *
  * There are never more than `capacity` items between the two sides. A thread that may sleep sends by caw_channel_send,
- * a future by a caw_send_op; a producer that cannot wait by caw_channel_try_send, with the callbacks `pause` and
+ * a future by a caw_send_op. A producer that cannot wait sends by caw_channel_try_send, with the callbacks `pause` and
  * `resume`. None of these allocates for an item.
  */
 #ifndef CAWAIT_CHANNEL_H
@@ -27,31 +27,32 @@ typedef struct caw_channel caw_channel;
 typedef struct caw_channel_spec {
     size_t capacity; /* in items, 1 or more */
 
-    /* Optional: begin to produce, at the consumer's first poll and called by it, for nothing is to happen before. With
-     * 0 it has taken the reference that caw_channel_new gave, which is not its caller's then. An error ends the stream.
-     * A stream that goes before its first poll releases the reference, and `cancel` is not called. */
+    /* Optional: begins to produce. Called by the consumer, at its first poll, so that nothing happens before. If it
+     * returns 0 it has taken the reference that caw_channel_new gave; the caller of caw_channel_new does not release
+     * that then. An error ends the stream. A stream that is destroyed before its first poll releases the reference, and
+     * `cancel` is not called. */
     int (*start)(caw_channel *channel, void *user);
 
-    /* Optional, for producers that cannot wait: `pause` is called when there are `high` items, `resume` when there are
-     * no more than `low` again. In turns, pause first, never two at a time; `pause` by a thread that sends or receives,
-     * and so `resume`. They may send, and must not wait. When the consumer is gone they are not called any more, but
-     * one that is on its way then may come after `cancel`. low < high <= capacity; 0 and 0: capacity, and half of
+    /* Optional, for producers that cannot wait. `pause` is called when there are `high` items; `resume` when there are
+     * `low` or fewer again. They are called in turns, `pause` first, never two at a time, by a thread that sends or
+     * receives. They may send, and must not wait. When the consumer is gone no more calls begin, but one that has begun
+     * may still run after `cancel`. low < high <= capacity. If both are 0, `high` is the capacity and `low` is half of
      * it. */
     void (*pause)(void *user);
     void (*resume)(void *user);
     size_t high, low;
 
-    /* Optional: the consumer wants no more. Called at most once, by the consumer, unless the channel was closed
+    /* Optional: the consumer takes no more. Called at most once, by the consumer, unless the channel was closed
      * before. */
     void (*cancel)(void *user);
 
-    /* Optional: called once, by the side that is last, when nobody has the channel any more. */
+    /* Optional: frees `user`. Called once, by the side that ends last, when the channel is not used any more. */
     void (*free)(void *user);
     void *user;
 } caw_channel_spec;
 
-/* An item that waits for room; the future is ready when the item is in the channel. In caller's memory. Waiting sends
- * are served in the order of their first polls. */
+/* An item that waits for room, in the caller's memory. The future is ready when the item is in the channel. Sends that
+ * wait are served in the order of their first polls. */
 typedef struct caw_send_op caw_send_op;
 struct caw_send_op {
     caw_future future;            /* public */
@@ -77,30 +78,30 @@ CAW_API void caw_channel_release(caw_channel *channel);
  *   any-thread · no-gil · borrows(channel) · returns-new · quiet */
 CAW_API caw_stream *caw_channel_stream(caw_channel *channel);
 
-/* Send an item, and sleep until there is room for it; after those that wait already. Not by the thread that polls the
- * consumer's end, which would wait for itself, so not in a Python loop's thread, nor in any poll: a future sends by a
- * caw_send_op. On failure the item is destroyed. Do not hold the GIL: the thread sleeps in here.
+/* Send an item, and sleep until there is room for it; sends that wait already come first. Not on the thread that polls
+ * the consumer's end, which would wait for itself: so neither in a Python loop's thread nor in a poll. A future sends
+ * by a caw_send_op. On failure the item is destroyed. Do not hold the GIL: the thread sleeps in this call.
  *   any-thread but the consumer's · no-gil · takes(item) · fails(CAW_ECLOSED, CAW_EFORKED, CAW_ENOMEM) · wakes,
  *   calls-user (`pause`) */
 CAW_API int caw_channel_send(caw_channel *channel, caw_item *item);
 
-/* Send an item if there is room, and nobody waits for it. 0: the item is the channel's. Else it stays yours, to try
- * again.
+/* Send an item if there is room and no other send waits for it. 0: the item is the channel's. Else it stays yours, and
+ * can be sent again.
  *   any-thread · no-gil · takes(item), but not on failure · fails(-EAGAIN: full, CAW_ECLOSED, CAW_EFORKED) · wakes,
  *   calls-user (`pause`) */
 CAW_API int caw_channel_try_send(caw_channel *channel, caw_item *item);
 
-/* Make a send of caller's memory. Its future ends with 0, CAW_ECLOSED, CAW_ECANCELED or CAW_EFORKED; an item that was
- * not sent is destroyed with it, unless it was taken.
+/* Make a send in the caller's memory. Its future ends with 0, CAW_ECLOSED, CAW_ECANCELED or CAW_EFORKED. An item that
+ * was not sent is destroyed with it, unless caw_send_reclaim gave it back.
  *   init · no-gil · borrows(send), takes(item), retains the channel until it is destroyed · never fails · quiet */
 CAW_API void caw_send_init(caw_send_op *send, caw_channel *channel, caw_item *item);
 
-/* The item of a send that failed, given back; NULL where it was sent.
+/* The item of a send that failed, given back to the caller; NULL where it was sent.
  *   poller, once it is ready · no-gil · borrows(send), returns-new · never fails · quiet */
 CAW_API caw_item *caw_send_reclaim(caw_send_op *send);
 
 /* No more items: the consumer gets those that are there, then the status. Sends that wait end with CAW_ECLOSED. The
- * first close counts: false when it was closed, or its consumer gone, before.
+ * first close counts: returns false when the channel was closed, or its consumer was gone, before.
  *   any-thread · no-gil · borrows(channel) · never fails · wakes */
 CAW_API bool caw_channel_close(caw_channel *channel, int status);
 

@@ -1,5 +1,6 @@
 /* cawait/core.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in
- * it. */
+ * it.
+ */
 #ifndef CAWAIT_CORE_H
 #define CAWAIT_CORE_H
 

@@ -1,8 +1,8 @@
 /* cawait/error.h: errors of the core.
  *
- * An error is a negative int. Where errno has the case it is -errno, so what a system call gave can be passed on as
- * it is; where errno has none it is one of the codes below -4095, the largest errno a Linux system call returns.
- * 0 is success. A status above 0 is a mistake of whoever made it.
+ * An error is a negative int. Where errno has the case it is -errno, so the error of a system call can be passed on
+ * unchanged. Where errno has no such case it is one of the codes below -4095, which is the largest errno that a Linux
+ * system call returns. 0 is success. A status above 0 is a mistake in the code that made it.
  */
 #ifndef CAWAIT_ERROR_H
 #define CAWAIT_ERROR_H
@@ -32,11 +32,11 @@ enum caw_error {
 
 CAW_BEGIN_DECLS
 
-/* The text of a status; for an errno that is not in the table, "errno"; never NULL.
+/* The text of a status. For an errno that is not in the table it is "errno". Never NULL.
  *   any-thread · no-gil · returns-borrowed · never fails · quiet */
 CAW_API const char *caw_error_text(int status);
 
-/* The name of a status, "CAW_ECLOSED" or "-errno"; "OK" for 0; "UNKNOWN" for what no code can be; never NULL.
+/* The name of a status: "CAW_ECLOSED", "-errno", "OK" for 0, or "UNKNOWN" for a number that is no status. Never NULL.
  *   any-thread · no-gil · returns-borrowed · never fails · quiet */
 CAW_API const char *caw_error_name(int status);
 

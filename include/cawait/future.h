@@ -1,9 +1,9 @@
 /* cawait/future.h: an operation that is polled until it is ready.
  *
- * Born by the function that makes the operation; nothing happens before the first poll. It has one owner at a time,
- * who polls it, may cancel it, and at the end destroys it, whatever state it is in. The owner may change (and so may
- * the thread), but poll, cancel and destroy never run at the same time. A future that returned CAW_READY is not polled
- * again.
+ * A future is made by the function that makes the operation; nothing happens before the first poll. It has one owner at
+ * a time. The owner polls it, may cancel it, and in the end destroys it, in whatever state it is. The owner may change
+ * (and so may the thread), but poll, cancel and destroy never run at the same time. A future that returned CAW_READY is
+ * not polled again.
  *
  * Owners are: a Python coroutine (python.h), a pool (pool.h: caw_spawn), caw_block_on, or another future.
  */
@@ -31,26 +31,26 @@ typedef struct caw_context caw_context;
 typedef struct caw_future_ops {
     /* The operation's name, shown by repr() and the debug views. */
     const char *name;
-    /* CAW_READY with f->status set, or CAW_PENDING after the context's waker was cloned where its wake will come from.
-     * The waker of the latest poll counts; earlier ones may be dropped. */
+    /* Returns CAW_READY with f->status set; or CAW_PENDING, after it has cloned the context's waker to where the wake
+     * will come from. The waker of the latest poll counts; earlier ones may be dropped. */
     caw_poll (*poll)(caw_future *f, caw_context *cx);
-    /* Optional: please stop. Called at most once, not during poll, not after CAW_READY; perhaps before the first poll,
-     * and then nothing should start. The future still becomes ready, with CAW_ECANCELED or with its result. Must
-     * return soon; may wake. NULL: it cannot be cancelled. */
+    /* Optional: a request to stop. Called at most once, never during a poll and never after CAW_READY. It may be called
+     * before the first poll; then nothing should start. The future still becomes ready, with CAW_ECANCELED or with its
+     * result. Must return soon; may wake. NULL: the operation cannot be cancelled. */
     void (*cancel)(caw_future *f);
-    /* The last call, in any state except during poll: nobody looks at this future any more. Memory that an operation in
+    /* The last call, in any state except during a poll: the result is not needed any more. Memory that an operation in
      * flight still writes to stays until the operation is done (promise.h does this for you). */
     void (*destroy)(caw_future *f);
 } caw_future_ops;
 
-/* The first member of your struct, or found from there with CAW_CONTAINER_OF. */
+/* The first member of your struct; or found from there with CAW_CONTAINER_OF. */
 struct caw_future {
     const caw_future_ops *ops; /* read-only */
     int status;                /* 0 or an error; true once poll returned CAW_READY */
     caw_atomic_word word;      /* for the operation's own use; it costs nothing, the place would be padding */
 };
 
-/* The place where a poll happens: a Python coroutine, a pool, caw_block_on. For those who write such a place. */
+/* The place where a poll happens: a Python coroutine, a pool, caw_block_on. Needed only to write such a place. */
 typedef struct caw_host {
     const char *name;
     caw_reactor *(*reactor)(const caw_context *cx, int *error); /* borrowed; NULL with *error set */
@@ -65,7 +65,7 @@ struct caw_context {
 
 CAW_BEGIN_DECLS
 
-/* Make a future of caller's memory. A static one is initialised with {.ops = &ops}.
+/* Make a future in the caller's memory. A static one is initialised with {.ops = &ops}.
  *   init · no-gil · borrows(f, ops) · never fails · quiet */
 static inline void
 caw_future_init(caw_future *f, const caw_future_ops *ops)
@@ -87,7 +87,7 @@ caw_future_poll(caw_future *f, caw_context *cx)
     return f->ops->poll(f, cx);
 }
 
-/* Cancel a future, which is a request: it still becomes ready. Does nothing where there is no `cancel`.
+/* Request a future to stop; it still becomes ready. Does nothing where there is no `cancel`.
  *   poller · no-gil · borrows(f) · never fails · calls-user */
 static inline void
 caw_future_cancel(caw_future *f)
@@ -97,7 +97,7 @@ caw_future_cancel(caw_future *f)
     }
 }
 
-/* Give a future up, in any state. NULL is allowed.
+/* Destroy a future, in any state. NULL is allowed.
  *   poller · no-gil · takes(f) · never fails · calls-user */
 static inline void
 caw_future_destroy(caw_future *f)
@@ -107,7 +107,7 @@ caw_future_destroy(caw_future *f)
     }
 }
 
-/* Finish the poll that is running: `return caw_future_finish(f, 0);`
+/* How a poll function says that the future is ready: `return caw_future_finish(f, 0);`
  *   poller · no-gil · borrows(f) · never fails · quiet */
 static inline caw_poll
 caw_future_finish(caw_future *f, int status)
@@ -116,7 +116,7 @@ caw_future_finish(caw_future *f, int status)
     return CAW_READY;
 }
 
-/* The reactor of the place where this poll happens: for timers and fds. Makes it when it is not there yet.
+/* The reactor of the place where this poll happens, for timers and fds. It is made when there is none yet.
  *   poller · no-gil · returns-borrowed · fails(CAW_ENOREACTOR, CAW_ENOMEM, -errno) by NULL and *error · quiet */
 CAW_API caw_reactor *caw_context_reactor(const caw_context *cx, int *error);
 
@@ -125,9 +125,10 @@ CAW_API caw_reactor *caw_context_reactor(const caw_context *cx, int *error);
 CAW_API caw_future *caw_ready(int status);
 
 /* Poll a future on this thread until it is ready, and return its status. The future is not destroyed: read its result,
- * then destroy it. Timers and fds work: the call makes a reactor of its own for a future that asks for one.
- *   any-thread · no-gil · borrows(f) · fails(the future's status, -errno, CAW_ENOMEM, CAW_EINVAL for NULL) · calls-user
- * Do not hold the GIL: the thread sleeps in here. */
+ * then destroy it. Timers and fds work: the call makes a reactor of its own when the future needs one. Do not hold the
+ * GIL: the thread sleeps in this call.
+ *   any-thread · no-gil · borrows(f) · fails(the future's status, -errno, CAW_ENOMEM, CAW_EINVAL for NULL) ·
+ *   calls-user */
 CAW_API int caw_block_on(caw_future *f);
 
 CAW_END_DECLS

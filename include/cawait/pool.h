@@ -1,8 +1,8 @@
 /* cawait/pool.h: worker threads, for calls that block and for futures that should run elsewhere.
  *
- * Workers are native threads: they never touch Python. They start when there is work, up to the pool's number, with
- * all signals blocked but those of a crash. A pool lives until its last reference is released and its work is done.
- * After fork() the child has none of the parent's threads: work given to a pool of the parent ends with CAW_EFORKED,
+ * Workers are native threads: they never touch Python. They start when there is work, up to the pool's number, with all
+ * signals blocked but those of a crash. A pool lives until its last reference is released and its work is done. After
+ * fork() the child has none of the parent's threads. There, work given to a pool of the parent ends with CAW_EFORKED,
  * and caw_pool_default() makes a new pool.
  */
 #ifndef CAWAIT_POOL_H
@@ -15,7 +15,7 @@ typedef struct caw_pool caw_pool;
 /* A blocking call with its inputs and outputs; embed it in your struct, like a promise. */
 typedef struct caw_work caw_work;
 struct caw_work {
-    caw_promise promise;       /* public: &w->promise.future goes to whoever awaits */
+    caw_promise promise;       /* public: &w->promise.future goes to the awaiter */
     int (*run)(caw_work *w);   /* read-only: on a worker; returns the status */
     void (*free)(caw_work *w); /* read-only: see caw_work_init */
     caw_pool *pool;            /* private: a reference, true from init to the end */
@@ -28,60 +28,62 @@ CAW_BEGIN_DECLS
  *   any-thread · no-gil · returns-new · fails(CAW_ENOMEM, -errno) · quiet */
 CAW_API int caw_pool_new(unsigned threads, caw_pool **out);
 
-/* The process's own pool, made on first use, never freed (but made anew in a forked child).
+/* The process's own pool, made on first use and never freed. A forked child makes a new one.
  *   any-thread · no-gil · returns-borrowed, NULL when out of memory · quiet */
 CAW_API caw_pool *caw_pool_default(void);
 
 /* One more reference; and one less. With the last one the pool takes no more work, cancels what is queued, finishes
- * what runs, and ends its threads; release does not wait for that, caw_pool_close does.
+ * what runs, and ends its threads. caw_pool_release does not wait for that; caw_pool_close does.
  *   any-thread · no-gil · borrows(pool) / takes(one reference) · never fails · quiet / wakes */
 CAW_API caw_pool *caw_pool_retain(caw_pool *pool);
 CAW_API void caw_pool_release(caw_pool *pool);
 
-/* Stop it: queued work ends with CAW_ECANCELED, spawned futures are cancelled, and the call returns when every worker
- * has ended: a call that runs, and a child that was cancelled, are waited for. Later work ends with CAW_ECLOSED.
- * Keeps your reference. Twice is once.
+/* Stop the pool. Queued work ends with CAW_ECANCELED, and spawned futures are cancelled. The call returns when every
+ * worker has ended, so it waits for calls that run and for cancelled futures to end. Later work ends with CAW_ECLOSED.
+ * Your reference stays yours. A second call does nothing.
  *   any-thread but a worker of this pool · no-gil · borrows(pool) · never fails · wakes, calls-user */
 CAW_API void caw_pool_close(caw_pool *pool);
 
-/* Make a piece of work of caller's memory. `run` is called on a worker at some time after the first poll, never if the
- * work was cancelled while it was queued; long runs look at caw_work_cancelled(). `free_`
- * frees the struct when both sides are through, on any thread, without the GIL; NULL: free(w).
- *   init · no-gil · borrows(pool), which is retained · never fails · quiet
- * A NULL pool is the default one. */
+/* Make a piece of work in the caller's memory. A NULL pool is the default one. `run` is called on a worker at some time
+ * after the first poll; never, if the work was cancelled while it was queued. Long runs look at caw_work_cancelled().
+ * `free_` frees the struct when both sides have ended, on any thread, without the GIL; NULL: free(w).
+ *   init · no-gil · borrows(pool), which is retained · never fails · quiet */
 CAW_API void caw_work_init(caw_work *w, caw_pool *pool, int (*run)(caw_work *w), void (*free_)(caw_work *w));
 
-/* Whether this work was cancelled, nobody waits for it any more, or the pool is being closed.
+/* Whether the result is not needed any more: the work was cancelled, its future was destroyed, or the pool is being
+ * closed.
  *   any-thread, from run · no-gil · borrows(w) · never fails · quiet */
 CAW_API bool caw_work_cancelled(const caw_work *w);
 
-/* The short form of caw_work: fn(arg) on a worker, its return value as the status. NULL pool: the default one.
- *   any-thread · no-gil · borrows(pool); takes(arg): free_arg(arg), when not NULL, is called once, on any thread, when
- *   both sides are through; at once when NULL is returned for want of memory · quiet */
+/* The short form of caw_work: fn(arg) on a worker; its return value is the status. A NULL pool is the default one.
+ * `free_arg`, when not NULL, is called once with arg, on any thread, when both sides have ended; at once, when NULL is
+ * returned for want of memory.
+ *   any-thread · no-gil · borrows(pool), takes(arg) · returns-new, NULL when out of memory · quiet */
 CAW_API caw_future *caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg, void (*free_arg)(void *arg));
 
 /* The arg of a future that caw_blocking made.
  *   poller · no-gil · borrows(f) · never fails · quiet */
 CAW_API void *caw_blocking_arg(const caw_future *f);
 
-/* Run a future on the pool, from now on; it is polled by one worker at a time and may use timers and fds (the pool then
- * has a reactor, on a thread of its own). The join future ends with the child's status; cancelling it cancels the
- * child; destroying it cancels the child too, and then leaves it to end by itself. A NULL pool is the default one.
+/* Run a future on the pool, from now on. It is polled by one worker at a time, and may use timers and fds (the pool
+ * then has a reactor, on a thread of its own). The join future ends with the child's status. To cancel the join future
+ * cancels the child. To destroy it cancels the child too, which then ends by itself. A NULL pool is the default one.
  *   any-thread · no-gil · takes(child) · returns-new, NULL when out of memory or where child is NULL · wakes */
 CAW_API caw_future *caw_spawn(caw_pool *pool, caw_future *child);
 
-/* The same for a future whose end nobody waits for: it runs to its end, and is destroyed then, by a worker. A pool that
- * is closed, or released for the last time, cancels it as it does any other. On failure it never ran, and is destroyed.
+/* The same for a future whose end is not waited for. It runs to its end, and a worker destroys it then. A pool that is
+ * closed, or released for the last time, cancels it like any other. On failure it never ran, and is destroyed.
  *   any-thread · no-gil · takes(child) · fails(CAW_ENOMEM, CAW_EINVAL where child is NULL, CAW_ECLOSED, CAW_EFORKED,
  *   -errno) · wakes */
 CAW_API int caw_spawn_detached(caw_pool *pool, caw_future *child);
 
-/* Let a join future go, without cancelling the child: from now on it is as if caw_spawn_detached had made it. One that
- * was cancelled already stays so. NULL is allowed.
+/* Destroy a join future without cancelling the child. From now on it is as if caw_spawn_detached had made it. A child
+ * that was cancelled already stays cancelled. NULL is allowed.
  *   poller · no-gil · takes(join) · never fails · calls-user */
 CAW_API void caw_spawn_detach(caw_future *join);
 
-/* The child of a future that caw_spawn made, to read its result. True once the join future is ready, until destroyed.
+/* The child of a future that caw_spawn made, to read its result: from when the join future is ready until it is
+ * destroyed.
  *   poller · no-gil · returns-borrowed · never fails · quiet */
 CAW_API caw_future *caw_spawn_child(const caw_future *join);
 

@@ -1,5 +1,6 @@
-/* cawait/python_api.h: Python's own header, before any of the system's, and the core. Without Python where CAW_NO_PYTHON is
- * defined. */
+/* cawait/python_api.h: Python.h, which comes before any header of the system, and then the core. Where CAW_NO_PYTHON is
+ * defined it is the core alone.
+ */
 #ifndef CAWAIT_PYTHON_API_H
 #define CAWAIT_PYTHON_API_H
 

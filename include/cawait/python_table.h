@@ -1,7 +1,8 @@
 /* cawait/python_table.h: how the rows of tables are written, in C and in C++.
  *
- * Fields that a row does not name are zero. Those that may follow the doc are designated initialisers in C,
- * `.cancel = CAW_PY_CANCEL_SHIELD`. C++ 17 has none: it takes CAW_SET(cancel, CAW_PY_CANCEL_SHIELD), and so does C.
+ * Fields of a row that are not written are zero. In C, the fields that may follow the doc are designated initialisers:
+ * `.cancel = CAW_PY_CANCEL_SHIELD`. C++ 17 has none. There such a field is CAW_SET(cancel, CAW_PY_CANCEL_SHIELD), which
+ * can be used in C too.
  *
  *     static constexpr caw_py_async_def functions[] = {
  *         CAW_PY_ASYNC("add", add_start, add_result, "add(a, b)\n--\n\nTheir sum."),
@@ -11,7 +12,7 @@
  *     };
  *
  * From C++ 17 on such a table is a constant: no code runs for it when the module is loaded. A start function that does
- * not fit its macro does not compile.
+ * not match its macro does not compile.
  */
 #ifndef CAWAIT_PYTHON_TABLE_H
 #define CAWAIT_PYTHON_TABLE_H

@@ -3,14 +3,14 @@
  * A reactor holds timers, file descriptors that are waited for, foreign sources, and a queue of wakes. All of it stands
  * behind one fd: when that is readable, call caw_reactor_turn. A loop of any kind watches the fd and nothing else.
  *
- * Born by caw_reactor_new with one reference. One thread at a time turns it; any thread may ring it, and futures on it
- * may be destroyed on any thread. caw_reactor_close ends it: what still waits on it becomes ready with CAW_ECLOSED,
- * and later rings do nothing. The memory and the fd go with the last reference; whoever may still ring holds one, so
- * a late ring never meets a reused fd number.
+ * caw_reactor_new makes it, with one reference. One thread at a time turns it. Any thread may ring it, and futures on
+ * it may be destroyed on any thread. caw_reactor_close ends it: what still waits on it becomes ready with CAW_ECLOSED,
+ * and later rings do nothing. The memory and the fd go with the last reference. Whoever may still ring holds a
+ * reference, so a late ring never meets a reused fd number.
  *
  * On Linux the fd is an epoll fd. The portable kind is for systems whose fds do not nest: a native thread poll()s and
- * rings a pipe; the pipe is the one fd. Linux can use it too, and so it is tested there.
- * After fork() a reactor of the parent is closed in the child.
+ * rings a pipe, and the pipe is the one fd. Linux can use it too, and so it is tested there. After fork() a reactor of
+ * the parent is closed in the child.
  */
 #ifndef CAWAIT_REACTOR_H
 #define CAWAIT_REACTOR_H
@@ -23,7 +23,7 @@ typedef enum caw_reactor_kind {
     CAW_REACTOR_PORTABLE,
 } caw_reactor_kind;
 
-/* What an fd is waited for, and what it has become; a set. An fd with an error or a hang-up is both. */
+/* What an fd is waited for, and what it has become: a set. An fd with an error or a hang-up is both. */
 typedef enum caw_events { CAW_READABLE = 1, CAW_WRITABLE = 2 } caw_events;
 
 /* A foreign source: an fd with a callback, such as another library's own loop. It stays until it is removed. */
@@ -51,12 +51,13 @@ CAW_API int caw_reactor_new(caw_reactor_kind kind, caw_reactor **out);
 CAW_API caw_reactor *caw_reactor_retain(caw_reactor *r);
 CAW_API void caw_reactor_release(caw_reactor *r);
 
-/* End it: what waits on it becomes ready with CAW_ECLOSED; sources are removed, not called. Twice is once.
+/* End it: what waits on it becomes ready with CAW_ECLOSED; sources are removed without a call. A second call does
+ * nothing.
  *   the turning thread, not during a turn · no-gil · borrows(r) · never fails · wakes */
 CAW_API void caw_reactor_close(caw_reactor *r);
 
-/* The one fd: readable when a turn has something to do. Watch it level-triggered; do not read it; take it out of your
- * loop before you give up your reference.
+/* The one fd: readable when a turn has something to do. Watch it level-triggered, do not read it, and take it out of
+ * your loop before you release your reference.
  *   any-thread · no-gil · borrows(r) · never fails · quiet */
 CAW_API int caw_reactor_fd(const caw_reactor *r);
 
@@ -69,22 +70,22 @@ CAW_API int caw_reactor_turn(caw_reactor *r, int64_t timeout_ns);
  *   any-thread · no-gil · borrows(r) · never fails · quiet */
 CAW_API void caw_reactor_ring(caw_reactor *r);
 
-/* Add a source; and take one out, before its fd is closed. Regular files cannot be waited for.
+/* Add a source; and take one out, before its fd is closed. Regular files cannot be waited for. A removal on another
+ * thread than the turning one waits until a callback of this source that is running has returned.
  *   any-thread · no-gil · borrows(source) until removed · add fails(CAW_EINVAL, CAW_EBADF, CAW_ECLOSED, CAW_ENOMEM,
- *   -EEXIST: already added, -errno); remove never fails · quiet
- * Removing on another thread than the turning one waits for a callback of this source that is running. */
+ *   -EEXIST: already added, -errno); remove never fails · quiet */
 CAW_API int caw_reactor_add(caw_reactor *r, caw_fd_source *source);
 CAW_API void caw_reactor_remove(caw_reactor *r, caw_fd_source *source);
 
-/* A future that is ready when the time has passed, counted from its first poll. Cancelling ends it at once.
+/* A future that is ready when the time has passed, counted from its first poll. A cancel ends it at once.
  *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
 CAW_API caw_future *caw_sleep(uint64_t duration_ns);
 
-/* A future that is ready when the fd can be read or written without blocking, has an error, or is hung up. A regular
- * file is always ready. The fd must stay open until the future is ready or destroyed: closing it earlier may leave
- * the future waiting (the kernel forgets a closed fd without a word). Several may wait for one fd.
- *   any-thread · no-gil · returns-new, NULL when out of memory · quiet
- * It ends with CAW_EBADF when the fd is not open. Cancelling ends it at once. */
+/* A future that is ready when the fd can be read or written without blocking, has an error, or is hung up. It ends with
+ * CAW_EBADF when the fd is not open. A regular file is always ready. The fd must stay open until the future is ready or
+ * destroyed. If it is closed earlier the future may wait for ever, since the kernel reports nothing more of a closed
+ * fd. Several futures may wait for one fd. A cancel ends a future at once.
+ *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
 CAW_API caw_future *caw_readable(int fd);
 CAW_API caw_future *caw_writable(int fd);
 

@@ -1,9 +1,9 @@
 /* cawait/stream.h: items that come one after another.
  *
- * A stream is to many values what a future is to one. Born by the function that makes it; nothing happens before the
- * first poll. It has one owner at a time, who polls it for the next item, may cancel it, and at the end destroys it,
- * whatever state it is in. The owner may change (and so may the thread), but poll_next, cancel and destroy never run at
- * the same time. A stream that has said its end is not polled again.
+ * A stream is to many values what a future is to one. It is made by the function that makes the source of its items;
+ * nothing happens before the first poll. It has one owner at a time. The owner polls it for the next item, may cancel
+ * it, and in the end destroys it, in whatever state it is. The owner may change (and so may the thread), but poll_next,
+ * cancel and destroy never run at the same time. A stream that has come to its end is not polled again.
  *
  * Owners are: an async generator of Python (python_stream.h), or a future or stream of yours.
  *
@@ -11,7 +11,7 @@
  *
  *     typedef struct event { caw_item item; int code; } event;
  *
- * Whoever has an item owns it, and ends it by caw_item_destroy or by handing it on.
+ * Whoever has an item owns it, and ends it by caw_item_destroy or by passing it on.
  */
 #ifndef CAWAIT_STREAM_H
 #define CAWAIT_STREAM_H
@@ -21,7 +21,7 @@
 typedef struct caw_item caw_item;
 struct caw_item {
     caw_item *next;                  /* the owner's, to keep items in a list */
-    void (*destroy)(caw_item *item); /* public: ends the item, on any thread, without the GIL; NULL: nothing to do */
+    void (*destroy)(caw_item *item); /* public: frees the item, on any thread, without the GIL; NULL: nothing to do */
 };
 
 typedef struct caw_stream caw_stream;
@@ -29,31 +29,31 @@ typedef struct caw_stream caw_stream;
 typedef struct caw_stream_ops {
     /* The stream's name, shown by the debug views. */
     const char *name;
-    /* CAW_READY with the next item in *out, which is the caller's; or, at the end, with NULL there and s->status set.
-     * CAW_PENDING after the context's waker was cloned where its wake will come from; the waker of the latest poll
-     * counts. */
+    /* Returns CAW_READY with the next item in *out, which is the caller's; or at the end CAW_READY with NULL there and
+     * s->status set; or CAW_PENDING, after it has cloned the context's waker to where the wake will come from. The
+     * waker of the latest poll counts. */
     caw_poll (*poll_next)(caw_stream *s, caw_context *cx, caw_item **out);
-    /* Optional: please stop. Called at most once, not during a poll, not after the end; perhaps before the first poll,
-     * and then nothing should start. The stream still comes to its end, with CAW_ECANCELED or its own status; items may
-     * come before that. Must return soon; may wake. NULL: it cannot be cancelled. */
+    /* Optional: a request to stop. Called at most once, never during a poll and never after the end. It may be called
+     * before the first poll; then nothing should start. The stream still comes to its end, with CAW_ECANCELED or its
+     * own status; items may come before that. Must return soon; may wake. NULL: it cannot be cancelled. */
     void (*cancel)(caw_stream *s);
-    /* The last call, in any state except during a poll: nobody looks at this stream any more. Items that it holds are
-     * destroyed. */
+    /* The last call, in any state except during a poll. Items that the stream holds are destroyed. */
     void (*destroy)(caw_stream *s);
-    /* Optional: what is there already. Gives up to `most` (1 or more) of the items that the next polls would give, as a
-     * list in *first, linked by `next`, and returns how many; 0, with *first unchanged: none, or only a poll finds out.
-     * Called where a poll may be. NULL: each item takes a poll. */
+    /* Optional: takes items that are there already. It takes up to `most` (1 or more) of the items that the next polls
+     * would give, puts them into *first as a list linked by `next`, and returns how many they are. 0, with *first
+     * unchanged: there are none, or only a poll can find out. Called where a poll may be called. NULL: each item takes
+     * a poll. */
     size_t (*take_ready)(caw_stream *s, size_t most, caw_item **first);
 } caw_stream_ops;
 
-/* The first member of your struct, or found from there with CAW_CONTAINER_OF. */
+/* The first member of your struct; or found from there with CAW_CONTAINER_OF. */
 struct caw_stream {
     const caw_stream_ops *ops; /* read-only */
     int status;                /* 0 or an error; true once poll_next gave NULL */
 };
 
-/* The next item of a stream as a future, in caller's memory: for who awaits one at a time, also by caw_block_on. Ready
- * with an item, or with NULL and the stream's status at its end. */
+/* The next item of a stream as a future, in the caller's memory: to await one item at a time, also by caw_block_on.
+ * Ready with an item; or, at the end, with NULL and the stream's status. */
 typedef struct caw_next_op {
     caw_future future;  /* public */
     caw_stream *stream; /* read-only: borrowed */
@@ -65,7 +65,7 @@ typedef struct caw_bytes_item {
     caw_item item;
     size_t length; /* public */
 #ifdef __cplusplus
-    char data[1]; /* public: `length` of them; C++ has no word for that */
+    char data[1]; /* public: `length` of them; C++ has no flexible array members */
 #else
     char data[]; /* public: `length` of them */
 #endif
@@ -74,14 +74,13 @@ typedef struct caw_bytes_item {
 /* Items as an item. */
 typedef struct caw_chunk_item {
     caw_item item;
-    caw_item
-        *first;    /* public: linked by `next`, in their order. Take them by writing NULL; what is left is destroyed */
-    size_t length; /* public: how many came */
+    caw_item *first; /* public: linked by `next`, in order. Take them by writing NULL; what is left is destroyed */
+    size_t length;   /* public: how many came */
 } caw_chunk_item;
 
 CAW_BEGIN_DECLS
 
-/* Make a stream of caller's memory.
+/* Make a stream in the caller's memory.
  *   init · no-gil · borrows(s, ops) · never fails · quiet */
 static inline void
 caw_stream_init(caw_stream *s, const caw_stream_ops *ops)
@@ -90,7 +89,7 @@ caw_stream_init(caw_stream *s, const caw_stream_ops *ops)
     s->status = 0;
 }
 
-/* The next item: see caw_stream_ops.
+/* Poll for the next item, as caw_stream_ops says.
  *   poller · no-gil · borrows(s), returns-new in *out · never fails · calls-user */
 static inline caw_poll
 caw_stream_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
@@ -98,7 +97,7 @@ caw_stream_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     return s->ops->poll_next(s, cx, out);
 }
 
-/* Up to `most` items that are there already: see caw_stream_ops. `most` is 1 or more.
+/* Take up to `most` (1 or more) items that are there already, as caw_stream_ops says.
  *   poller · no-gil · borrows(s), returns-new in *first · never fails · calls-user */
 static inline size_t
 caw_stream_take_ready(caw_stream *s, size_t most, caw_item **first)
@@ -106,7 +105,7 @@ caw_stream_take_ready(caw_stream *s, size_t most, caw_item **first)
     return s->ops->take_ready ? s->ops->take_ready(s, most, first) : 0;
 }
 
-/* Finish the poll that is running, with the end: `return caw_stream_finish(s, 0, out);`
+/* How a poll function says that the stream is at its end: `return caw_stream_finish(s, 0, out);`
  *   poller · no-gil · borrows(s) · never fails · quiet */
 static inline caw_poll
 caw_stream_finish(caw_stream *s, int status, caw_item **out)
@@ -116,7 +115,7 @@ caw_stream_finish(caw_stream *s, int status, caw_item **out)
     return CAW_READY;
 }
 
-/* Cancel a stream, which is a request: it still comes to its end. Does nothing where there is no `cancel`.
+/* Request a stream to stop; it still comes to its end. Does nothing where there is no `cancel`.
  *   poller · no-gil · borrows(s) · never fails · calls-user */
 static inline void
 caw_stream_cancel(caw_stream *s)
@@ -126,7 +125,7 @@ caw_stream_cancel(caw_stream *s)
     }
 }
 
-/* Give a stream up, in any state. NULL is allowed.
+/* Destroy a stream, in any state. NULL is allowed.
  *   poller · no-gil · takes(s) · never fails · calls-user */
 static inline void
 caw_stream_destroy(caw_stream *s)
@@ -136,7 +135,7 @@ caw_stream_destroy(caw_stream *s)
     }
 }
 
-/* End an item. NULL is allowed.
+/* Destroy an item. NULL is allowed.
  *   any-thread · no-gil · takes(item) · never fails · calls-user */
 static inline void
 caw_item_destroy(caw_item *item)
@@ -146,7 +145,7 @@ caw_item_destroy(caw_item *item)
     }
 }
 
-/* End a list of items, linked by `next`. NULL is the empty one.
+/* Destroy the items of a list, linked by `next`. NULL is the empty list.
  *   any-thread · no-gil · takes(first, and all that follow) · never fails · calls-user */
 static inline void
 caw_item_destroy_all(caw_item *first)
@@ -158,13 +157,13 @@ caw_item_destroy_all(caw_item *first)
     }
 }
 
-/* Make the future of the next item. It may be made again for the one after that, once it was destroyed. Its cancel is
- * the stream's; to give it up while it is pending leaves the stream as it is.
+/* Make the future of the next item. Once it was destroyed it may be made again, for the item after that. Its cancel is
+ * the stream's. To destroy it while it is pending leaves the stream as it is.
  *   init · no-gil · borrows(next, stream) · never fails · quiet */
 CAW_API void caw_next_init(caw_next_op *next, caw_stream *stream);
 
 /* An item that holds a pointer, for values that have no caw_item in them. `free_`, when not NULL, is called with the
- * value when the item is destroyed, or when this fails.
+ * value when the item is destroyed, or when this call fails.
  *   any-thread · no-gil · takes(value) · returns-new, NULL when out of memory · quiet, calls-user on failure */
 CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
 
@@ -172,36 +171,37 @@ CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
  *   any-thread · no-gil · borrows(item), returns-borrowed · never fails · quiet */
 CAW_API void *caw_box_value(const caw_item *item);
 
-/* --- streams of streams. Each takes its stream over, and is NULL when out of memory; or where it was given NULL. To
- * cancel one cancels what it is made of; there is a cancel only where that has one. --- */
+/* --- streams around streams. Each takes its inner stream. It is NULL when out of memory, and where it was given NULL.
+ * To cancel it cancels the inner stream; it has a cancel only where that has one. --- */
 
-/* Each item as a function makes it: `map` takes the item, and gives another one, or the same, in *out; NULL there
- * leaves it out. A status below 0 ends the stream with it; the stream below is then cancelled, and destroyed.
- * `free_`, when not NULL, is called once with `user`, when the stream is destroyed, or when this fails.
+/* Each item as a function makes it. `map` takes the item, and gives another one, or the same, in *out; NULL there
+ * leaves the item out. A negative status ends the stream with it, and the inner stream is cancelled and destroyed.
+ * `free_`, when not NULL, is called once with `user`, when the stream is destroyed or when this call fails.
  *   any-thread · no-gil · takes(stream, user) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, caw_item *item, caw_item **out),
                                    void *user, void (*free_)(void *user));
 
-/* The first n items. With the last of them the stream below is cancelled, and destroyed: it is not polled again.
+/* The first n items. With the last of them the inner stream is cancelled and destroyed: it is not polled again.
  *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_take(caw_stream *stream, size_t n);
 
-/* The items of all of them, each as it comes; the order is kept within each, and none is left waiting by one that
- * always has something. Ends with the last of them, or with the first error; then the others are cancelled and
- * destroyed. Cancelled, it ends with CAW_ECANCELED when all have ended; those that have no cancel are destroyed at
- * once. Each is polled with a waker of its own, and only after that was woken. The array is copied. n may be 0.
+/* The items of all of them, each as it comes. The order is kept within each stream, and a stream that always has items
+ * does not keep the others waiting. It ends with the last of them, or with the first error; then the others are
+ * cancelled and destroyed. When it is cancelled it ends with CAW_ECANCELED as soon as all have ended; those that have
+ * no cancel are destroyed at once. Each is polled with a waker of its own, and again only after that was woken. The
+ * array is copied. n may be 0.
  *   any-thread · no-gil · takes(each of streams) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_merge(caw_stream *const *streams, size_t n);
 
-/* Items in groups of n, each a caw_chunk_item; the last may have fewer. An error comes after what came before it. 0 is
- * CAW_EINVAL, at the first poll.
+/* Items in groups of n, each a caw_chunk_item; the last group may have fewer. An error comes after the items that came
+ * before it. With an n of 0 the first poll ends it with CAW_EINVAL.
  *   any-thread · no-gil · takes(stream) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_chunk(caw_stream *stream, size_t n);
 
-/* What can be read from a file descriptor, as it comes: each item a caw_bytes_item of 1 to `size` bytes. Ends with 0 at
- * the end of the file, or with -errno. The fd stays yours; it must stay open until the stream is destroyed, and is best
- * non-blocking: what is readable is then read until there is no more. A blocking one is read once each time it is
- * readable. 0 is CAW_EINVAL, at the first poll.
+/* What can be read from a file descriptor, as it comes: each item is a caw_bytes_item of 1 to `size` bytes. Ends with 0
+ * at the end of the file, or with -errno. With a size of 0 the first poll ends it with CAW_EINVAL. The fd stays yours.
+ * It must stay open until the stream is destroyed, and is best non-blocking: it is then read until nothing more is
+ * there. A blocking one is read once each time it is readable.
  *   any-thread · no-gil · - · returns-new · quiet */
 CAW_API caw_stream *caw_stream_from_fd(int fd, size_t size);
 

@@ -1,11 +1,11 @@
 /* cawait/waker.h: how a future says "poll me again".
  *
- * A waker is two words: a table and a pointer. A poll is handed one, borrowed (future.h); what wants to wake later
+ * A waker is two words: a table and a pointer. A poll is given one, borrowed (future.h). Code that will wake later
  * clones it, keeps the clone, and in the end either wakes it or drops it. Both use the clone up.
  *
  * A wake may come from any thread, at any time, twice, late, during a poll, after the loop or the interpreter is gone.
- * It never fails, blocks, allocates or calls back into who woke. Several wakes before the next poll may become one
- * poll; none is lost: a poll that starts after a wake sees all that was written before it.
+ * It never fails, blocks, allocates, or calls back into the code that wakes. Several wakes before the next poll may
+ * become one poll. None is lost: a poll that starts after a wake sees all that was written before that wake.
  */
 #ifndef CAWAIT_WAKER_H
 #define CAWAIT_WAKER_H
@@ -23,7 +23,7 @@ typedef struct caw_waker {
     void *data;               /* private to ops */
 } caw_waker;
 
-/* The empty waker: wakes nobody; may be cloned, woken and dropped. */
+/* The empty waker: a wake does nothing; it may be cloned, woken and dropped. */
 #ifdef __cplusplus
 #  define CAW_WAKER_NONE (caw_waker())
 #else
@@ -41,7 +41,7 @@ caw_waker_clone(caw_waker waker)
     return waker;
 }
 
-/* Ask for a poll and use the waker up.
+/* Request a poll, and use the waker up.
  *   any-thread · no-gil · takes(waker) · never fails · wakes */
 static inline void
 caw_waker_wake(caw_waker waker)
@@ -51,7 +51,7 @@ caw_waker_wake(caw_waker waker)
     }
 }
 
-/* Ask for a poll and keep the waker.
+/* Request a poll, and keep the waker.
  *   any-thread · no-gil · borrows(waker) · never fails · wakes */
 static inline void
 caw_waker_wake_by_ref(caw_waker waker)
@@ -59,7 +59,7 @@ caw_waker_wake_by_ref(caw_waker waker)
     caw_waker_wake(caw_waker_clone(waker));
 }
 
-/* Give the waker up without a wake.
+/* Use the waker up without a wake.
  *   any-thread · no-gil · takes(waker) · never fails · quiet */
 static inline void
 caw_waker_drop(caw_waker waker)
@@ -69,7 +69,7 @@ caw_waker_drop(caw_waker waker)
     }
 }
 
-/* Whether both wake the same poller: then a stored waker need not be replaced.
+/* Whether both wake the same poller. A stored waker then need not be replaced.
  *   any-thread · no-gil · borrows(both) · never fails · quiet */
 static inline bool
 caw_waker_same(caw_waker a, caw_waker b)
