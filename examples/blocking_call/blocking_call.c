@@ -1,7 +1,7 @@
 /* blocking_call.c: a call that blocks, awaited from Python.
  *
- * getpwnam_r() asks the machine's user database, which may be a file or a server far away, and there is no other form
- * of it than this one, which blocks. The pool calls it on a worker.
+ * getpwnam_r() looks a user up in the machine's database, which may be a file or a server far away. There is only this
+ * form of it, which blocks. The pool calls it on a worker.
  *
  *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/blocking_call/blocking_call.c -o blocking_call.so
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One lookup. Nobody can interrupt it: an awaiter that is cancelled goes on at once, and the lookup ends by itself, in
- * memory that is its own. */
+/* One lookup. It cannot be interrupted. If its awaiter is cancelled, the awaiter goes on at once, and the lookup ends
+ * by itself, in memory of its own. */
 typedef struct lookup {
     struct passwd entry; /* its strings are in `text` */
     char text[8192];     /* what glibc itself reserves is 1024 */

@@ -78,7 +78,7 @@ retry_new(int (*attempt)(void *), void *arg, int attempts, uint64_t delay_ns)
     return &r->future;
 }
 
-/* An attempt that succeeds when it has been made so often. */
+/* An attempt that succeeds when it is made for the *arg-th time. */
 static int
 count_down(void *arg)
 {

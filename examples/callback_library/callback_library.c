@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* One read. It owns what libc writes to and a descriptor of its own, both until libc has called back: cancelled or not,
- * awaited or not. */
+/* One read. It owns the memory that libc writes to, and a descriptor of its own. It keeps both until libc has called
+ * back, cancelled or not, awaited or not. */
 typedef struct read_job {
     caw_promise promise; /* first: the struct is freed through it */
     int fd;              /* the caller's */
@@ -37,22 +37,22 @@ static int
 read_begin(caw_promise *p)
 {
     read_job *job = (read_job *)p;
-    /* A duplicate, so that the caller may close the file meanwhile and the number still means this file. */
+    /* A duplicate: the caller may close the file meanwhile, and this number still means the file. */
     job->request.aio_fildes = fcntl(job->fd, F_DUPFD_CLOEXEC, 0);
     return job->request.aio_fildes < 0 || aio_read(&job->request) < 0 ? -errno : 0;
 }
 
-/* A read that waits for a thread is taken back, and libc calls back with ECANCELED. One that runs ends as it would, and
- * the awaiter waits for that: until then the bytes are libc's to write. */
+/* A read that still waits for a thread is withdrawn, and libc calls back with ECANCELED. A read that runs goes on to
+ * its end, and the awaiter waits for that: until then libc may write the bytes. */
 static void
 read_cancel(caw_promise *p)
 {
     read_job *job = (read_job *)p;
-    (void)aio_cancel(job->request.aio_fildes, &job->request); /* whatever it answers: the callback comes, once */
+    (void)aio_cancel(job->request.aio_fildes, &job->request); /* whatever it returns, the callback comes once */
 }
 
 static void
-read_free(caw_promise *p) /* on any thread, when both the awaiter and libc are through */
+read_free(caw_promise *p) /* on any thread, when both the awaiter and libc have ended */
 {
     read_job *job = (read_job *)p;
     if (job->request.aio_fildes >= 0) {

@@ -1,10 +1,10 @@
-/* embedded_server.c: a program whose main is C. A thread of its own serves requests, and has each answered by an `async def`
- * of Python.
+/* embedded_server.c: a program whose main is C. A thread of its own serves requests, and an `async def` of Python
+ * answers each.
  *
  *     embedded_server <folder with handlers.py> [asyncio | uvloop | trio]
  *
- * It prints the port that it listens on; a request is a line, and so is its answer; the line "quit" ends the program, and so
- * does Ctrl-C.
+ * It prints the port that it listens on. A request is a line, and so is its answer. The line "quit" ends the program,
+ * and so does Ctrl-C.
  */
 #include <cawait.h>
 
@@ -72,7 +72,7 @@ answer(const server *s, int fd, const char *line)
 }
 
 /* [/call] */
-/* True: the client wants the program to end. */
+/* True: the client has sent "quit". */
 static bool
 serve_connection(server *s, FILE *stream)
 {

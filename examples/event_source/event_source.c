@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CAPACITY = 256 }; /* so many events wait for Python, at most; then the threads wait */
+enum { CAPACITY = 256 }; /* at most so many events wait for Python; then the threads wait */
 
 /* [event] */
 typedef struct event {
@@ -48,7 +48,7 @@ event_send(caw_channel *channel, const char *path, long long size) /* by the nat
 }
 /* [/event] */
 
-/* What a thread has: freed with the channel, when all of them and Python are through. */
+/* What a thread has. Freed with the channel, when all threads and Python have ended. */
 typedef struct walker walker;
 struct walker {
     walker *next;

@@ -16,7 +16,7 @@ from fd_and_timer import exited, sleep, wait_readable
 
 
 async def timer() -> None:
-    """A sleep lasts at least as long as was asked for."""
+    """A sleep lasts at least as long as its argument says."""
     start = time.monotonic()
     await sleep(0.02)
     print(f"slept for 20 ms, and at least as long: {time.monotonic() - start >= 0.02}")

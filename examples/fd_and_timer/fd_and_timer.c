@@ -14,7 +14,7 @@ static caw_future *
 sleep_start(PyObject *Py_UNUSED(module), PyObject *arg)
 {
     double seconds = PyFloat_AsDouble(arg);
-    if (!(seconds >= 0 && seconds < 1e9)) { /* so written that it refuses what is not a number, too */
+    if (!(seconds >= 0 && seconds < 1e9)) { /* written so that it is true for NaN too */
         return PyErr_Occurred() ? NULL : (caw_future *)PyErr_Format(PyExc_ValueError, "cannot sleep for %R s", arg);
     }
     return caw_sleep((uint64_t)(seconds * 1e9)); /* NULL without an exception is a MemoryError */
@@ -27,7 +27,8 @@ wait_start(PyObject *Py_UNUSED(module), PyObject *file)
     return fd < 0 ? NULL : caw_readable(fd);
 }
 
-/* A future of our own: the end of a child process. The kernel's pidfd tells, and caw_readable says when. */
+/* A future of our own: the end of a child process. The kernel's pidfd becomes readable then, and caw_readable waits
+ * for that. */
 typedef struct child {
     caw_future future;
     caw_future *readable; /* owned */
@@ -42,7 +43,7 @@ child_poll(caw_future *f, caw_context *cx)
     if (caw_future_poll(c->readable, cx) == CAW_PENDING) {
         return CAW_PENDING; /* what we poll has cloned the waker */
     }
-    int status = c->readable->status; /* CAW_ECANCELED, when that is how it ended */
+    int status = c->readable->status; /* CAW_ECANCELED if it was cancelled */
     if (status == 0 && waitid(P_PIDFD, (id_t)c->fd, &c->how, WEXITED | WNOWAIT) < 0) {
         status = -errno; /* WNOWAIT: whoever started the child can still collect it */
     }

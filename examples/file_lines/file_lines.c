@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AHEAD = 1024 }; /* so many lines are read ahead, at most */
+enum { AHEAD = 1024 }; /* at most so many lines are read ahead */
 
 typedef struct line {
     caw_item item;
@@ -23,8 +23,8 @@ line_destroy(caw_item *item) /* on any thread */
     free(CAW_CONTAINER_OF(item, line, item));
 }
 
-/* What reads the file: a future on the pool. While the channel is full it is pending, and takes no thread. When nobody
- * iterates any more its send fails, and it ends. */
+/* What reads the file: a future on the pool. While the channel is full it is pending, and occupies no thread. When the
+ * iteration has ended its send fails, and it ends too. */
 typedef struct reader {
     caw_future future;
     caw_channel *channel; /* a reference, while it runs; the memory is freed with the channel */
@@ -120,7 +120,7 @@ lines_start(PyObject *Py_UNUSED(module), PyObject *path)
     if (!r || caw_channel_new(&spec, &channel) < 0) { /* which frees r */
         return NULL;                                  /* out of memory */
     }
-    return caw_channel_stream(channel); /* its end is what starts the reader, which then has the other one */
+    return caw_channel_stream(channel); /* its first poll starts the reader, the producer */
 }
 
 static PyObject *

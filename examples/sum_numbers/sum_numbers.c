@@ -54,7 +54,7 @@ total_poll(caw_future *f, caw_context *cx) /* in the loop's thread, or on a work
     total *t = CAW_CONTAINER_OF(f, total, future);
     caw_item *item;
     while (caw_stream_poll_next(t->stream, cx, &item) == CAW_READY) {
-        if (!item) { /* the end: of the iteration, by an error, or because it was stopped */
+        if (!item) { /* the end, an error, or the end after a cancel */
             int status = t->stream->status;
             return caw_future_finish(f, t->stopped && status == CAW_ECANCELED ? 0 : status);
         }
@@ -62,7 +62,7 @@ total_poll(caw_future *f, caw_context *cx) /* in the loop's thread, or on a work
         caw_item_destroy(item);
         if (!t->stopped && (t->sum += value) >= t->limit) {
             t->stopped = true;
-            caw_stream_cancel(t->stream); /* and go on to its end: the generator's `finally` is awaited first */
+            caw_stream_cancel(t->stream); /* then poll on: the generator's `finally` is awaited first */
         }
     }
     return CAW_PENDING;
@@ -84,7 +84,8 @@ total_destroy(caw_future *f)
 
 static const caw_future_ops total_ops = {"total", total_poll, total_cancel, total_destroy};
 
-/* Takes the stream, which may be NULL with an exception set. NULL; without an exception it is for want of memory. */
+/* Takes the stream, which may be NULL with an exception set. Returns NULL with that exception, or, when out of memory,
+ * without one. */
 static caw_future *
 total_new(caw_stream *stream, long long limit)
 {

@@ -16,7 +16,9 @@ Digests = list[Any]
 Runner = Callable[[Sequence[str]], Digests]
 
 
-async def hash_in_nursery(open_nursery: Callable[[], AbstractAsyncContextManager[Any]], paths: Sequence[str]) -> Digests:
+async def hash_in_nursery(
+    open_nursery: Callable[[], AbstractAsyncContextManager[Any]], paths: Sequence[str]
+) -> Digests:
     """Hash all of these at the same time, in a nursery of trio or a task group of anyio."""
     digests: Digests = [None] * len(paths)
 

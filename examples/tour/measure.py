@@ -44,7 +44,7 @@ class Lateness:
     ticks: int
     median: float
     worst: float
-    busy: float  # the most CPU time of the loop's own thread from asking to waking
+    busy: float  # the most CPU time of the loop's own thread from the request of a wake-up to the wake-up
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ async def hash_tree(files: Sequence[File], seen: Callable[[int, int], None]) -> 
 
 
 async def lateness_of_ticker(load: Hash | None, paths: Sequence[str], seconds: float) -> Lateness:
-    """Ask for a wake-up in 1 ms, again and again, while the same loop hashes (or does nothing else)."""
+    """Request a wake-up in 1 ms, again and again, while the same loop hashes (or does nothing else)."""
     late: list[float] = [0.0]
     busy: list[float] = [0.0]
 

@@ -32,7 +32,7 @@ def size(count: int) -> str:
 
 
 class Bar:
-    """A progress bar that is drawn when told to, and at no other time, so that it runs beside no measurement."""
+    """A progress bar that is drawn by show() alone: nothing of it runs beside a measurement."""
 
     def __init__(self, progress: Progress, total: int, what: str) -> None:
         self.progress = progress

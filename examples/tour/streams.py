@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from _tour import hash_all, hashes
 from measure import NewLoop, run_on
 
-SLOW, BREAK = 0.001, 200  # the slow consumer: seconds for each hash, and after how many it has enough
+SLOW, BREAK = 0.001, 200  # the slow consumer: seconds for each hash, and after how many it stops
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@
 #define CHUNK_SIZE  65536 /* what is read at once; between two chunks a cancelled hash stops */
 #define DIGEST_SIZE 32
 #define THREADS     4  /* of a stream */
-#define SLOTS       64 /* so many hashes of a stream wait for Python, at most */
+#define SLOTS       64 /* at most so many hashes of a stream wait for Python */
 
-/* How many hashes there are now: `hashes_alive` from hash_file() to the free of the struct, awaited or not, and
- * `hashes_running` while a thread is in hash_path; a thread of a stream is alive from its start to its end. They count
- * for the whole process, as the pool does, and outlive any module object: the last free may come after it. Sequentially
- * consistent by default, and paired with nothing: whoever reads them has waited for the operations by other means. */
+/* How many hashes there are now. `hashes_alive` counts a hash from hash_file() until its struct is freed, awaited or
+ * not, and a thread of a stream from its start to its end. `hashes_running` counts the threads in hash_path. Both count
+ * for the whole process, as the pool does, since the last free may come after the module object is gone. They are
+ * sequentially consistent by default, and paired with nothing: their readers have waited for the operations by other
+ * means. */
 static _Atomic long hashes_alive, hashes_running;
 
 typedef struct hash_job {
@@ -40,7 +41,7 @@ job_of(caw_promise *p)
     return CAW_CONTAINER_OF(p, hash_job, work.promise);
 }
 
-/* Feed all of a file to the digest, unless nobody wants it any more. `w` may be NULL. */
+/* Feed all of a file to the digest; stop early when the work is cancelled. `w` may be NULL. */
 static int
 hash_chunks(const caw_work *w, int fd, EVP_MD_CTX *digest)
 {
@@ -154,9 +155,9 @@ static const caw_py_async_def async_functions[] = {
 
 /* --- the same as a stream: native threads share a list of files, and send each hash as it is there --- */
 
-/* What the threads share; freed with the channel, when all are through. */
+/* What the threads share. Freed with the channel, when all of them have ended. */
 typedef struct hash_all {
-    caw_channel *channel; /* true once the threads have begun, who have a reference each */
+    caw_channel *channel; /* true once the threads have begun; each has a reference */
     size_t taken;         /* the consumer's: how many it got */
     _Atomic size_t next;  /* the threads': which file is the next; relaxed: nothing else is published by it */
     size_t length;
@@ -165,7 +166,7 @@ typedef struct hash_all {
 
 typedef struct hash_item {
     caw_item item;
-    hash_all *all; /* borrowed: who has the stream keeps the channel */
+    hash_all *all; /* borrowed: it lives as long as the channel, which the stream keeps */
     size_t number; /* of the file in the list */
     unsigned char digest[DIGEST_SIZE];
 } hash_item;
@@ -236,7 +237,7 @@ hash_all_begin(caw_channel *channel, void *user) /* by the first step of the ite
 }
 
 static void
-hash_all_free(void *user) /* by whoever is last */
+hash_all_free(void *user) /* by the side that ends last */
 {
     hash_all *h = user;
     for (size_t i = 0; h && i < h->length; i++) {

@@ -171,8 +171,8 @@ class Tour:
         self.bad += [f"{name} has other hashes than asyncio" for name in wrong]
         self.good += [] if wrong else [f"{', '.join(rows)} have the same hashes"]
         screen.say(
-            f"{len(self.paths):,} files, a task for each, hashed by one compiled function that asks at its first "
-            "suspension what runs. The time includes the start and the end of the run, and what a task costs there.",
+            f"{len(self.paths):,} files, a task for each, hashed by one compiled function that finds out at its "
+            "first suspension what runs. The time includes the start and end of the run, and what a task costs there.",
             "dim",
         )
 
@@ -201,7 +201,7 @@ class Tour:
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """The arguments of the command line."""
     parser = argparse.ArgumentParser(
         prog="tour", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -250,7 +250,7 @@ def take(tree: str, seconds: float, rounds: int) -> int:
 
 
 def main() -> int:
-    """Take the tour, unless somebody stops it."""
+    """Take the tour, unless it is interrupted."""
     try:
         args = arguments()
         return take(args.tree, args.seconds, args.rounds)
