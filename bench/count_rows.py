@@ -1,12 +1,12 @@
 """The rows whose instructions tools/count.py counts: what it runs under callgrind, as `count_rows.py LAYOUT`.
 
-A call of native.mark() ends a section, and callgrind writes down what it counted in it. Each row makes three sections: what
-came before, with a run to warm up; N operations; 2N operations. What one operation costs is the difference of the last two
-over N: all that is done once for a run is in both.
+A call of native.mark() ends a section, and callgrind writes down what it counted in it. Each row makes three sections:
+what came before, with a run to warm up; N operations; 2N operations. What one operation costs is the difference of the
+last two over N: all that is done once for a run is in both.
 
-Nothing here depends on the time, on another thread or on the collector, so the same program gives the same counts. They
-depend a little on where objects lie in memory (collisions in dicts and in the cache of attributes, pools of the allocator
-that run empty): LAYOUT is a number, and another one moves everything that is allocated after it.
+Nothing here depends on the time, on another thread or on the collector, so the same program gives the same counts.
+They depend a little on where objects lie in memory (collisions in dicts and in the cache of attributes, pools of the
+allocator that run empty): LAYOUT is a number, and another one moves everything that is allocated after it.
 
 Prints the rows in the order of their sections, and how the extension was compiled, as JSON.
 """
@@ -32,7 +32,7 @@ from rows_stream import ITEMS, numbers
 
 STREAMS = 100
 LIST = 60
-"""Items of a stream: fewer than the 64 after which a generator looks at the clock, and what it does then depends on that."""
+"""Items of a stream: fewer than the 64 after which a generator looks at the clock, and does what depends on it."""
 
 
 @dataclass

@@ -4,14 +4,14 @@
     make bench-count ARGS='--python 3.12'      others; ARGS=--all: all of this machine
     make bench-count ARGS='--all --update'     keep what was counted
 
-bench/count_rows.py says what is counted, and how. "all" is what the process executes for an operation, CPython's part and
-the C library's included. "own" is what of that lies in the extension: cawait, and a few lines of the benchmark. Where
-asyncio costs twenty times as much as cawait, only "own" shows a change of cawait; but it does not show the calls of CPython
-that a change adds.
+bench/count_rows.py says what is counted, and how. "all" is what the process executes for an operation, CPython's part
+and the C library's included. "own" is what of that lies in the extension: cawait, and a few lines of the benchmark.
+Where asyncio costs twenty times as much as cawait, only "own" shows a change of cawait; but it does not show the calls
+of CPython that a change adds.
 
-A row fails when a count is further from the kept one than TOLERANCE. Also when it is less: a kept count that is too high
-would let a later change lose again what was won. Counts hold for one build of an interpreter, one compiler and one C
-library (`made_with`): where another one is used nothing is compared, and the rows are skipped.
+A row fails when a count is further from the kept one than TOLERANCE. Also when it is less: a kept count that is too
+high would let a later change lose again what was won. Counts hold for one build of an interpreter, one compiler and one
+C library (`made_with`): where another one is used nothing is compared, and the rows are skipped.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def output(command: Sequence[str | Path], env: dict[str, str] = ENVIRONMENT) -> 
 def section(file: Path) -> Count:
     """What callgrind wrote down at one mark: a file in the Callgrind Profile Format.
 
-    "ob=(3) path" names the binary that the lines after it belong to, the path only the first time. After "calls=" stands
-    what the called function cost, which is counted where that stands."""
+    "ob=(3) path" names the binary that the lines after it belong to, the path only the first time. After "calls=" comes
+    a line with what the called function cost, which is counted under that function."""
     names: dict[str, str] = {}
     count, ours = Count(0, 0), False
     with file.open() as lines:
@@ -225,8 +225,8 @@ def table(title: str, rows: list[Compared], judged: bool) -> Table:
     for row in rows:
         cells = []
         for key in ("all", "own"):
-            kept = getattr(row.kept, key, None)
-            cells += [f"{getattr(row.now, key):,.1f}", "-" if kept is None else f"{kept:,.1f}", percent(row.change(key))]
+            now, kept = getattr(row.now, key), getattr(row.kept, key, None)
+            cells += [f"{now:,.1f}", "-" if kept is None else f"{kept:,.1f}", percent(row.change(key))]
         verdict = "skipped" if not judged else f"[bold red]{row.problem}[/]" if row.problem else "[green]ok[/]"
         shown.add_row(row.name, *cells, verdict)
     return shown
