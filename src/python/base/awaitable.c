@@ -3,8 +3,8 @@
 
 const char caw__await_name[] = "python.await";
 
-/* An iterator that an __await__ may have returned, and that can be driven as `await` does. Its class is asked, for there are
- * objects, mocks, that have every attribute. */
+/* An iterator that an __await__ may have returned, and that can be driven as `await` does. The methods are looked up in
+ * its class, because mocks have every attribute. */
 static bool
 awaitable_is_bare_iterator(PyObject *object)
 {
@@ -19,7 +19,7 @@ awaitable_slot(PyObject *object)
     return methods ? methods->am_await : NULL;
 }
 
-/* A generator that is a coroutine: of @types.coroutine. */
+/* A generator that is a coroutine, as @types.coroutine makes it. */
 static bool
 awaitable_is_generator(PyObject *object)
 {
@@ -39,7 +39,8 @@ caw__is_bare_iterator(PyObject *object)
 bool
 caw__is_concurrent_future(PyObject *object)
 {
-    /* A class of Python's: a number or a text, which a call may well return, need not be asked for its attributes. */
+    /* Numbers and texts are common results of a call. Their classes are static, so no attribute of theirs is looked
+     * up. */
     PyObject *type = (PyObject *)Py_TYPE(object);
     return PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) && !awaitable_slot(object) &&
            PyObject_HasAttrString(type, "add_done_callback") && PyObject_HasAttrString(type, "result") &&
@@ -53,7 +54,7 @@ caw__is_awaitable(PyObject *object)
            caw__is_concurrent_future(object);
 }
 
-/* A coroutine of Python that somebody is waiting for: to send into it would resume what it waits for. */
+/* A coroutine of Python that is being awaited already: a send() would resume what it waits for. */
 static bool
 awaitable_is_awaited(caw__state *state, PyObject *coroutine)
 {

@@ -10,24 +10,25 @@ CAW__INTERNAL_BEGIN
  * address of this string, not by the ops: so an extension that awaits nothing of Python's is linked without those. */
 extern const char caw__await_name[];
 
-/* What `await` takes; besides an iterator that has send() and throw(), as an __await__ returns one, and a future of
+/* What `await` takes. Also an iterator with send() and throw(), as an __await__ returns it, and a future of
  * concurrent.futures. */
 bool caw__is_awaitable(PyObject *object);
 
 /* Something with the methods of concurrent.futures.Future, which no iterator drives. */
 bool caw__is_concurrent_future(PyObject *object);
 
-/* An iterator that nothing but a coroutine of ours can await: it has no __await__. */
+/* An iterator without an __await__: only a coroutine of ours can await it. */
 bool caw__is_bare_iterator(PyObject *object);
 
-/* What drives it: a new reference, or NULL with an exception. Not of a concurrent future. */
+/* The iterator that drives an awaitable: a new reference, or NULL with an exception. Not for a concurrent future. */
 PyObject *caw__await_iterator(caw__state *state, PyObject *object);
 
-/* A method of it, or NULL: with an exception, but not where there is none of that name. */
+/* A method of the awaitable: a new reference. NULL without an exception if there is none of that name, NULL with one if
+ * the look-up failed. */
 PyObject *caw__awaitable_method(PyObject *object, const char *name);
 
-/* Let go of what is not going to be awaited, and is not to be complained of: a coroutine is closed. Takes the reference.
- * Never raises. */
+/* Drop what is not going to be awaited, without a warning that it was never awaited: a coroutine is closed. Takes the
+ * reference. Never raises. */
 void caw__awaitable_drop(PyObject *object);
 
 CAW__INTERNAL_END

@@ -20,17 +20,17 @@ CAW__INTERNAL_BEGIN
 /* A function in a slot, which is a void pointer: ISO C has no such conversion, POSIX and CPython rely on it. */
 #define CAW__SLOT(function) (CAW__EXTENSION(void *)(function))
 
-/* What is not there on every version. */
+/* Features that only newer versions have. */
 #define CAW__HAS_CODE_QUALNAME (PY_VERSION_HEX >= 0x030B0000) /* code.replace(co_qualname=...) */
 #define CAW__HAS_EAGER_TASKS   (PY_VERSION_HEX >= 0x030C0000) /* asyncio.Task(eager_start=True) */
 
 /* On Python 3.12 to 3.14 `await` calls tp_iternext, which has to instantiate a StopIteration: see base/errors.c. */
 #define CAW__REUSES_STOP_ITERATION (PY_VERSION_HEX >= 0x030C0000 && CAW__FREELIST_MAX > 0)
 
-/* Before that an exception that is set need not be instantiated before somebody looks. */
+/* Before 3.12 an exception can be set without an instance, which is made only if it is needed. */
 #define CAW__SETS_STOP_ITERATION_LAZILY (PY_VERSION_HEX < 0x030C0000)
 
-/* Slots of a module that has no state outside of its modules. */
+/* The module slots of an extension whose whole state belongs to its module objects. */
 #if PY_VERSION_HEX >= 0x030C0000
 #  define CAW__ANY_INTERPRETER {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #else
@@ -64,8 +64,8 @@ caw__attribute(PyObject *object, PyObject *name)
     return value;
 }
 
-/* Forget the exception that is set, if there is one, where nobody can take it. Not a Ctrl-C, which comes again at the next
- * chance. */
+/* Clear the exception that is set, if there is one, where no caller can take it. A KeyboardInterrupt is not lost: the
+ * interrupt is set again. */
 static inline void
 caw__forget_raised(void)
 {
@@ -97,7 +97,8 @@ caw__take_raised(void)
 #endif
 }
 
-/* Make an object of a free list alive again; it kept its type. What _Py_NewReference does more is for debug builds. */
+/* Make an object of a free list alive again; it kept its type. The rest of what _Py_NewReference does is for debug
+ * builds. */
 static inline void
 caw__revive(PyObject *object)
 {
@@ -121,8 +122,8 @@ caw__has_raised(const PyThreadState *tstate)
 #endif
 }
 
-/* Whether a coroutine of Python's has not begun: FRAME_CREATED of `Include/internal/pycore_frame.h`. Where that is not known,
- * no: then its attributes are asked, which takes longer. */
+/* Whether a coroutine of Python's has not begun: FRAME_CREATED of `Include/internal/pycore_frame.h`. False where the
+ * version gives no access to it: then its attributes are looked up, which takes longer. */
 static inline bool
 caw__coroutine_is_new(PyObject *coroutine)
 {
@@ -136,8 +137,8 @@ caw__coroutine_is_new(PyObject *coroutine)
 #endif
 }
 
-/* Whether this thread has the GIL. No where it has it with another thread state than its first one: before 3.12 the
- * interpreter can only be asked whose the GIL is. */
+/* Whether this thread has the GIL. Before 3.12 the interpreter only says which thread state has the GIL, so the answer
+ * is false where this thread has it with another thread state than its first one. */
 static inline bool
 caw__has_gil(void)
 {
@@ -151,35 +152,36 @@ caw__has_gil(void)
 #endif
 }
 
-/* How many frames `sys.set_coroutine_origin_tracking_depth` wants remembered: 0 nearly always. */
+/* How many frames of a coroutine's origin are to be kept (`sys.set_coroutine_origin_tracking_depth`): nearly always
+ * 0. */
 static inline int
 caw__origin_depth(const PyThreadState *tstate)
 {
     return tstate->coroutine_origin_tracking_depth;
 }
 
-/* The hook that a loop has set for async generators which begin: borrowed, or NULL. */
+/* The hook for async generators that begin, set by a loop: borrowed, or NULL. */
 static inline PyObject *
 caw__asyncgen_firstiter(const PyThreadState *tstate)
 {
     return tstate->async_gen_firstiter;
 }
 
-/* A frame of something that has begun: inspect.getcoroutinestate tells it by this on Python 3.10. */
+/* Mark a frame as begun: inspect.getcoroutinestate looks at that on Python 3.10. */
 static inline void
 caw__frame_begin(PyFrameObject *frame)
 {
 #if PY_VERSION_HEX < 0x030B0000
     if (frame->f_lasti < 0) {
         frame->f_lasti = 0;
-        frame->f_lineno = frame->f_code->co_firstlineno; /* that instruction has none */
+        frame->f_lineno = frame->f_code->co_firstlineno; /* that instruction has no line */
     }
 #else
     (void)frame;
 #endif
 }
 
-/* A frame that was made by hand belongs to nobody's call stack. Python 3.10 links it to the frame that runs now. */
+/* Take a frame that was made by hand out of the call stack. Python 3.10 links it to the frame that runs now. */
 static inline void
 caw__frame_unlink(PyFrameObject *frame)
 {

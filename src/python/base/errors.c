@@ -1,4 +1,4 @@
-/* errors.c: exceptions: from error codes, and StopIteration. */
+/* errors.c: exceptions for error codes, and StopIteration for results. */
 #include "python/base/errors.h"
 
 static PyObject *
@@ -45,7 +45,8 @@ caw_py_set_error(int status)
 void
 caw__return_by_raise(PyObject *value)
 {
-    /* Called, not PyErr_SetObject: that would spread a tuple over the arguments and take an exception for itself. */
+    /* The class is called, because PyErr_SetObject would pass a tuple as several arguments, and would raise an
+     * exception that is the value itself. */
     PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
     Py_DECREF(value);
     if (stop) {
@@ -54,9 +55,9 @@ caw__return_by_raise(PyObject *value)
 }
 
 /* On Python 3.12 to 3.14 `await` calls tp_iternext, and instantiating StopIteration is most of the cost of returning a
- * value (measured: 136 against 53 ns). `await` takes the value out and drops the exception at once, so one instance
- * can serve again, as long as nobody kept it (the count is 1) or marked it (a caller in Python, next(), attaches a
- * traceback and a context). Older versions do not instantiate it here, newer ones use am_send. */
+ * value (measured: 136 against 53 ns). `await` takes the value out and drops the exception at once. So one instance can
+ * be used again, unless it was kept (its count is not 1) or marked (next() in Python attaches a traceback and a
+ * context). Older versions do not instantiate it here; newer ones use am_send. */
 #if CAW__REUSES_STOP_ITERATION
 
 static bool
@@ -65,14 +66,15 @@ stop_is_clean(const PyStopIterationObject *stop)
     return !stop->traceback && !stop->context && !stop->cause && !stop->notes;
 }
 
-/* Without a value it is clean: that was seen when the value was dropped. */
+/* One without a value is clean: that was checked when the value was dropped. */
 static bool
 stop_is_free(const PyStopIterationObject *stop)
 {
     return stop && !stop->value && Py_REFCNT(stop) == 1;
 }
 
-/* The state's instance, free again, or another one in its place: a new reference, or NULL with an exception. */
+/* The state's instance if it is free again, or else a new one in its place: a new reference, or NULL with an
+ * exception. */
 CAW__SLOW static PyStopIterationObject *
 stop_renew(caw__state *state)
 {
@@ -84,7 +86,7 @@ stop_renew(caw__state *state)
     stop = (PyStopIterationObject *)PyObject_CallNoArgs(PyExc_StopIteration);
     if (stop) {
         Py_CLEAR(stop->value); /* it is None */
-        Py_INCREF(stop); /* first: the old one's frames may run Python code, which must not use this one meanwhile */
+        Py_INCREF(stop); /* first: the old one's frames may run Python code, which must not reuse this one */
         Py_XSETREF(state->stop_iteration, stop);
     }
     return stop;
@@ -115,7 +117,7 @@ caw__forget_returned(caw__state *state)
     if (stop_is_clean(stop)) {
         Py_CLEAR(stop->value);
     }
-    else { /* its traceback keeps the frame that called next(), and all that is in there */
+    else { /* its traceback holds the frame that called next(), with all its locals */
         Py_CLEAR(state->stop_iteration);
     }
 }
@@ -128,7 +130,7 @@ caw__return_by_iternext(caw__state *state, PyObject *value)
     (void)state;
 #  if CAW__SETS_STOP_ITERATION_LAZILY
     if (!PyTuple_Check(value) && !PyExceptionInstance_Check(value)) {
-        PyErr_SetObject(PyExc_StopIteration, value); /* not instantiated before somebody looks */
+        PyErr_SetObject(PyExc_StopIteration, value); /* instantiated only if it is needed */
         Py_DECREF(value);
         return;
     }

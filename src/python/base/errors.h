@@ -6,22 +6,23 @@
 
 CAW__INTERNAL_BEGIN
 
-/* StopIteration(value), for tp_iternext. Takes the reference. May use the state's one instance again. */
+/* StopIteration(value), for tp_iternext. Takes the reference. May reuse the state's instance. */
 void caw__return_by_iternext(caw__state *state, PyObject *value);
 
 /* StopIteration(value) as a fresh exception, for send() and throw(), whose callers may keep it. Takes the reference. */
 void caw__return_by_raise(PyObject *value);
 
-/* Let go of the value that the reused StopIteration still holds. */
+/* Drop the value that the reused StopIteration still holds. */
 void caw__forget_returned(caw__state *state);
 
-/* Put a RuntimeError in the place of the exception that is set, which is then its cause. */
+/* Replace the exception that is set by a RuntimeError, whose cause it becomes. */
 void caw__raise_instead_of(const char *text);
 
 /* A StopIteration that leaves a coroutine would look like a result: make it a RuntimeError (PEP 479). */
 void caw__guard_stop_iteration(void);
 
-/* The exception that throw(type[, value[, traceback]]) means, as for a generator: a new reference. */
+/* The exception for the arguments of throw(type[, value[, traceback]]), as for a generator: a new reference, or NULL
+ * with an exception. */
 PyObject *caw__thrown_exception(PyObject *const *args, Py_ssize_t nargs);
 
 CAW__INTERNAL_END

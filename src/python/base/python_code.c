@@ -1,5 +1,5 @@
-/* python_code.c: functions whose source is Python. Compiled and evaluated in two steps, because PyRun_String takes a Ctrl-C
- * that comes meanwhile for one that ends the program, and lets the process end by SIGINT even where it was caught. */
+/* python_code.c: functions whose source is Python. They are compiled and evaluated in two steps: after a Ctrl-C during
+ * PyRun_String the process would end by SIGINT, even if the KeyboardInterrupt was caught. */
 #include "python/base/python_code.h"
 
 PyObject *
@@ -15,7 +15,7 @@ caw__python_function(const char *source, const char *name)
     if (done) {
         function = PyMapping_GetItemString(globals, name);
     }
-    if (function && PyDict_DelItemString(globals, name) < 0) { /* else each would keep the other */
+    if (function && PyDict_DelItemString(globals, name) < 0) { /* else they would be a reference cycle */
         Py_CLEAR(function);
     }
     Py_XDECREF(done);

@@ -6,7 +6,8 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The function that the source defines: a new reference, or NULL with an exception. It sees the builtins and nothing else. */
+/* The function that the source defines: a new reference, or NULL with an exception. Its globals are the builtins
+ * only. */
 PyObject *caw__python_function(const char *source, const char *name);
 
 CAW__INTERNAL_END

@@ -1,7 +1,7 @@
 /* state.h: what one module (in one interpreter) owns of the bridge.
  *
- * It is the state of a small module object of our own, which is kept alive by the types it made. Nothing is static and
- * no two interpreters share a word.
+ * It is the state of a small module object of our own. The types that were made for the module keep it alive. Nothing
+ * is static, and no two interpreters share a word.
  *
  * Lock table: every field is protected by the GIL of the interpreter that the module belongs to.
  */
@@ -50,9 +50,9 @@ typedef struct caw__waiter caw__waiter;
 typedef struct caw__wake_target caw__wake_target;
 typedef struct caw__orphans caw__orphans;
 
-/* What trio.c knows of trio: X(object). All of it, or only `modules`, which is sys.modules; but `context`, where trio keeps
- * the current task, is private to it and need not be there, and `locals` is what is in it for the thread that asked last,
- * NULL while `thread` is 0. */
+/* The objects of trio that framework/trio_api.c keeps: X(object). Either all are set, or only `modules`, which is
+ * sys.modules. Two may be NULL besides. `context` is where trio keeps the current task; it is private to trio and may
+ * be missing. `locals` is its content for the thread that looked last; it is NULL while `thread` is 0. */
 #define CAW__TRIO_OBJECTS(X)                                                                                           \
     X(trio)                                                                                                            \
     X(in_trio_task)                                                                                                    \
@@ -78,9 +78,9 @@ typedef struct caw__trio_api {
 #define TRIO_FIELD(name) PyObject *name;
     CAW__TRIO_OBJECTS(TRIO_FIELD)
 #undef TRIO_FIELD
-    uint64_t thread;       /* whose `locals` they are; no two threads ever have the same */
-    Py_ssize_t n_modules;  /* the size of it when trio was last looked for, and not there */
-    caw__park *free_parks; /* with their messages */
+    uint64_t thread;       /* the thread of `locals`; no two threads ever have the same number */
+    Py_ssize_t n_modules;  /* the size of sys.modules when trio was last looked for in vain */
+    caw__park *free_parks; /* with their messages, which are kept, which are kept */
     int n_free_parks;
 } caw__trio_api;
 
@@ -95,21 +95,21 @@ typedef struct caw__state {
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
 
-    /* asyncio's functions: NULL until a coroutine first suspends (see asyncio.c) */
+    /* asyncio's functions: NULL until a coroutine first suspends (framework/asyncio.c) */
     PyObject *get_running_loop;
     PyObject *current_task;
     PyObject *cancelled_error;
     caw__trio_api trio;
-    PyObject *bare_type;            /* what gives an iterator an __await__: NULL until it is needed */
-    PyObject *posted, *trio_posted; /* what runs an awaitable as a task: NULL until one is posted */
+    PyObject *bare_type;            /* the class that gives an iterator an __await__: NULL until it is needed */
+    PyObject *posted, *trio_posted; /* the functions that run an awaitable as a task: NULL until one is posted */
 
     caw__hub *hubs;   /* all hubs that are alive, linked by hub->next; borrowed: each takes itself out */
     caw__hub *recent; /* the hub that began to drain last, in any thread; borrowed: it takes itself out */
 
-    caw__orphans *orphans; /* what is to be done without a loop: a reference; NULL once the module is freed */
+    caw__orphans *orphans; /* what closed loops left to be done: a reference; NULL once the module is freed */
 
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
-    PyStopIterationObject *stop_iteration; /* the one that is used again and again; see base/errors.c */
+    PyStopIterationObject *stop_iteration; /* reused for results: base/errors.c */
 
     caw__coroutine *free_coroutines;
     caw__park *free_parks;
@@ -119,7 +119,7 @@ typedef struct caw__state {
 } caw__state;
 
 /* The state of the bridge's own types. NULL, without an exception, once the collector has cleared the type: a
- * deallocator has to expect that (CPython gh-115874). */
+ * deallocator has to handle that (CPython gh-115874). */
 static inline caw__state *
 caw__state_of_type(PyTypeObject *type)
 {

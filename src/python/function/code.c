@@ -1,5 +1,5 @@
-/* code.c: a code object and a frame that name the C function, made only when somebody looks: a traceback, a debugger,
- * Task.get_stack, asyncio's call graph (which since 3.14 reads cr_frame of whatever has cr_await). */
+/* code.c: a code object and a frame that name the C function, made only when they are needed: for a traceback, a
+ * debugger, Task.get_stack, or asyncio's call graph (since 3.14 it reads cr_frame of whatever has cr_await). */
 #include "python/function/code.h"
 
 /* CO_OPTIMIZED | CO_NEWLOCALS, and CO_COROUTINE or CO_ASYNC_GENERATOR (Include/cpython/code.h), which make

@@ -1,9 +1,9 @@
-/* function.c: the callables that make coroutines.
+/* function.c: the callables that make coroutines and async generators.
  *
- * A type of our own, because a builtin function cannot say that it is a coroutine function: FastAPI, pytest and many
- * others decide by inspect.iscoroutinefunction, which wants a __code__ with the coroutine flag on something that looks
- * like a function (Lib/inspect.py: _has_code_flag, _signature_is_functionlike). Two types share all the code: a method
- * binds to its object, a function of a module does not, as with builtins.
+ * They have types of their own, because a builtin function is never a coroutine function. FastAPI, pytest and many
+ * others decide by inspect.iscoroutinefunction, which requires a __code__ with the coroutine flag on an object that
+ * looks like a function (Lib/inspect.py: _has_code_flag, _signature_is_functionlike). Two types share all the code: a
+ * method binds to its object; a function of a module does not, as with builtins.
  */
 #include "python/function/function.h"
 
@@ -93,7 +93,7 @@ function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize
     }
 }
 
-/* There is nothing to return: because start raised or had no memory, or because something is wrong. */
+/* start returned NULL or an exception is set: start raised or had no memory, or it made a mistake. */
 CAW__SLOW static PyObject *
 function_make_nothing(caw__function *f, void *operation)
 {
@@ -116,7 +116,7 @@ function_make_nothing(caw__function *f, void *operation)
     return NULL;
 }
 
-/* A future or a stream was made: make of it what Python gets. */
+/* Make the object that Python gets from the future or the stream. */
 static inline PyObject *
 function_make(caw__function *f, void *operation, PyObject *self)
 {
@@ -135,13 +135,13 @@ function_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, Py
     return function_make(f, function_start(f, f->module, args, nargs, kwnames), NULL);
 }
 
-/* The same where there are no arguments to look at. */
+/* The same for a function that takes no arguments. */
 static PyObject *
 function_vectorcall_noargs(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     caw__function *f = (caw__function *)callable;
     if (PyVectorcall_NARGS(nargsf) != 0 || kwnames) {
-        return function_vectorcall(callable, args, nargsf, kwnames); /* says what is wrong */
+        return function_vectorcall(callable, args, nargsf, kwnames); /* raises the error */
     }
     return function_make(f, f->start.future.noargs(f->module), NULL);
 }
@@ -159,7 +159,7 @@ method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyOb
     return function_make(f, function_start(f, args[0], args + 1, nargs - 1, kwnames), args[0]);
 }
 
-/* As with builtin functions: a function that is an attribute of a class stays what it is. */
+/* As with builtin functions, a function that is an attribute of a class is not bound. */
 static PyObject *
 function_get(PyObject *self, PyObject *Py_UNUSED(object), PyObject *Py_UNUSED(type))
 {
@@ -332,7 +332,7 @@ caw__function_new(caw__state *state, PyObject *module, PyTypeObject *type, const
     return (PyObject *)f;
 }
 
-/* The function of a spec that has a name: made once. */
+/* The function of a spec that has a name is made once. */
 static PyObject *
 function_kept(caw__state *state, PyObject *module, const caw__function_def *def)
 {

@@ -22,8 +22,8 @@ extern PyType_Spec caw__function_spec, caw__method_spec;
 /* A function of the module, or a method of the type, which may be NULL: a new reference, or NULL with an exception. */
 PyObject *caw__function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def);
 
-/* The function object for a future or a stream that was made without a call: a new reference. It has no start. One of a
- * spec that has a name is made once; `name` is for one that has none. */
+/* The function object for a future or a stream that was made without a call: a new reference. It has no start. For a
+ * spec that has a name it is made once; `name` is used where the spec has none. */
 caw__function *caw__function_for(caw__state *state, PyObject *module, const caw__function_def *def, const char *name);
 
 CAW__INTERNAL_END

@@ -7,7 +7,7 @@
 
 CAW__INTERNAL_BEGIN
 
-/* Makes the future, or where there is a stream spec the stream, of one call. */
+/* Makes the future of one call, or the stream if there is a stream spec. */
 typedef union caw__start {
     caw_py_start future;
     caw_py_stream_start stream;
@@ -15,26 +15,26 @@ typedef union caw__start {
 
 typedef struct caw__function caw__function;
 
-/* Makes what a call returns, of the future or stream that `start` has made, which it takes. `self` is borrowed, may be
- * NULL. A new reference, or NULL with an exception. */
+/* Makes what a call returns from the future or stream that `start` has made, and takes that. `self` is borrowed and may
+ * be NULL. A new reference, or NULL with an exception. */
 typedef PyObject *(*caw__make_fn)(caw__function *f, void *operation, PyObject *self, PyThreadState *tstate);
 
 struct caw__function {
     PyObject_HEAD
     vectorcallfunc vectorcall;
-    caw__state *state;                /* that of `bridge` */
-    PyObject *bridge;                 /* the bridge's module, which holds the state; NULL, as state, after tp_clear */
+    caw__state *state;                /* the state of `bridge` */
+    PyObject *bridge;                 /* the bridge's module, which holds the state; both are NULL after tp_clear */
     const caw_py_spec *spec;          /* static, the user's; or `steps` */
     const caw_py_stream_spec *stream; /* static, the user's; NULL where coroutines are made */
-    caw_py_spec steps;                /* with stream: of the coroutines that make the steps of a generator */
+    caw_py_spec steps;                /* with stream: the spec of the coroutines that make the generator's steps */
     caw_py_convention convention;
     caw__start start;
-    caw__make_fn make;         /* NULL, like start, where it is not called: see caw__function_for */
+    caw__make_fn make;         /* NULL, like start, for those of caw__function_for */
     PyObject *module;          /* what a module's function gets as self; also for __module__ */
-    PyTypeObject *type;        /* whose method it is; NULL for a function */
+    PyTypeObject *type;        /* the type of a method; NULL for a function */
     PyObject *name, *qualname; /* str */
-    PyObject *wrapper;         /* the Python function of coroutine/wrapper.c: made when it is needed */
-    PyObject *code;            /* a code object that names the C source: made when somebody looks */
+    PyObject *wrapper;         /* the Python function of coroutine/wrapper.c: NULL until it is needed */
+    PyObject *code;            /* a code object that names the C source: NULL until it is needed */
     PyObject *weakrefs;
 };
 

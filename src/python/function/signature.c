@@ -1,11 +1,11 @@
-/* signature.c: what can be seen of an async function: doc, signature, code. */
+/* signature.c: the attributes of an async function: doc, signature, code. */
 #include "python/function/signature.h"
 
 #include "python/function/code.h"
 
 #include <string.h>
 
-/* The part of the doc between the name and the marker, as in PyMethodDef docs: "name(sig)\n--\n\ntext". */
+/* The part of the doc between the name and the marker, written as in PyMethodDef: "name(sig)\n--\n\ntext". */
 static const char *
 signature_end(const caw__function *f)
 {
@@ -42,7 +42,7 @@ signature_get_text_signature(PyObject *self, void *Py_UNUSED(closure))
     return PyUnicode_FromStringAndSize(begin, end - begin);
 }
 
-/* The signature where the doc has none: as much as the convention says. */
+/* The signature where the doc has none, derived from the calling convention. */
 static PyObject *
 signature_of_convention(const caw__function *f)
 {
@@ -56,7 +56,7 @@ signature_of_convention(const caw__function *f)
     }
 }
 
-/* inspect.Signature. inspect reads __text_signature__ itself only of what has no __code__. */
+/* An inspect.Signature: inspect reads __text_signature__ only of objects that have no __code__. */
 static PyObject *
 signature_get(PyObject *self, void *Py_UNUSED(closure))
 {

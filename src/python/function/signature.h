@@ -1,4 +1,4 @@
-/* signature.h: what can be seen of an async function. */
+/* signature.h: the attributes of an async function. */
 #ifndef CAWAIT_PYTHON_FUNCTION_SIGNATURE_H
 #define CAWAIT_PYTHON_FUNCTION_SIGNATURE_H
 

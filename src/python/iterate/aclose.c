@@ -1,4 +1,4 @@
-/* aclose.c: an iterator that nobody iterates any more has its aclose() awaited by a task of its loop. */
+/* aclose.c: when an iterator is no longer iterated, a task of its loop awaits its aclose(). */
 #include "python/iterate/aclose.h"
 
 #include "python/await/posted.h"
@@ -29,7 +29,7 @@ typedef struct closing {
     caw_future *child; /* aclose(), once it is awaited */
 } closing;
 
-/* Nobody is there to be told of a failure. */
+/* A failure is reported as unraisable, because no caller is left to take it. */
 static caw_poll
 aclose_fail(closing *c)
 {
@@ -91,7 +91,7 @@ aclose_call(void *arg)
     }
     caw_future_init(&c->future, &aclose_ops);
     c->iterator = Py_NewRef(caw_py_ref_get(a->iterator));
-    return caw__coroutine_on(a->locals->inbox->hub, &c->future, &spec); /* which calls this just now */
+    return caw__coroutine_on(a->locals->inbox->hub, &c->future, &spec); /* the hub is alive: it calls this function */
 }
 
 static void

@@ -1,4 +1,4 @@
-/* in_place.c: an async iterator that is iterated by whoever polls: its items, its end, and how it is given up. */
+/* in_place.c: an async iterator that is iterated by whoever polls: its items, its end, and how it is dropped. */
 #include "python/iterate/in_place.h"
 
 #include "python/await/in_place.h"
@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* After so many values that `convert` leaves out, the loop has its turn. */
+/* After so many values in a row that `convert` leaves out, the loop turns. */
 #define ITERATION_RUN_LENGTH 64
 
 /* --- items --- */
@@ -22,7 +22,8 @@ caw__iteration_end(caw__iteration *s, int status, caw_item **out)
     return caw_stream_finish(&s->stream, status, out);
 }
 
-/* The awaitable of the next item, or of the end: a new reference. NULL: with an exception, or the end. */
+/* The awaitable of the next item, or once the stream was cancelled of aclose(): a new reference. NULL with an
+ * exception, or without one if there is no aclose(): that is the end. */
 static PyObject *
 iteration_next_awaitable(caw__iteration *s)
 {
@@ -37,7 +38,7 @@ iteration_next_awaitable(caw__iteration *s)
     return aclose;
 }
 
-/* The iterator has said so: not an error. The coroutine that polls is not to raise it. */
+/* StopAsyncIteration is the end and not an error: the coroutine that polls must not raise it. */
 static void
 iteration_forget_stop(caw__coroutine *c, PyObject *stop)
 {
@@ -46,7 +47,7 @@ iteration_forget_stop(caw__coroutine *c, PyObject *stop)
     }
 }
 
-/* What is set, or nothing, ends it. */
+/* End the stream with the exception that is set, or with none. */
 static caw_poll
 iteration_end_raised(caw__iteration *s, caw__coroutine *c, caw_item **out)
 {
@@ -59,7 +60,8 @@ iteration_end_raised(caw__iteration *s, caw__coroutine *c, caw_item **out)
     return caw__iteration_end(s, status, out);
 }
 
-/* Who waits for aclose() was cancelled: that is not the end that was asked for, so it has not the status of that. */
+/* The wait for aclose() was cancelled. CAW_ECANCELED would mean that the stream was closed as requested, so the status
+ * is another one. */
 static int
 iteration_interrupted(caw__coroutine *c, PyObject *exception)
 {
@@ -84,7 +86,7 @@ iteration_end_of_child(caw__iteration *s, caw__coroutine *c, int status, PyObjec
     return caw__iteration_end(s, status, out);
 }
 
-/* A value has come, which is taken: CAW_READY where it makes an item or an error. */
+/* Take a value: CAW_READY if it becomes an item or an error, CAW_PENDING if it is left out. */
 static caw_poll
 iteration_take_value(caw__iteration *s, PyObject *value, caw_item **out)
 {
@@ -108,7 +110,7 @@ iteration_take_value(caw__iteration *s, PyObject *value, caw_item **out)
     return *out ? CAW_READY : CAW_PENDING;
 }
 
-/* The child is ready: CAW_PENDING where it gave nothing, and the next one is wanted. */
+/* Take the result of the child, which is ready: CAW_PENDING if it is left out, and the next one is to be begun. */
 static caw_poll
 iteration_take_child(caw__iteration *s, caw__coroutine *c, caw_item **out)
 {
@@ -127,9 +129,9 @@ iteration_take_child(caw__iteration *s, caw__coroutine *c, caw_item **out)
     return iteration_take_value(s, value, out);
 }
 
-/* The next item's iterator is begun here, and becomes a child only if it suspends: most do not, and a future for each
- * would cost as much as all the rest. Takes the iterator. CAW_PENDING: there is a child, or else nothing came and the
- * next one is wanted. */
+/* Begin the iterator of the next item. It becomes a child only if it suspends: most do not, and a future for each would
+ * cost as much as all the rest. Takes the iterator. CAW_PENDING: there is a child now; or there is none, and the next
+ * one is to be begun. */
 static caw_poll
 iteration_begin_next(caw__iteration *s, caw__coroutine *c, PyObject *iterator, caw_item **out)
 {
@@ -143,7 +145,8 @@ iteration_begin_next(caw__iteration *s, caw__coroutine *c, PyObject *iterator, c
     return outcome == PYGEN_RETURN ? iteration_take_value(s, result, out) : iteration_end_raised(s, c, out);
 }
 
-/* What can be begun here: not a coroutine of ours, which the chain drives, and not what has no __await__. */
+/* Whether it can be begun here. Not a coroutine of ours, which the trampoline drives, nor an object without
+ * __await__. */
 static bool
 iteration_may_begin(const caw__coroutine *c, PyObject *awaitable)
 {
@@ -151,7 +154,7 @@ iteration_may_begin(const caw__coroutine *c, PyObject *awaitable)
     return methods && methods->am_await && Py_TYPE(awaitable) != caw__coroutine_state_of(c)->coroutine_type;
 }
 
-/* There is no child: ask for the next item, or for the end. As above. */
+/* There is no child: begin the next item, or aclose(). The result is that of iteration_begin_next. */
 static caw_poll
 iteration_ask(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **out)
 {
@@ -161,7 +164,7 @@ iteration_ask(caw__iteration *s, caw_context *cx, caw__coroutine *c, caw_item **
     }
     bool begins = !s->closing && caw__py_await_may_go_in_place(c, cx);
     if (begins && PyAsyncGen_CheckExact(s->iterator)) {
-        return iteration_begin_next(s, c, awaitable, out); /* its awaitables are their own iterators */
+        return iteration_begin_next(s, c, awaitable, out); /* an awaitable of an async generator is its own iterator */
     }
     if (begins && iteration_may_begin(c, awaitable)) {
         PyObject *iterator = caw__await_iterator(caw__coroutine_state_of(c), awaitable);
@@ -199,7 +202,7 @@ iteration_poll_without_gil(caw__iteration *s, caw_context *cx, caw_item **out)
 {
     caw__poll_place *place = cx->place;
     PyThreadState *released = place->released;
-    place->released = NULL; /* for those that it polls */
+    place->released = NULL; /* what it polls runs with the GIL */
     caw__gil_take(released);
     caw_poll poll = iteration_poll_with_gil(s, cx, (caw__coroutine *)place->coroutine, out);
     caw__gil_give(released);
@@ -215,10 +218,10 @@ caw__iteration_poll(caw__iteration *s, caw_context *cx, caw_item **out)
                            : iteration_poll_with_gil(s, cx, (caw__coroutine *)place->coroutine, out);
 }
 
-/* --- given up --- */
+/* --- dropped --- */
 
-/* Given up while an item is awaited. As CPython 3.13 closes an `asend` object: the iterator gets a GeneratorExit, and
- * has no chance to await; before that it would be left as it is, for ever running. */
+/* Drop it while an item is awaited, as CPython 3.13 closes an `asend` object: a GeneratorExit is thrown into the
+ * iterator, which cannot await any more. Older versions would leave it as it is, running for ever. */
 static void
 iteration_throw_exit(const caw__iteration *s, PyObject *iterator)
 {

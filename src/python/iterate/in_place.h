@@ -1,7 +1,8 @@
 /* in_place.h: an async iterator of Python that is iterated by whoever polls.
  *
- * Each item is a Python awaitable, the iterator's __anext__(), that is awaited in place (await/in_place.h); when the
- * stream is asked to stop, the last one is its aclose(). Nothing is asked for before a poll wants it.
+ * Each item comes from a Python awaitable, the iterator's __anext__(), that is awaited in place (await/in_place.h).
+ * Once the stream is cancelled, the last awaitable is the iterator's aclose(). Each is made by the poll that needs it,
+ * not earlier.
  *
  * Everything here is protected by the GIL.
  */
@@ -12,7 +13,7 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The states of iterate/iterate.h; POSTED has no part in here. */
+/* The states of iterate/iterate.h; POSTED is not used here. */
 typedef enum caw__iteration_state {
     ITERATION_NEW = 0,
     ITERATION_IN_PLACE,
@@ -24,32 +25,32 @@ typedef struct caw__iteration {
     caw_stream stream;
     PyObject *iterator; /* a reference; NULL in POSTED */
     caw_py_iterable_spec spec;
-    caw_py_locals *locals; /* a reference; NULL before the first poll, where it was not given any */
-    caw_future *child;     /* IN_PLACE: what is awaited, or NULL: owned */
+    caw_py_locals *locals; /* a reference; NULL before the first poll if it was made without */
+    caw_future *child;     /* IN_PLACE: what is awaited, owned; or NULL */
     caw__iteration_state state;
-    bool cancelled; /* it was asked to stop */
-    bool closing;   /* IN_PLACE: the child is that of aclose() */
-    bool left;      /* ENDED, but the iterator is not at its end: a value of it could not be taken */
-    bool in_task;   /* IN_PLACE: in a task of its own, which nobody but the loop's end cancels */
+    bool cancelled; /* cancel was called */
+    bool closing;   /* IN_PLACE: the child awaits aclose() */
+    bool left;      /* ENDED, but the iterator has not ended: one of its values could not be taken */
+    bool in_task;   /* IN_PLACE: in a task of its own, which only the loop's end cancels */
 } caw__iteration;
 
-/* In place only, in a task of its own, in the loop of the locals. Takes the iterator; NULL when out of memory: then it
- * does not. */
+/* A stream that is IN_PLACE from the beginning, for a task of its own in the loop of the locals. Takes the iterator,
+ * unless it returns NULL: out of memory. */
 caw_stream *caw__iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_py_iterable_spec *spec);
 
-/* Whether it waits for the iterator's aclose(). */
+/* Whether the stream waits for the iterator's aclose(). */
 bool caw__iteration_is_closing(const caw_stream *s);
 
-/* Poll one that is IN_PLACE, by a coroutine of ours. */
+/* Poll a stream that is IN_PLACE, from a coroutine of ours. */
 caw_poll caw__iteration_poll(caw__iteration *s, caw_context *cx, caw_item **out);
 
-/* Its end: of the stream, not of the struct. */
+/* End the stream, with the status; the struct stays. */
 caw_poll caw__iteration_end(caw__iteration *s, int status, caw_item **out);
 
-/* Its death, with the GIL or in a poll that has released it: the iterator is closed, if it was begun. */
+/* Free it, with the GIL or in a poll that has released it. The iterator is closed, if it was begun. */
 void caw__iteration_drop(caw__iteration *s);
 
-/* Its death where the iterator is gone already. The struct is freed, and so what it is the first member of.
+/* Free it when the iterator is gone already: the struct, and the struct whose first member it is.
  *   any-thread · no-gil */
 void caw__iteration_free(caw__iteration *s);
 

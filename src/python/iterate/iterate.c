@@ -14,7 +14,7 @@
 typedef struct iterating {
     caw__iteration at;             /* first: see caw__iteration_free */
     caw__posted_iteration *posted; /* POSTED: owned */
-    bool posts;                    /* it was given its locals, for any place */
+    bool posts;                    /* it was made with locals: always POSTED */
 } iterating;
 
 /* --- as a task --- */
@@ -54,7 +54,7 @@ iterate_in_place_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
     iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
     *out = NULL;
     if (cx->host != &caw__poll_host) {
-        return caw__iteration_end(&s->at, CAW_EINVAL, out); /* it has moved while it was iterated in place */
+        return caw__iteration_end(&s->at, CAW_EINVAL, out); /* the poller changed while it was iterated in place */
     }
     return s->at.state == ITERATION_IN_PLACE ? caw__iteration_poll(&s->at, cx, out) : CAW_PENDING;
 }
@@ -90,7 +90,7 @@ iterate_post(iterating *s)
     return s->posted != NULL;
 }
 
-/* Polled by a coroutine of ours, with the GIL. CAW_PENDING: it may be polled. */
+/* The first poll by a coroutine of ours, with the GIL. CAW_PENDING: the state is set, and the stream can be polled. */
 static caw_poll
 iterate_begin_with_gil(iterating *s, caw_context *cx, caw_item **out)
 {
@@ -110,7 +110,7 @@ iterate_begin_with_gil(iterating *s, caw_context *cx, caw_item **out)
     return CAW_PENDING;
 }
 
-/* Polled elsewhere. */
+/* The first poll from elsewhere. */
 static caw_poll
 iterate_begin_elsewhere(iterating *s, caw_item **out)
 {
@@ -147,7 +147,7 @@ iterate_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
     if (iterate_begin(s, cx, out) == CAW_READY) {
         return CAW_READY;
     }
-    return caw_stream_poll_next(stream, cx, out); /* in the way that was decided */
+    return caw_stream_poll_next(stream, cx, out); /* in the new state */
 }
 
 static void
@@ -156,8 +156,8 @@ iterate_cancel(caw_stream *stream)
     CAW_CONTAINER_OF(stream, iterating, at.stream)->at.cancelled = true;
 }
 
-/* On a thread that never had the GIL, before the first poll: the iterator goes by a reference, which drops it on its
- * loop. Without memory it leaks: nothing here may touch it. */
+/* Destroyed before the first poll, on a thread without the GIL: the iterator goes into a caw_py_ref, which drops it on
+ * its loop. If there is no memory for that the iterator leaks, because nothing here may touch it. */
 static CAW__APART void
 iterate_drop_without_gil(iterating *s, const caw_py_locals *locals)
 {
@@ -192,7 +192,7 @@ caw__iteration_traverse(const caw_stream *stream, visitproc visit, void *arg)
         (stream->ops == &iterate_ops && !CAW_CONTAINER_OF(stream, const iterating, at.stream)->posts)) {
         Py_VISIT(CAW_CONTAINER_OF(stream, const iterating, at.stream)->at.iterator);
     }
-    return 0; /* of one that posts a poll without the GIL may just be giving the iterator away */
+    return 0; /* if it posts, a poll without the GIL may be giving the iterator away right now */
 }
 
 /* --- birth --- */
@@ -211,7 +211,7 @@ iterate_new(PyObject *iterator, const caw_py_iterable_spec *spec)
     return s;
 }
 
-/* What iterates it, as `async for` asks for it: a new reference. Takes the iterable. */
+/* The iterator, got as `async for` gets it: a new reference, or NULL with an exception. Takes the iterable. */
 static PyObject *
 iterate_iterator(PyObject *iterable)
 {

@@ -1,26 +1,26 @@
 /* posted.c: an async iterator that runs on its loop for a consumer elsewhere.
  *
  * The consumer has the channel's stream, and the future of a call (await/posted.h) that makes a coroutine on the loop
- * and awaits it there as a task. That coroutine, the `runner`, polls the iterator in place and sends what it gives. It
- * asks for an item only while there is room for it, so the iterator is never ahead by more than the capacity.
+ * and awaits it there as a task. That coroutine, the `runner`, iterates in place and sends the items. It begins an item
+ * only while there is room for it, so the iterator is never ahead by more than the capacity.
  *
  * Words and who may touch them; the struct is counted, one reference for the consumer, one for the call's arg:
  *
  *   lock       guards `full`, `stopped`, `dropped`, `room`
- *   full       set and cleared by the channel's pause and resume: there is no room
- *   stopped    set by the consumer: no more items
- *   dropped    set by the consumer: it does not even want to know the end
+ *   full       there is no room: set and cleared by the channel's pause and resume
+ *   stopped    the consumer takes no more items: set by it
+ *   dropped    the consumer is gone, so that the end is reported elsewhere: set by it
  *   room       the runner's waker: filled while it waits for room, and for nothing else
  *   raised, raised_status
- *              written by the runner before it closes the channel, or ends; read by the consumer after that
+ *              written by the runner before it closes the channel or ends, read by the consumer after that
  *   the others never change
  *
- *   runner     the loop's, with the GIL
+ *   runner touched by the loop's thread with the GIL only
  *
- * To stop. A runner that waits for the iterator's next item has its task cancelled: the iterator gets the cancellation
- * where it waits, as it would in a task of Python. Any other is spared that: it finds `stopped`, and has the iterator's
- * aclose() awaited in the same task, undisturbed. What it is is known to the loop's thread alone, so that is where it
- * is decided (await/posted.h).
+ * How it stops. If the runner waits for the iterator's next item, its task is cancelled: the cancellation reaches the
+ * iterator where it waits, as in a task of Python. Otherwise the task is not cancelled: the runner finds `stopped` and
+ * awaits the iterator's aclose() in the same task. Which of the two it is can only be seen in the loop's thread, so it
+ * is decided there (await/posted.h).
  */
 #include "python/iterate/posted.h"
 
@@ -35,7 +35,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* So many items, then the loop has its turn, where the iterator never suspends and the consumer is as fast. */
+/* After so many items in a row the loop turns, even if the iterator never suspends and the consumer keeps up. */
 #define POSTED_ITERATION_RUN_LENGTH 1024
 
 typedef struct runner runner;
@@ -45,15 +45,15 @@ struct caw__posted_iteration {
     caw__mutex lock;
     bool full, stopped, dropped;
     caw_waker room;
-    caw_channel *channel; /* a producer's reference */
+    caw_channel *channel; /* a producer's reference, counted */
     size_t capacity;      /* of it */
     caw_py_locals *locals;
     caw_py_ref *iterator;
     caw_py_iterable_spec spec;
     caw_py_ref *raised;
     int raised_status;
-    runner *runner;    /* NULL before it has begun, and once it is gone: borrowed */
-    caw_stream *items; /* the consumer's, and so are these: the channel's end */
+    runner *runner;    /* borrowed; NULL before it was made and once it is destroyed */
+    caw_stream *items; /* the channel's stream; this and the rest belong to the consumer */
     caw_future *call;  /* NULL before the first poll */
     bool cancelled;
 };
@@ -61,7 +61,7 @@ struct caw__posted_iteration {
 static void
 posted_iteration_release(caw__posted_iteration *p)
 {
-    /* acq_rel: all uses by the other side, before its release, come before the free. */
+    /* acq_rel, pairs with itself on the other side: all uses before its release happen before the free. */
     if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
@@ -76,7 +76,7 @@ posted_iteration_release(caw__posted_iteration *p)
     free(p);
 }
 
-/* Under the lock: the runner's waker, to wake after it. */
+/* Take the runner's waker, under the lock. It is woken after the lock is released. */
 static caw_waker
 posted_iteration_take_room(caw__posted_iteration *p)
 {
@@ -113,12 +113,12 @@ struct runner {
     caw_future future;
     caw__posted_iteration *posted; /* a reference */
     caw_stream *inner;             /* owned */
-    caw_item *kept;                /* what found the channel full, or NULL: owned */
-    bool cancelled;                /* the inner was asked to stop */
-    bool asks;                     /* it waits for the iterator: for its next item, or for its end */
+    caw_item *kept;                /* the item that found the channel full, owned; or NULL */
+    bool cancelled;                /* the inner stream was cancelled */
+    bool asks;                     /* it waits for the iterator's next item or its end */
 };
 
-/* As caw__posted's `spares`. */
+/* Whether the task must not be cancelled now: the `spares` of caw__posted. */
 static bool
 runner_is_spared(const void *posted)
 {
@@ -136,12 +136,12 @@ runner_cancel(caw_future *f)
         caw__mutex_lock(&r->posted->lock);
         caw_waker room = posted_iteration_take_room(r->posted);
         caw__mutex_unlock(&r->posted->lock);
-        caw_waker_wake(room); /* by the loop's end: nobody may ever make room */
+        caw_waker_wake(room); /* when the loop ends there may never be room again */
     }
 }
 
-/* Whether it has to wait until there is room. The waker is not left with anybody while the inner is polled: it is to be
- * the coroutine's alone then. */
+/* Whether it has to wait until there is room. The waker is stored only for that wait: while the inner stream is polled
+ * the coroutine must hold the only one. */
 static bool
 runner_waits(runner *r, caw_waker waker)
 {
@@ -160,7 +160,8 @@ runner_waits(runner *r, caw_waker waker)
     return waits;
 }
 
-/* The iterator has ended: tell the consumer, with the exception. Where that is gone nobody else hears of it. */
+/* The iterator has ended: close the channel, and leave the exception for the consumer. If the consumer is gone the
+ * exception is reported as unraisable. */
 static caw_poll
 runner_finish(runner *r, const caw_context *cx)
 {
@@ -172,7 +173,7 @@ runner_finish(runner *r, const caw_context *cx)
         raised = Py_XNewRef(caw__poll_noted(c, status));
     }
     if (raised &&
-        PyErr_GivenExceptionMatches(raised, PyExc_GeneratorExit)) { /* it was dropped: the runner, not the iterator */
+        PyErr_GivenExceptionMatches(raised, PyExc_GeneratorExit)) { /* the runner was dropped, not the iterator */
         Py_CLEAR(raised);
         status = CAW_EBROKEN;
     }
@@ -191,14 +192,14 @@ runner_finish(runner *r, const caw_context *cx)
     return caw_future_finish(&r->future, 0);
 }
 
-/* Send what the iterator gave. False where the channel is full although nobody said so: its `pause` is about to be
+/* Send an item of the iterator. False if the channel is full although `full` is not set: its `pause` is about to be
  * called, by the consumer's thread. */
 static bool
 runner_send(runner *r, caw_item *item)
 {
     int sent = caw_channel_try_send(r->posted->channel, item);
     r->kept = sent == -EAGAIN ? item : NULL;
-    if (sent < 0 && !r->kept) { /* the consumer wants no more */
+    if (sent < 0 && !r->kept) { /* the consumer takes no more */
         caw_item_destroy(item);
         runner_cancel(&r->future);
     }
@@ -215,13 +216,13 @@ runner_poll(caw_future *f, caw_context *cx)
             return CAW_PENDING;
         }
         caw_item *item = r->kept;
-        if (item && r->cancelled) { /* the loop ends: nobody may ever make room */
+        if (item && r->cancelled) { /* the loop ends: there may never be room again */
             r->kept = NULL;
             caw_item_destroy(item);
             item = NULL;
         }
         if (!item && !r->cancelled && caw_channel_length(r->posted->channel) >= r->posted->capacity) {
-            break; /* nobody has said so yet: see runner_send */
+            break; /* full, but `pause` was not called yet: see runner_send */
         }
         if (!item && caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
             r->asks = true;
@@ -245,7 +246,7 @@ runner_destroy(caw_future *f)
     r->posted->runner = NULL;
     caw_item_destroy(r->kept);
     caw_stream_destroy(r->inner);
-    (void)caw_channel_close(r->posted->channel, CAW_EBROKEN); /* unless it has come to its end */
+    (void)caw_channel_close(r->posted->channel, CAW_EBROKEN); /* no effect if runner_finish has closed it */
     posted_iteration_release(r->posted);
     free(r);
 }
@@ -273,7 +274,7 @@ posted_iteration_call(void *arg)
     r->posted = p;
     p->runner = r;
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);       /* relaxed: the call has one */
-    return caw__coroutine_on(p->locals->inbox->hub, &r->future, &spec); /* the hub calls this just now */
+    return caw__coroutine_on(p->locals->inbox->hub, &r->future, &spec); /* the hub is alive: it calls this function */
 }
 
 static void
@@ -313,7 +314,7 @@ caw__posted_iteration_new(caw_py_locals *locals, PyObject *iterator, const caw_p
     return p;
 }
 
-/* Have it begin. False when out of memory. */
+/* Post the call. False when out of memory. */
 static bool
 posted_iteration_begin(caw__posted_iteration *p)
 {
@@ -327,7 +328,7 @@ posted_iteration_begin(caw__posted_iteration *p)
     return p->call != NULL;
 }
 
-/* The end; the coroutine or scope that polls is told of the exception. */
+/* The end. The exception is noted for the coroutine or scope that polls. */
 static caw_poll
 posted_iteration_end(caw__posted_iteration *p, const caw_context *cx, int ended, int *status)
 {
@@ -338,7 +339,7 @@ posted_iteration_end(caw__posted_iteration *p, const caw_context *cx, int ended,
     return CAW_READY;
 }
 
-/* The task has ended, after the channel was empty: what else it may have been that ended it. */
+/* The task has ended, and the channel was empty before that: find out whether items or an end came in between. */
 static caw_poll
 posted_iteration_end_of_call(caw__posted_iteration *p, caw_context *cx, caw_item **out, int *status)
 {
@@ -368,7 +369,7 @@ caw__posted_iteration_poll_next(caw__posted_iteration *p, caw_context *cx, caw_i
     return posted_iteration_end_of_call(p, cx, out, status);
 }
 
-/* Have the runner close the iterator, if it waits for room. */
+/* Make the runner close the iterator: it is woken if it waits for room. */
 static void
 posted_iteration_stop(caw__posted_iteration *p, bool drops)
 {
@@ -398,6 +399,6 @@ caw__posted_iteration_destroy(caw__posted_iteration *p)
     posted_iteration_stop(p, true);
     p->call = NULL;
     caw_stream_destroy(p->items);
-    caw_future_destroy(call); /* which cancels it */
+    caw_future_destroy(call); /* and so it is cancelled */
     posted_iteration_release(p);
 }

@@ -9,13 +9,13 @@ CAW__INTERNAL_BEGIN
 /* The consumer's end. */
 typedef struct caw__posted_iteration caw__posted_iteration;
 
-/* One for an iterator that is to run on the loop of the locals. Takes the iterator and spec->user; NULL when out of
- * memory: then it does not.
+/* For an iterator that is to run on the loop of the locals. Takes the iterator and spec->user, unless it returns NULL:
+ * out of memory.
  *   any-thread · no-gil · borrows(locals), which are retained · returns-new · quiet */
 caw__posted_iteration *caw__posted_iteration_new(caw_py_locals *locals, PyObject *iterator,
                                                  const caw_py_iterable_spec *spec);
 
-/* As of a stream; *status at the end.
+/* The operations of a stream. At the end the status is in *status.
  *   poller · no-gil */
 caw_poll caw__posted_iteration_poll_next(caw__posted_iteration *p, caw_context *cx, caw_item **out, int *status);
 void caw__posted_iteration_cancel(caw__posted_iteration *p);
