@@ -1,4 +1,4 @@
-/* bytes.c: what may be done with a byte stream, and the end of its reader and writer. */
+/* bytes.c: which uses of a byte stream are allowed when, and the end of its reader and writer. */
 #include "python/bytes/bytes.h"
 
 static bool

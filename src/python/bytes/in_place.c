@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The exception that is set goes to the coroutine, which raises it if its own future ends with this status. */
+/* Note the exception that is set for the coroutine, which raises it if its own future ends with this status. */
 static int
 bytes_in_place_raised(const caw__poll_place *place)
 {
@@ -17,7 +17,7 @@ bytes_in_place_raised(const caw__poll_place *place)
     return CAW_EPYTHON;
 }
 
-/* Await this, which is taken over; NULL with an exception. */
+/* Begin to await it. Takes the awaitable; where that is NULL an exception is set. */
 static int
 bytes_in_place_begin(caw__bytes_in_place *in, const caw__poll_place *place, PyObject *awaitable)
 {
@@ -60,7 +60,7 @@ caw__bytes_in_place_fini(caw__bytes_in_place *in)
 
 /* --- reading --- */
 
-/* Take what was received. 0, also at the end, or an error. */
+/* Take the bytes that were received. 0, also at the end, or an error. */
 static int
 bytes_in_place_take_received(caw__bytes_in_place *in, const caw__poll_place *place)
 {
@@ -82,7 +82,7 @@ bytes_in_place_take_received(caw__bytes_in_place *in, const caw__poll_place *pla
     return status;
 }
 
-/* As much as there is room for. */
+/* Copy as many of the received bytes as there is room for. */
 static size_t
 bytes_in_place_take_kept(caw__bytes_in_place *in, void *buffer, size_t size)
 {
@@ -119,7 +119,7 @@ caw__bytes_in_place_read(caw__bytes_in_place *in, caw_reader *reader, caw_contex
 
 /* --- writing --- */
 
-/* Begin a write, or with NULL the close, unless something is under way. */
+/* Begin a write, or the close where the writer is NULL, unless a call is under way. */
 static int
 bytes_in_place_begin_output(caw__bytes_in_place *in, const caw__poll_place *place, const void *buffer, size_t size)
 {
@@ -136,7 +136,7 @@ bytes_in_place_begin_output(caw__bytes_in_place *in, const caw__poll_place *plac
     return status;
 }
 
-/* Poll what is under way, in *status how it has ended. */
+/* Poll the call that is under way. When it is ready, its status is in *status. */
 static caw_poll
 bytes_in_place_poll_output(caw__bytes_in_place *in, caw_context *cx, int *status)
 {
@@ -171,7 +171,7 @@ caw__bytes_in_place_close(caw__bytes_in_place *in, caw_writer *writer, caw_conte
 {
     int status = 0;
     bool closed = false;
-    while (status == 0 && !closed) { /* a write that was given up, perhaps, and the close */
+    while (status == 0 && !closed) { /* at most twice: a write whose awaiter is gone, then the close */
         status = bytes_in_place_begin_output(in, cx->place, NULL, 0);
         if (status == 0 && bytes_in_place_poll_output(in, cx, &status) == CAW_PENDING) {
             return CAW_PENDING;

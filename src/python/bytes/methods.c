@@ -1,4 +1,4 @@
-/* methods.c: the streams of asyncio, trio and anyio, by their methods. */
+/* methods.c: recognising the streams of asyncio, trio and anyio by their methods, and calling these. */
 #include "python/bytes/methods.h"
 
 static bool

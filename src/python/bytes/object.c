@@ -67,7 +67,7 @@ bytestream_dealloc(PyObject *self)
         PyObject_ClearWeakRefs(self);
     }
     PyObject *raised = caw__take_raised();
-    s->over = true; /* what reads and writes holds a reference */
+    s->over = true; /* reads and writes hold a reference, so none is under way */
     caw__byte_stream_settle(s);
     if (raised) {
         caw__raise(raised);
@@ -80,8 +80,10 @@ bytestream_dealloc(PyObject *self)
 
 static PyMethodDef bytestream_methods[] = {
     {"write", bytestream_write, METH_VARARGS, "write($self, data, /)\n--\n\nKeep bytes for drain()."},
-    {"close", bytestream_close, METH_NOARGS, "close($self, /)\n--\n\nNo more after this; see wait_closed()."},
-    {"is_closing", bytestream_is_closing, METH_NOARGS, "is_closing($self, /)\n--\n\nWhether it is closed or being so."},
+    {"close", bytestream_close, METH_NOARGS,
+     "close($self, /)\n--\n\nEnd reading and writing; wait_closed() waits for it."},
+    {"is_closing", bytestream_is_closing, METH_NOARGS,
+     "is_closing($self, /)\n--\n\nWhether it is closed or being closed."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -105,7 +107,7 @@ static PyType_Spec bytestream_spec = {
     .slots = bytestream_slots,
 };
 
-/* Made when it is first needed: borrowed, or NULL with an exception. */
+/* The type, made when it is first needed: borrowed, or NULL with an exception. */
 static PyTypeObject *
 bytestream_type(caw__state *state, PyObject *module)
 {

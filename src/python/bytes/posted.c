@@ -1,7 +1,7 @@
 /* posted.c: the methods of a Python stream, called and awaited by its loop for whoever polls elsewhere.
  *
- * The bytes are in memory of the call: the caller's buffer may be gone when the loop has them, and the loop's thread
- * must not write to it. The reader and the writer copy them, in a poll.
+ * The bytes are in memory that belongs to the call. The caller's buffer may be gone when the loop reads it, and the
+ * loop's thread must not write to it. The reader and the writer copy the bytes, in a poll.
  */
 #include "python/bytes/posted.h"
 
@@ -12,14 +12,14 @@
 
 typedef enum bytes_posted_what { POSTED_RECEIVE = 0, POSTED_SEND, POSTED_CLOSE } bytes_posted_what;
 
-/* One call. Filled in by the one side, then the other's, and then back: the promise orders that. */
+/* One call. The poller fills it in, then the loop uses it, then the poller again; the call's promise orders these. */
 struct caw__bytes_call {
     caw_py_ref *stream; /* a reference */
     caw__bytes_kind kind;
     bytes_posted_what what;
-    char *data;    /* owned: what is sent, or was received; or NULL */
-    size_t length; /* of it; and before it was received, how many are wanted */
-    size_t taken;  /* of what was received */
+    char *data;    /* the bytes to send, or that were received, owned; or NULL */
+    size_t length; /* the length of data; before bytes are received, how many are wanted */
+    size_t taken;  /* how many of the received bytes were taken */
 };
 
 /* --- the loop's side --- */
@@ -89,7 +89,7 @@ bytes_posted_begin(caw__bytes_posted *at, bytes_posted_what what, const void *da
     call->kind = at->kind;
     call->what = what;
     call->length = length;
-    at->future = caw_py_call(at->locals, &bytes_posted_spec, call); /* frees it on failure */
+    at->future = caw_py_call(at->locals, &bytes_posted_spec, call); /* also frees `call` on failure */
     at->call = at->future ? call : NULL;
     return at->future ? 0 : CAW_ENOMEM;
 }
@@ -104,7 +104,8 @@ bytes_posted_end(caw__bytes_posted *at)
     caw_future_destroy(future);
 }
 
-/* Whether it ended with anyio's EndOfStream. Only addresses are compared, which needs no GIL: both objects are held. */
+/* Whether the call ended with anyio's EndOfStream. Only addresses of two objects that are held are compared: that needs
+ * no GIL. */
 static bool
 bytes_posted_is_end(const caw__bytes_posted *at)
 {
@@ -121,7 +122,7 @@ caw__bytes_posted_read(caw__bytes_posted *at, caw_reader *reader, caw_context *c
     if (status < 0) {
         return caw_reader_finish(reader, status, out);
     }
-    if (!at->ready) { /* else there was more than room for it */
+    if (!at->ready) { /* else bytes of an earlier call are left */
         if (caw_future_poll(at->future, cx) == CAW_PENDING) {
             return CAW_PENDING;
         }
@@ -169,7 +170,7 @@ caw__bytes_posted_close(caw__bytes_posted *at, caw_writer *writer, caw_context *
 {
     bool closed = false;
     writer->status = 0;
-    while (writer->status == 0 && !closed) { /* a write that was given up, perhaps, and the close */
+    while (writer->status == 0 && !closed) { /* at most twice: a write whose awaiter is gone, then the close */
         writer->status = at->future ? 0 : bytes_posted_begin(at, POSTED_CLOSE, NULL, 0);
         if (writer->status == 0 && caw_future_poll(at->future, cx) == CAW_PENDING) {
             return CAW_PENDING;

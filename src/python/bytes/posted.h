@@ -1,5 +1,5 @@
-/* posted.h: a Python stream that any thread reads or writes: each call of its methods is a caw_py_call, made by the
- * loop's thread and awaited there as a task. */
+/* posted.h: a Python stream that any thread reads or writes: each call of its methods is a caw_py_call, which the
+ * loop's thread makes and awaits as a task. */
 #ifndef CAWAIT_PYTHON_BYTES_POSTED_H
 #define CAWAIT_PYTHON_BYTES_POSTED_H
 
@@ -15,12 +15,12 @@ typedef struct caw__bytes_posted {
     caw_py_ref *stream;    /* a reference */
     caw_py_ref *end;       /* anyio.EndOfStream, a reference; or NULL */
     caw__bytes_kind kind;
-    caw_future *future;    /* owned: the call that is under way, or has bytes that nobody took; or NULL */
-    caw__bytes_call *call; /* with future, which owns it */
-    bool ready;            /* it is: what is in the call is ours */
+    caw_future *future;    /* the call that is under way or has bytes that were not taken, owned; or NULL */
+    caw__bytes_call *call; /* owned by `future`, and NULL with it */
+    bool ready;            /* `future` is ready: the call's fields may be used here */
 } caw__bytes_posted;
 
-/* All of these:
+/* All functions below:
  *   any-thread · no-gil */
 
 /* For a stream that is to be read or written on the loop of the locals. Takes the references; `end` may be NULL. */

@@ -1,7 +1,7 @@
 /* read.c: the reading methods of a byte stream.
  *
- * The bytes are read into the object that Python gets. What was read and is not taken, because the awaiter is gone,
- * goes back to the stream, for the next read.
+ * The bytes are read into the object that Python gets. If the awaiter is gone, the bytes that were read go back to the
+ * stream, for the next read.
  */
 #include "python/bytes/read.h"
 
@@ -14,15 +14,15 @@
 typedef struct input {
     caw_future future;
     caw__byte_stream *stream; /* a reference */
-    caw_read_op read;         /* once the stream is ours */
-    PyObject *bytes; /* of `size`, with `length` bytes in it; NULL until the first poll, and once it is taken */
+    caw_read_op read;         /* while `holds` */
+    PyObject *bytes;          /* of `size`, with `length` bytes read; NULL until the first poll, and once it is taken */
     size_t size, length;
     bool to_end;
-    bool holds;     /* the stream is ours */
-    bool cancelled; /* then no other read begins */
+    bool holds;     /* the stream's reader is in use by this read */
+    bool cancelled; /* cancel was called: no other read begins */
 } input;
 
-/* Move bytes that nobody took into ours. */
+/* Take the bytes that an earlier read left. */
 static void
 input_take_kept(input *in)
 {
@@ -60,7 +60,7 @@ input_begin(input *in)
     return PyErr_Occurred() ? CAW_EPYTHON : 0;
 }
 
-/* For all that comes: 0, or CAW_EPYTHON with an exception. */
+/* Make room for more, when all bytes until the end are read: 0, or CAW_EPYTHON with an exception. */
 static int
 input_make_room(input *in)
 {
@@ -88,12 +88,12 @@ input_release(input *in)
     }
 }
 
-/* How a read ended that has no bytes. */
+/* The status of a read that ended without bytes. */
 static int
 input_end(input *in)
 {
     int status = in->read.future.status;
-    if (status == CAW_ECANCELED && in->stream->closing) { /* it was closed beside this read */
+    if (status == CAW_ECANCELED && in->stream->closing) { /* close() was called during this read */
         PyErr_SetString(PyExc_RuntimeError, "the stream is closed");
         return CAW_EPYTHON;
     }
@@ -129,7 +129,7 @@ input_cancel(caw_future *f)
     }
 }
 
-/* Before what was kept meanwhile; nothing was, but a rest that there was no room for. */
+/* Put the bytes back, before those that are kept: these can only be a rest that there was no room for. */
 static void
 input_give_back(input *in)
 {
@@ -199,7 +199,7 @@ input_start_receive(PyObject *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:receive", names, &limit)) {
         return NULL;
     }
-    Py_ssize_t n = limit == Py_None ? BYTES_MAX : PyNumber_AsSsize_t(limit, NULL); /* as much as there can be */
+    Py_ssize_t n = limit == Py_None ? BYTES_MAX : PyNumber_AsSsize_t(limit, NULL); /* there is no limit */
     if (n == -1 && PyErr_Occurred()) {
         return NULL;
     }
@@ -222,7 +222,7 @@ input_result(caw_future *f)
     return bytes;
 }
 
-/* As anyio has it: the end is an exception. */
+/* As in anyio, the end is an exception. */
 static PyObject *
 input_result_or_end(caw_future *f)
 {
@@ -240,8 +240,9 @@ const caw_py_async_def caw__byte_stream_inputs[] = {
     CAW_PY_ASYNC("read", input_start_read, input_result,
                  "read($self, n=-1)\n--\n\nAt most n bytes, or all until the end; b\"\" is the end."),
     CAW_PY_ASYNC("receive_some", input_start_receive, input_result,
-                 "receive_some($self, max_bytes=None)\n--\n\nWhat is there; b\"\" is the end."),
-    CAW_PY_ASYNC("receive", input_start_receive, input_result_or_end,
-                 "receive($self, max_bytes=65536)\n--\n\nWhat is there; anyio.EndOfStream is the end."),
+                 "receive_some($self, max_bytes=None)\n--\n\nThe bytes that are there; b\"\" at the end."),
+    CAW_PY_ASYNC(
+        "receive", input_start_receive, input_result_or_end,
+        "receive($self, max_bytes=65536)\n--\n\nThe bytes that are there; raises anyio.EndOfStream at the end."),
     CAW_PY_ASYNC_END,
 };

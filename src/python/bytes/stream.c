@@ -1,7 +1,7 @@
 /* stream.c: a Python stream as a reader or a writer of C.
  *
- * It is in place, or new, as long as coroutines of ours poll it. The first poll of anybody else makes a posted one of
- * it, which it stays; so it is from birth where it was given locals.
+ * It is new or in place as long as coroutines of ours poll it. The first poll by anybody else makes it posted for good.
+ * One that is made with locals is posted from the beginning.
  */
 #include "cawait/python_bytes.h"
 
@@ -18,7 +18,7 @@ typedef struct stream_at {
         caw__bytes_in_place in_place;
         caw__bytes_posted posted;
     };
-    PyObject *end; /* in place: anyio.EndOfStream where it is one of anyio's to read, a reference; or NULL */
+    PyObject *end; /* in place: anyio.EndOfStream if it is a reader of an anyio stream, a reference; or NULL */
 } stream_at;
 
 typedef struct stream_reader {
@@ -33,8 +33,8 @@ typedef struct stream_writer {
 
 /* --- from in place to posted --- */
 
-/* Whoever polls, or destroys, does not have the GIL perhaps: the objects go into references. 0, or an error; without
- * memory for the second reference the end is not known as such any more. */
+/* Put the objects into caw_py_refs, because whoever polls or destroys from now on may not have the GIL. 0, or an error.
+ * Without memory for the second reference, anyio's end is no longer recognised. */
 static int
 stream_post(stream_at *at, caw_py_locals *locals)
 {
@@ -53,25 +53,25 @@ stream_post(stream_at *at, caw_py_locals *locals)
     return 0;
 }
 
-/* Polled by nobody of ours. 0: it is posted now. */
+/* The poller is no coroutine of ours. 0: it is posted now. */
 static int
 stream_post_here(stream_at *at)
 {
     caw_py_locals *locals = caw_py_locals_current();
     if (!caw__bytes_in_place_is_idle(&at->in_place)) {
-        return CAW_EINVAL; /* it has moved in the middle of something */
+        return CAW_EINVAL; /* the poller changed while a call was under way */
     }
     return locals ? stream_post(at, locals) : CAW_ENOREACTOR;
 }
 
-/* The end of one that is in place or new. True: it is posted now, and still to be ended. */
+/* Drop what one that is in place or new holds. True: it is posted now, and that is still to be ended. */
 static bool
 stream_fini_in_place(stream_at *at)
 {
     caw_py_locals *locals = caw_py_locals_current();
     bool idle = caw__bytes_in_place_is_idle(&at->in_place);
     if (idle && locals && !caw__gil_released &&
-        !caw__has_gil()) { /* without memory it leaks: nothing here may touch it */
+        !caw__has_gil()) { /* without memory the stream leaks: nothing here may touch it */
         return stream_post(at, locals) == 0;
     }
     PyThreadState *released = caw__gil_released;
@@ -227,7 +227,7 @@ static const caw_writer_ops stream_writer_ops = {"python.writer", stream_poll_wr
 
 /* --- birth --- */
 
-/* Of one that is posted, or (locals NULL) new. False with an exception. */
+/* Set up one that is posted, or new if locals is NULL. False with an exception. */
 static bool
 stream_init(stream_at *at, caw_py_locals *locals, caw__bytes_kind kind, PyObject *stream, PyObject *end)
 {

@@ -1,6 +1,6 @@
 /* write.c: the writing methods of a byte stream, and its end.
  *
- * What write() has kept goes first. Where a future ends in the middle of that, the rest goes back to the stream.
+ * The bytes that write() has kept go first. If a future ends in the middle of them, the rest goes back to the stream.
  */
 #include "python/bytes/write.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 typedef enum output_what {
-    OUTPUT_NOTHING = 0, /* only what has to be done before */
+    OUTPUT_NOTHING = 0, /* only the bytes that write() has kept */
     OUTPUT_DRAIN,
     OUTPUT_SEND,
     OUTPUT_EOF,
@@ -20,13 +20,13 @@ typedef struct output {
     caw_future future;
     caw__byte_stream *stream; /* a reference */
     output_what what;
-    PyObject *unsent;   /* the stream's, taken; or NULL once it is written */
-    Py_buffer view;     /* of the data of OUTPUT_SEND; its `obj` is NULL when there is none */
-    caw_write_op write; /* of the one, then of the other: while `holds` */
-    caw_close_op close; /* with `ends` */
-    bool holds;         /* the stream is ours */
+    PyObject *unsent;   /* taken from the stream; NULL once it is written */
+    Py_buffer view;     /* the data of OUTPUT_SEND; `obj` is NULL without data */
+    caw_write_op write; /* while `holds`: of `unsent`, then of `view` */
+    caw_close_op close; /* while `ends` */
+    bool holds;         /* the stream's writer is in use by this write */
     bool ends;          /* the writer is being closed */
-    bool cancelled;     /* then nothing else begins */
+    bool cancelled;     /* cancel was called: nothing else begins */
 } output;
 
 static int
@@ -36,7 +36,7 @@ output_refuse(const char *text)
     return CAW_EPYTHON;
 }
 
-/* Write the next thing: what was kept, the data, nothing more. */
+/* Begin the next write: the bytes that were kept, then the data. False when both are written. */
 static bool
 output_next(output *out)
 {
@@ -52,7 +52,8 @@ output_next(output *out)
     return false;
 }
 
-/* The stream is ours from here on. 1: there is nothing to do. CAW_EPYTHON with an exception: it cannot be. */
+/* Begin to use the stream's writer: 0. 1: there is nothing to do. CAW_EPYTHON with an exception: it is not allowed
+ * now. */
 static int
 output_begin(output *out)
 {
@@ -67,7 +68,7 @@ output_begin(output *out)
             caw_future_cancel(s->reading);
         }
     }
-    if (closes && s->writing) { /* it is over as soon as that one has ended */
+    if (closes && s->writing) { /* closed as soon as that write has ended */
         caw_future_cancel(s->writing);
         return 1;
     }
@@ -89,7 +90,7 @@ output_begin(output *out)
     return out->ends && out->what < OUTPUT_EOF ? 1 : 0;
 }
 
-/* After one thing was written. True: there is another one. */
+/* A write has ended. True: another one has begun. */
 static bool
 output_go_on(output *out)
 {
@@ -107,7 +108,7 @@ output_go_on(output *out)
     return out->what >= OUTPUT_EOF;
 }
 
-/* What is left of it is the stream's again; and with OUTPUT_CLOSE the stream ends, however this did. */
+/* Give the rest and the writer back to the stream. After OUTPUT_CLOSE the stream is over, also if the close failed. */
 static void
 output_release(output *out)
 {
@@ -154,7 +155,7 @@ output_poll(caw_future *f, caw_context *cx)
         ended = ended || status < 0;
     }
     if (status == CAW_ECANCELED && out->what != OUTPUT_CLOSE && out->stream->closing) {
-        status = output_refuse("the stream is closed"); /* beside this write */
+        status = output_refuse("the stream is closed"); /* close() was called during this write */
     }
     output_release(out);
     return caw_future_finish(f, status < 0 ? status : 0);
@@ -175,7 +176,7 @@ output_destroy(caw_future *f)
 {
     output *out = CAW_CONTAINER_OF(f, output, future);
     if (out->holds) {
-        output_release(out); /* given up */
+        output_release(out); /* the awaiter is gone */
     }
     PyBuffer_Release(&out->view);
     Py_DECREF(out->stream);
@@ -228,7 +229,7 @@ output_start_close(PyObject *self)
     return out ? &out->future : NULL;
 }
 
-/* With what __aexit__ is told, which does not matter. */
+/* The arguments of __aexit__ are ignored. */
 static caw_future *
 output_start_exit(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
@@ -257,12 +258,13 @@ const caw_py_async_def caw__byte_stream_outputs[] = {
     CAW_PY_ASYNC_O("send", output_start_send, NULL, "send($self, data, /)\n--\n\nWrite all of it."),
     CAW_PY_ASYNC_NOARGS("drain", output_start_drain, NULL, "drain($self)\n--\n\nWrite what write() has kept."),
     CAW_PY_ASYNC_NOARGS("wait_send_all_might_not_block", output_start_nothing, NULL,
-                        "wait_send_all_might_not_block($self)\n--\n\nReturns; what it says is never certain."),
+                        "wait_send_all_might_not_block($self)\n--\n\nReturns at once; a write may block all the same."),
     CAW_PY_ASYNC_NOARGS("send_eof", output_start_eof, NULL,
-                        "send_eof($self)\n--\n\nWrite what was kept, and then no more; reading goes on."),
+                        "send_eof($self)\n--\n\nWrite what was kept, then end writing; reading goes on."),
     CAW_PY_ASYNC_NOARGS("wait_closed", output_start_close, NULL,
-                        "wait_closed($self)\n--\n\nClose it, and return when it is."),
-    CAW_PY_ASYNC_NOARGS("aclose", output_start_close, NULL, "aclose($self)\n--\n\nClose it, and return when it is."),
+                        "wait_closed($self)\n--\n\nClose it; returns when it is closed."),
+    CAW_PY_ASYNC_NOARGS("aclose", output_start_close, NULL,
+                        "aclose($self)\n--\n\nClose it; returns when it is closed."),
     CAW_PY_ASYNC_NOARGS("__aenter__", output_start_nothing, output_result_self, NULL),
     CAW_PY_ASYNC("__aexit__", output_start_exit, NULL, NULL),
     CAW_PY_ASYNC_END,

@@ -1,4 +1,4 @@
-/* generator.c: the birth of an async generator, and the end of its stream. */
+/* generator.c: making an async generator, and ending its stream. */
 #include "python/generator/generator.h"
 
 PyObject *

@@ -1,4 +1,4 @@
-/* step.c: one step of an async generator, as a future (generator.h has the states). It answers as `Objects/genobject.c:
+/* step.c: one step of an async generator, as a future (generator.h has the states). It behaves as `Objects/genobject.c:
  * async_gen_asend_send` and `async_gen_athrow_send` do (CPython 3.13). */
 #include "python/generator/step.h"
 
@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-/* A run of items that come without suspending lets the loop turn: see python_stream.h. */
+/* When items come without suspending for this long, the loop turns (python_stream.h). */
 #define GENERATOR_STEP_RUN_LENGTH 64
 #define GENERATOR_STEP_RUN_NS     1000000
 
@@ -63,7 +63,7 @@ generator_step_finish(caw__generator_step *a, int status)
     return caw_future_finish(&a->child.future, status);
 }
 
-/* The one StopAsyncIteration that means the end. */
+/* Raise the StopAsyncIteration that is the generator's end. */
 static void
 generator_step_raise_stop(caw__generator_step *a)
 {
@@ -89,7 +89,7 @@ generator_step_finish_over(caw__generator_step *a)
     return generator_step_finish(a, status == 0 ? CAW_EPYTHON : status);
 }
 
-/* The end has come after some items, which are returned first: keep the exception that it came with. */
+/* The end has come after some items, which are returned first: keep the exception of the end. */
 static void
 generator_step_keep_raised(caw__generator *g, const caw_context *cx)
 {
@@ -102,7 +102,7 @@ generator_step_keep_raised(caw__generator *g, const caw_context *cx)
     }
 }
 
-/* The stream waits for a Python awaitable in place, which the coroutine has to wait for too. */
+/* Whether the stream waits for a Python awaitable in place: then the coroutine has to wait for that too. */
 static bool
 generator_step_delegates(const caw_context *cx)
 {
@@ -110,8 +110,8 @@ generator_step_delegates(const caw_context *cx)
     return c->extras && c->extras->inner && c->extras->inner->waits;
 }
 
-/* How many items make a step, at most. Of a Python iterable one, as nothing is there before it is asked for, and then
- * what is there would wait for it. */
+/* How many items make a step, at most. One for a Python iterable in place: it has no item ready before __anext__() is
+ * called, so the first item would wait for the second. */
 static size_t
 generator_step_wanted(const caw__generator *g)
 {
@@ -119,7 +119,7 @@ generator_step_wanted(const caw__generator *g)
     return batch && !caw__iteration_is_in_place(g->stream) ? batch : 1;
 }
 
-/* The stream's end: after the items that came before it. */
+/* The stream's end comes after the items of this step. */
 static caw_poll
 generator_step_end(caw__generator_step *a, const caw_context *cx)
 {
@@ -131,7 +131,7 @@ generator_step_end(caw__generator_step *a, const caw_context *cx)
     return generator_step_finish(a, 0);
 }
 
-/* Put an item at the end of those that there are; and behind it, up to `most` in all, those that are there already. */
+/* Append an item, and behind it the items that are ready in the stream, up to `most` in all. */
 static void
 generator_step_add(caw__generator_step *a, caw_item ***last, caw_item *item, size_t most)
 {
@@ -148,13 +148,13 @@ generator_step_add(caw__generator_step *a, caw_item ***last, caw_item *item, siz
     g->run_length += 1 + (uint32_t)more;
 }
 
-/* Take one item, or as many as are there for a list. */
+/* Take one item, or for a list as many as are ready. */
 static caw_poll
 generator_step_take(caw__generator_step *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
     caw_item **last = &a->items, *item;
-    while (*last) { /* it had to wait for more */
+    while (*last) { /* from an earlier poll, which had to wait for more */
         last = &(*last)->next;
     }
     do {
@@ -190,7 +190,7 @@ generator_step_collect(caw__generator_step *a, caw_context *cx)
 
 /* --- stopping --- */
 
-/* The stream was asked to stop: wait for its end, and for nothing that it gives. */
+/* The stream was cancelled: wait for its end, and destroy the items that still come. */
 static caw_poll
 generator_step_drain(caw__generator_step *a, caw_context *cx)
 {
@@ -208,7 +208,7 @@ generator_step_drain(caw__generator_step *a, caw_context *cx)
     }
     a->ended = true;
     int status = g->stream->status;
-    if (a->kind == GENERATOR_STEP_THROW && status != CAW_EPYTHON) { /* else another one was raised on the way */
+    if (a->kind == GENERATOR_STEP_THROW && status != CAW_EPYTHON) { /* else another exception was raised meanwhile */
         caw__raise(Py_NewRef(a->arg));
         return generator_step_finish(a, CAW_EPYTHON);
     }
@@ -240,7 +240,7 @@ generator_step_stop(caw__generator_step *a, caw_context *cx)
 
 static const char *const generator_step_names[] = {"anext", "athrow", "aclose"};
 
-/* Whether another step has begun: with the exception for that. */
+/* Whether another step has begun: then with an exception set. */
 static bool
 generator_step_is_refused(const caw__generator_step *a)
 {
@@ -251,7 +251,7 @@ generator_step_is_refused(const caw__generator_step *a)
     return a->generator->running;
 }
 
-/* False when it has nothing to do: with an exception, or because the generator is closed already. */
+/* Begin the step. False when there is nothing to do: with an exception, or because the generator is closed already. */
 static bool
 generator_step_begin(caw__generator_step *a)
 {
@@ -327,7 +327,7 @@ generator_step_destroy(caw_future *f)
     if (a->begun) {
         g->waiter = NULL;
         if (a->ended || !a->ready) {
-            caw__generator_end(g); /* still running: it may run any Python code */
+            caw__generator_end(g); /* while `running`: this may run any Python code */
         }
         else {
             g->kept = items;
@@ -392,8 +392,8 @@ generator_step_leaving(const caw_future *future)
 
 /* --- at once --- */
 
-/* Whether an item that is there already may be the value, without more ado. Every 64th goes the usual way, and looks at
- * the clock. */
+/* Whether an item that is ready can be returned at once. Every 64th item goes the usual way, where the clock is
+ * read. */
 static bool
 generator_step_is_simple(const caw__generator_step *a)
 {

@@ -3,8 +3,8 @@
 
 #include "python/loop/value.h"
 
-/* What the author's function makes of an item. A value with an exception set is a mistake that is looked for in debug
- * builds only: it costs as much as the function. */
+/* Convert an item with the author's function. A value returned with an exception set is an error of the author's that
+ * only debug builds look for: the check costs as much as the function. */
 static inline PyObject *
 generator_step_value(const caw__generator *g, caw_item *item)
 {
@@ -24,7 +24,7 @@ generator_step_value(const caw__generator *g, caw_item *item)
     return value;
 }
 
-/* The next of the items as a value. */
+/* Take the next item, as a value. */
 static inline PyObject *
 generator_step_take_value(caw__generator_step *a)
 {
@@ -35,7 +35,8 @@ generator_step_take_value(caw__generator_step *a)
     return value;
 }
 
-/* The item after these values could not be made into one: they come first, and the error is for the next step. */
+/* The item after these values could not be converted. The values are returned first, and the next step raises the
+ * error. */
 static PyObject *
 generator_step_cut(caw__generator_step *a, PyObject *list, Py_ssize_t length)
 {
@@ -69,7 +70,7 @@ generator_step_list(caw__generator_step *a)
     if (!list) {
         return NULL;
     }
-    PyObject_GC_UnTrack(list); /* while it is filled the item functions may run Python code, which must not find it */
+    PyObject_GC_UnTrack(list); /* item functions may run Python code, which must not find a half-filled list */
     Py_ssize_t i = 0;
     for (PyObject *value; i < length && (value = generator_step_take_value(a)); i++) {
         PyList_SET_ITEM(list, i, value);

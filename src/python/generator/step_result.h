@@ -6,7 +6,7 @@
 
 CAW__INTERNAL_BEGIN
 
-/* The spec of the coroutines that make the steps of such a generator. */
+/* The spec of the coroutines that make the steps of a generator with this spec. */
 caw_py_spec caw__generator_steps(const caw_py_stream_spec *stream);
 
 /* The `result` of such a coroutine: a new reference, or NULL with an exception. */

@@ -1,5 +1,4 @@
-/* type.c: the async generator as Python has it: what it calls, and what can be seen. As `Objects/genobject.c` (CPython
- * 3.13). */
+/* type.c: the type of async generators: its methods and attributes, as in `Objects/genobject.c` (CPython 3.13). */
 #include "python/generator/type.h"
 
 #include "python/base/errors.h"
@@ -16,7 +15,7 @@ generator_finalize(PyObject *self)
 {
     caw__generator *g = (caw__generator *)self;
     if (g->running) {
-        return; /* __del__() called by hand: whoever runs it holds it, so this is not its end */
+        return; /* __del__() was called by hand: a step that runs holds it, so this is not its end */
     }
     PyObject *raised = caw__take_raised();
     caw__generator_end(g);
@@ -41,7 +40,7 @@ generator_clear(PyObject *self)
 {
     caw__generator *g = (caw__generator *)self;
     if (g->running) {
-        return 0; /* its C frames still use it; the caller's reference keeps it alive */
+        return 0; /* C functions on the stack still use it; the caller's reference keeps it alive */
     }
     caw__generator_end(g);
     Py_CLEAR(g->function);
@@ -55,7 +54,7 @@ generator_dealloc(PyObject *self)
     caw__generator *g = (caw__generator *)self;
     PyTypeObject *type = Py_TYPE(self);
     if (PyObject_CallFinalizerFromDealloc(self) < 0) {
-        return; /* somebody kept it */
+        return; /* the finalizer made a new reference */
     }
     PyObject_GC_UnTrack(self);
     if (g->weakrefs) {
@@ -68,9 +67,9 @@ generator_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* --- what Python calls --- */
+/* --- methods --- */
 
-/* A step, for which the generator has to be whole and known to the loop. As async_gen_init_hooks. */
+/* Make a step. Before the first one the loop's hook is called, as by async_gen_init_hooks. */
 static PyObject *
 generator_begin_step(PyObject *self, caw__generator_step_kind kind, PyObject *arg)
 {
@@ -139,7 +138,7 @@ static PyMethodDef generator_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* --- what can be seen of it --- */
+/* --- attributes --- */
 
 static PyObject *
 generator_get_name(PyObject *self, void *Py_UNUSED(closure))

@@ -1,4 +1,4 @@
-/* entry.c: the public functions that make something for a module, where no table does: a coroutine, an async generator,
+/* entry.c: the public functions that make an object for a module without a table: a coroutine, an async generator,
  * locals. */
 #include "python/coroutine/coroutine.h"
 #include "python/framework/detect.h"
@@ -55,6 +55,6 @@ caw_py_locals_new(PyObject *module)
         return NULL;
     }
     caw__state *state = caw__state_of_module(module);
-    int status; /* the exception says it */
+    int status; /* unused: the exception says the same */
     return state ? caw__locals_capture(state, NULL, &status) : NULL;
 }

@@ -1,5 +1,5 @@
-/* module.c: the bridge's own module object, which makes the types and holds the state (base/state.h). It is never
- * imported: the user's module and the types hold it. */
+/* module.c: the bridge's own module object, which makes the types and holds the state (base/state.h). It is not in
+ * sys.modules: the user's module and the types hold it. */
 #include "python/module/module.h"
 
 #include "python/coroutine/coroutine.h"
@@ -12,7 +12,7 @@
 #include "python/loop/hub_type.h"
 #include "python/loop/job.h"
 
-/* Under this name the user's module keeps the bridge alive. */
+/* The attribute of the user's module that keeps the bridge alive. */
 #define MODULE_ATTRIBUTE "__cawait__"
 
 static int
@@ -48,7 +48,7 @@ module_exec(PyObject *module)
     return state->call_soon_kwnames && state->functions ? 0 : -1;
 }
 
-/* What is in the free lists keeps the reference to its type. */
+/* tp_traverse for the free lists: an object in there still holds a reference to its type. */
 static int
 module_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
 {
@@ -93,10 +93,10 @@ static int
 module_clear(PyObject *module)
 {
     caw__state *state = PyModule_GetState(module);
-    /* The free lists first, while their types are there. */
+    /* The free lists first, while their types still exist. */
     caw__coroutine_free_list_clear(state);
     caw__park_free_list_clear(state);
-    state->n_free_coroutines = state->n_free_parks = CAW__FREELIST_MAX; /* full from now on */
+    state->n_free_coroutines = state->n_free_parks = CAW__FREELIST_MAX; /* so that nothing is put in any more */
     state->trio.n_free_parks = CAW__FREELIST_MAX;
     Py_CLEAR(state->coroutine_type);
     Py_CLEAR(state->park_type);
@@ -134,7 +134,7 @@ module_free(void *module)
         caw__orphans_release(state->orphans);
         state->orphans = NULL;
     }
-    /* Hubs that outlive the state: they find it gone. */
+    /* Hubs that outlive the state must not use it any more. */
     for (caw__hub *hub = state->hubs; hub; hub = hub->next) {
         hub->state = NULL;
     }

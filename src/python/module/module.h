@@ -1,4 +1,4 @@
-/* module.h: the bridge's own module object, which a module of the user's holds. */
+/* module.h: the bridge's own module object, held by a module of the user's. */
 #ifndef CAWAIT_PYTHON_MODULE_MODULE_H
 #define CAWAIT_PYTHON_MODULE_MODULE_H
 

@@ -1,4 +1,4 @@
-/* run.c: a loop for a program whose main is C. */
+/* run.c: running a Python loop in a program whose main is C. */
 #include "cawait/python_run.h"
 
 #include "python/base/python_code.h"
@@ -9,9 +9,9 @@
 
 #include <stdlib.h>
 
-/* The loop is run as Python runs it; what is new in asyncio.run or trio.run is so from the beginning. Before 3.11 a
- * Ctrl-C is raised wherever Python is, and asyncio.run cancels the main task on its way out; later ones cancel it
- * first. */
+/* The loop is run by asyncio.run or trio.run, so it behaves as in every Python program, also in later versions. On a
+ * Ctrl-C, asyncio.run cancels the main task. Before 3.11 KeyboardInterrupt is raised first, wherever Python code runs
+ * at that moment. */
 static const char run_source[] = "def cawait_run(kind, begin):\n"
                                  "    if kind == 'trio':\n"
                                  "        import trio\n"
@@ -36,9 +36,9 @@ typedef struct caw__run {
     const caw_py_run_options *options;
     caw_future *(*begin)(PyObject *module, void *user);
     void *user;
-    PyObject *coroutine; /* what `begin` gave to the loop; a Ctrl-C right behind it may keep that from awaiting it */
-    PyObject *error;     /* the exception that stands for the status, or NULL */
-    int status;          /* of the future, where that has ended with one */
+    PyObject *coroutine; /* given to the loop by run_begin; after a Ctrl-C it may never be awaited */
+    PyObject *error;     /* the exception that was raised for the status, or NULL */
+    int status;          /* the future's, once `ended` */
     bool ended;
 } caw__run;
 
@@ -91,12 +91,12 @@ run_start_interpreter(const caw_py_run_options *options)
         fprintf(stderr, "cawait: no interpreter: %s\n", status.err_msg ? status.err_msg : "unknown error");
         return CAW_EINVAL;
     }
-    (void)PyEval_SaveThread(); /* this thread gets its state again by PyGILState_Ensure */
+    (void)PyEval_SaveThread(); /* PyGILState_Ensure takes this thread's state again */
     return 0;
 }
 
-/* 1, 0, or -1 with an exception. Only the main thread may set the fd for signals; `threading`, before 3.13, takes for
- * it whoever imported that first. */
+/* Whether this is Python's main thread: 1, 0, or -1 with an exception. Only the main thread may set the wakeup fd of
+ * signals. `threading.main_thread()` is no proof: before 3.13 it is the thread that imported `threading` first. */
 static int
 run_is_main_thread(void)
 {
@@ -104,7 +104,7 @@ run_is_main_thread(void)
     PyObject *fd = signal ? PyObject_CallMethod(signal, "set_wakeup_fd", "i", -1) : NULL, *put_back = NULL;
     if (fd) {
         PyObject *set = PyObject_GetAttrString(signal, "set_wakeup_fd"), *args = PyTuple_Pack(1, fd);
-        PyObject *kwargs = Py_BuildValue("{s:O}", "warn_on_full_buffer", Py_False); /* as asyncio has it */
+        PyObject *kwargs = Py_BuildValue("{s:O}", "warn_on_full_buffer", Py_False); /* as asyncio sets it */
         put_back = set && args && kwargs ? PyObject_Call(set, args, kwargs) : NULL;
         Py_XDECREF(kwargs);
         Py_XDECREF(args);
@@ -115,7 +115,7 @@ run_is_main_thread(void)
         PyErr_Clear();
     }
     if (fd) {
-        PyErr_Clear(); /* an fd that was closed meanwhile is not put back */
+        PyErr_Clear(); /* an fd that is closed already is not put back */
     }
     int is = fd ? 1 : refused ? 0 : -1;
     Py_XDECREF(put_back);
@@ -126,7 +126,7 @@ run_is_main_thread(void)
 
 /* --- the run --- */
 
-/* The future of the program, and its status for the one who has called. */
+/* Polls the program's future, and keeps its status for the caller of caw_py_run. */
 typedef struct run_future {
     caw_future future;
     caw_future *child;
@@ -151,8 +151,8 @@ run_cancel(caw_future *f)
     caw_future_cancel(CAW_CONTAINER_OF(f, run_future, future)->child);
 }
 
-/* The exception for a status: it is known again where the run ends with it. Not asyncio's CancelledError on trio, which
- * has nobody to take it. */
+/* Raise the exception for a status, and keep it, so that it can be recognised when the run ends with it. On trio it is
+ * not asyncio's CancelledError, which nothing there would handle. */
 static void
 run_error(caw_future *f, int status)
 {
@@ -183,7 +183,7 @@ run_destroy(caw_future *f)
 static const caw_future_ops run_ops = {"python.run", run_poll, run_cancel, run_destroy};
 static const caw_future_ops run_ops_without_cancel = {"python.run", run_poll, NULL, run_destroy};
 
-/* Called in the loop: the coroutine that it runs. */
+/* Called in the loop: returns the coroutine that it runs. */
 static PyObject *
 run_begin(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
@@ -203,7 +203,7 @@ run_begin(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef run_begin_def = {"cawait_begin", run_begin, METH_NOARGS, NULL};
 
-/* A loop runs in this thread already: 1, 0, or -1 with an exception. */
+/* Whether a loop runs in this thread already: 1, 0, or -1 with an exception. */
 static int
 run_is_inside_another(void)
 {
@@ -214,11 +214,11 @@ run_is_inside_another(void)
     }
     const caw__framework *running = caw__framework_running(state, NULL, &loop);
     Py_XDECREF(loop);
-    PyErr_Clear(); /* none runs: that is what it says */
+    PyErr_Clear(); /* an exception only says that none runs */
     return running != NULL;
 }
 
-/* Nobody is told of a coroutine that the loop has never awaited: the run's own exception says why. */
+/* Close the coroutine, without a warning if the loop has never awaited it: the run's own exception says why. */
 static void
 run_close(caw__run *run)
 {
@@ -247,7 +247,8 @@ run_loop(caw__run *run)
     return result;
 }
 
-/* Whether the exception that is set says no more than the status. asyncio makes a new CancelledError of each. */
+/* Whether the exception that is set says no more than the status. A cancellation is compared by its type, because
+ * asyncio makes new CancelledErrors. */
 static bool
 run_has_said(const caw__run *run)
 {
@@ -258,12 +259,13 @@ run_has_said(const caw__run *run)
     caw__state *state = module ? caw__state_of_module(module) : NULL;
     bool is_cancelled = run->status == CAW_ECANCELED && state && caw__is_cancellation(state, raised);
     bool said = raised == run->error || is_cancelled;
-    PyErr_Clear(); /* without a state nothing is known of it: it is told */
+    PyErr_Clear(); /* without a state the exception is printed */
     caw__raise(raised);
     return said;
 }
 
-/* The exception that is set, with which the run ended: what to return for it. Prints what nobody else will tell of. */
+/* The run ended with the exception that is set: what caw_py_run returns for it. The exception is printed, unless the
+ * result says as much. */
 static int
 run_failed(const caw__run *run, int *exit_code)
 {
@@ -298,7 +300,8 @@ run_failed(const caw__run *run, int *exit_code)
     return CAW_EPYTHON;
 }
 
-/* What Python has written, before C writes on: the program may end without the interpreter's own end. */
+/* Flush what Python code has written. C code may write next, and the program may end without finalizing the
+ * interpreter. */
 static void
 run_flush(const char *name)
 {

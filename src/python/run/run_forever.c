@@ -3,8 +3,8 @@
  * The stopper is a promise that the run awaits. It may be stopped before it is awaited, and by several threads at a
  * time.
  *
- * The word `flags`, any thread, atomic: BEGUN is set by the promise's start, STOPPED by who stops. Whoever sets the
- * second of the two resolves; start does it by its own return where it came second.
+ * The word `flags` is atomic and touched by any thread. BEGUN is set by the promise's start, STOPPED by whoever stops
+ * the run first. Whoever sets the second of the two bits resolves the promise: that happens exactly once.
  */
 #include "cawait/promise.h"
 #include "cawait/python_run.h"
@@ -18,7 +18,7 @@
 
 struct caw_py_stopper {
     caw_promise promise;
-    _Atomic uint32_t refs; /* the user's, and the promise's while it is not freed */
+    _Atomic uint32_t refs; /* one of the user, one of the promise until it is freed */
     _Atomic uint32_t flags;
 };
 
@@ -32,7 +32,7 @@ static int
 forever_start(caw_promise *p)
 {
     caw_py_stopper *s = CAW_CONTAINER_OF(p, caw_py_stopper, promise);
-    /* acq_rel, here and below: who resolves sees what the other side did before. */
+    /* acq_rel, pairs with the exchange of bits in forever_end: whoever resolves sees what the other side did before. */
     if (atomic_fetch_or_explicit(&s->flags, FOREVER_BEGUN, memory_order_acq_rel) & FOREVER_STOPPED) {
         caw_promise_resolve(p, 0);
     }

@@ -1,12 +1,12 @@
-/* check.c: checks of tests, on any thread.
+/* check.c: recording the failed checks of tests, on any thread.
  *
  *   refs                  any thread, atomic
  *   text, next, running   any thread, under test_lock
  *   test_running          the records of all tests that run, in this process; under test_lock
- *   test_current          the thread's own: the test that it is inside of, which somebody else holds meanwhile
- *   test_strays           any thread, atomic; publishes nothing
+ *   test_current thread-local: the test that this thread is inside of; borrowed
+ *   test_strays any thread, atomic: a count, which publishes nothing
  *
- * The lock is held for a few instructions, never while anything is called but the allocator.
+ * The lock is held for a few instructions. Only the allocator is called meanwhile.
  */
 #include "python/testing/check.h"
 
@@ -49,11 +49,11 @@ caw__test_record_new(void)
 caw__test_record *
 caw__test_record_retain(caw__test_record *r)
 {
-    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed); /* the caller has a reference */
+    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
     return r;
 }
 
-/* Acquire and release: the last one sees what the others wrote. */
+/* acq_rel, pairs with itself on other threads: whoever releases last sees what the others wrote. */
 void
 caw__test_record_release(void *record)
 {
@@ -92,7 +92,8 @@ caw__test_record_enter(caw__test_record *r)
     return before;
 }
 
-/* locked. Without memory the line is lost; false when nothing says any more that there was one. */
+/* Add a line, under the lock. Without memory the line is lost: false if the record has no other line, so that the
+ * failure would not be seen. */
 static bool
 test_record_add(caw__test_record *r, const char *line)
 {

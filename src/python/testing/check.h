@@ -1,4 +1,4 @@
-/* check.h: checks of tests, on any thread, and what they write to. */
+/* check.h: the record of a test's failed checks, which any thread may write to. */
 #ifndef CAWAIT_PYTHON_TESTING_CHECK_H
 #define CAWAIT_PYTHON_TESTING_CHECK_H
 
@@ -6,21 +6,22 @@
 
 CAW__INTERNAL_BEGIN
 
-/* What the checks of a test write to. It is counted: the thread of a blocking test may outlive the test. */
+/* The record of one test. It is counted, because the thread of a blocking test may outlive the test. */
 typedef struct caw__test_record caw__test_record;
 
-/* NULL when out of memory. From now on the test runs, and checks on any thread may be its. */
+/* Begin a test: checks that fail on any thread are recorded for it from now on. NULL when out of memory. */
 caw__test_record *caw__test_record_new(void);
 caw__test_record *caw__test_record_retain(caw__test_record *r);
 void caw__test_record_release(void *r);
 
-/* The test runs no more: later checks are not its. */
+/* End the test: later checks are not recorded for it. */
 void caw__test_record_end(caw__test_record *r);
 
-/* After that: a line for each check that failed, or NULL. Borrowed. */
+/* To be called after the end: a line for each check that failed, or NULL. Borrowed. */
 const char *caw__test_record_text(const caw__test_record *r);
 
-/* Checks on this thread are this test's from now on (NULL: no test's). Returns whose they were. */
+/* Checks on this thread belong to this test from now on, or to no test (NULL). Returns the test they belonged to
+ * before. */
 caw__test_record *caw__test_record_enter(caw__test_record *r);
 
 /* How many checks have failed while no test ran, in this process.

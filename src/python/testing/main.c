@@ -1,4 +1,4 @@
-/* main.c: the tests of a table as a program: one future that keeps --jobs of them going. */
+/* main.c: running the tests of a table as a program: one future keeps --jobs of them running. */
 #include "python/testing/check.h"
 #include "python/testing/options.h"
 #include "python/testing/report.h"
@@ -12,17 +12,17 @@
 
 /* A place for one running test. */
 typedef struct harness_slot {
-    caw_future *test; /* NULL: free */
+    caw_future *test; /* NULL while the slot is free */
     caw__test_outcome *outcome;
     uint64_t began;
 } harness_slot;
 
-/* On the stack of caw_test_main. */
+/* One run, on the stack of caw_test_main. */
 typedef struct harness {
     caw_future future;
     const caw__test_options *options;
     const char *program;
-    caw__test_outcome *outcomes; /* of the chosen tests */
+    caw__test_outcome *outcomes; /* one for each chosen test */
     size_t n, next, ended, failed;
     harness_slot *slots; /* options->jobs of them */
     PyObject *module;    /* borrowed, while the loop runs */
@@ -34,7 +34,7 @@ typedef struct harness {
 
 /* --- the end of a test --- */
 
-/* A copy of the text of an object of Python, or of a word where that cannot be had. */
+/* A copy of the text of a Python object, or of a fixed word if that fails. */
 static char *
 harness_copy(PyObject *text)
 {
@@ -60,7 +60,7 @@ harness_traceback(PyObject *exception)
     return copy;
 }
 
-/* An AssertionError without a traceback says all by its words; what C code has checked is such a one. */
+/* Why a test failed. For an AssertionError without a traceback, as for the checks of C code, the message is enough. */
 static char *
 harness_failure(PyObject *exception)
 {
@@ -75,7 +75,7 @@ harness_failure(PyObject *exception)
     return failure;
 }
 
-/* What a test has written by Python comes before the line that tells of it. */
+/* Python's output of a test comes before the line that reports the test. */
 static void
 harness_flush_python(void)
 {
@@ -85,7 +85,7 @@ harness_flush_python(void)
     PyErr_Clear();
 }
 
-/* The test of this slot has ended, with the exception that is set, or passed. */
+/* The test of this slot has ended: it failed if an exception is set, else it passed. */
 static void
 harness_ended(harness *h, harness_slot *slot)
 {
@@ -135,8 +135,8 @@ harness_cancel(caw_future *f)
     }
 }
 
-/* The slot's test is not begun, or has ended: a Ctrl-C, which before Python 3.11 may come out of any task, is the run's
- * end, and how a test ends in a run that was cancelled says nothing of it. */
+/* Called when the slot's test was not begun or has ended: whether the run is being cancelled, so that its result does
+ * not count. A KeyboardInterrupt, which before Python 3.11 any task may raise, cancels the run. */
 static bool
 harness_interrupted(harness *h, harness_slot *slot)
 {
@@ -156,7 +156,7 @@ harness_interrupted(harness *h, harness_slot *slot)
     return true;
 }
 
-/* A slot goes on, from test to test, as far as it can. */
+/* Poll the test of a slot; when it has ended, begin the next one, until one is pending. */
 static void
 harness_slot_poll(harness *h, harness_slot *slot, caw_context *cx)
 {
@@ -231,7 +231,7 @@ harness_begin(PyObject *module, void *user)
 
 /* --- the program --- */
 
-/* The outcomes of the chosen tests. False: out of memory. */
+/* Allocate the results of the chosen tests. False: out of memory. */
 static bool
 harness_choose(harness *h, const caw_test *tests)
 {
@@ -277,7 +277,7 @@ harness_run(harness *h, int argc, char **argv)
     return status == 0 && h->ended == h->n && h->failed == 0 && caw__test_strays() == strays ? 0 : 1;
 }
 
-/* The chosen tests are known. */
+/* Run the chosen tests. */
 static int
 harness_main(harness *h, int argc, char **argv)
 {

@@ -1,4 +1,5 @@
-/* options.c: reading the command line of caw_test_main. Written out, because getopt() keeps its place in globals. */
+/* options.c: reading the command line of caw_test_main. getopt() is not used, because it keeps its position in
+ * globals. */
 #include "python/testing/options.h"
 
 #include "python/testing/test.h"
@@ -78,7 +79,7 @@ option_set_timeout(caw__test_options *options, const char *value)
     return end != value && *end == '\0' && caw__test_seconds(seconds, &options->timeout_ns);
 }
 
-/* False: this is no value for it. */
+/* Set an option. False if the value is not valid for it. */
 static bool
 option_set(caw__test_options *options, option_kind kind, char *value)
 {
@@ -110,7 +111,8 @@ option_set(caw__test_options *options, option_kind kind, char *value)
     return false;
 }
 
-/* Read the option at `arguments`; how many arguments it takes, or 0 when it is wrong, which was said. */
+/* Read the option at `arguments`. Returns how many arguments it takes, or 0 after a message on stderr if it is
+ * wrong. */
 static int
 option_read(caw__test_options *options, const char *program, char **arguments)
 {

@@ -8,7 +8,7 @@
 CAW__INTERNAL_BEGIN
 
 typedef struct caw__test_options {
-    char **filters, **skips; /* borrowed from argv; each as long as its number says */
+    char **filters, **skips; /* borrowed from argv; arrays of n_filters and n_skips */
     size_t n_filters, n_skips, jobs;
     bool exact, list, help;
     uint64_t timeout_ns;
@@ -16,8 +16,8 @@ typedef struct caw__test_options {
     const char *junit; /* or NULL */
 } caw__test_options;
 
-/* Read the arguments. Whatever is returned, caw__test_options_fini follows. False: they are wrong, or there is no
- * memory, which was said on stderr. */
+/* Read the arguments. False, after a message on stderr, if they are wrong or there is no memory. caw__test_options_fini
+ * is called in both cases. */
 bool caw__test_options_init(caw__test_options *options, int argc, char **argv);
 void caw__test_options_fini(caw__test_options *options);
 

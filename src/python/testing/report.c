@@ -1,4 +1,4 @@
-/* report.c: the lines of TAP, and the file of JUnit. */
+/* report.c: writing the lines of TAP and the file of JUnit. */
 #include "python/testing/report.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ caw__test_tap_begin(size_t n)
     fflush(stdout);
 }
 
-/* Each line as a comment. */
+/* Write each line as a TAP comment. */
 static void
 tap_comment(const char *text)
 {
@@ -56,7 +56,7 @@ tap_comment(const char *text)
     }
 }
 
-/* A description: what is behind a # would be a directive, such as SKIP. */
+/* Write a description. A # is escaped: what follows it would be a directive, such as SKIP. */
 static void
 tap_name(const char *name)
 {
@@ -93,8 +93,7 @@ caw__test_tap_end(const caw__test_outcome *outcomes, size_t n, uint64_t duration
 
 /* --- JUnit --- */
 
-/* How many bytes the character is that the text begins with: 0 where it is none of UTF-8, or one that XML 1.0 has
- * not. */
+/* The length in bytes of the text's first character: 0 if it is not UTF-8, or not allowed in XML 1.0. */
 static size_t
 junit_character(const unsigned char *text)
 {
@@ -112,7 +111,7 @@ junit_character(const unsigned char *text)
     return length && c >= least[length] && is_xml ? length : 0;
 }
 
-/* As the text of an attribute or an element. */
+/* Write the text of an attribute or an element. */
 static void
 junit_text(FILE *file, const char *text)
 {
@@ -151,7 +150,7 @@ junit_attribute(FILE *file, const char *name, const char *text)
     fputc('"', file);
 }
 
-/* The last line says it: that of a traceback, or the only one. */
+/* The last line is the message: of a traceback, or the only line. */
 static const char *
 junit_message(const char *failure)
 {

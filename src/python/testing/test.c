@@ -1,8 +1,9 @@
 /* test.c: one test of the harness as a future, and tests as objects of Python.
  *
- * The test's own future, or its Python awaitable, runs as a task; a blocking call in the one thread of a pool of its
- * own, so that one which hangs is in nobody's way. The future here waits for that and for the time-out. When the time
- * is over it asks for the end, waits for it a little, and else leaves it to end by itself.
+ * The test's own future, or its Python awaitable, runs as a task. A blocking call runs in a pool of its own with one
+ * thread, so that it delays no other test if it hangs. The future here waits for that and for the time-out. When the
+ * time is over it cancels the test and waits a little longer. If the test has not ended then, it is left to end by
+ * itself.
  */
 #include "python/testing/test.h"
 
@@ -15,7 +16,7 @@
 
 #define TEST_GRACE_NS UINT64_C(1000000000)
 
-/* --- how it ended --- */
+/* --- failures --- */
 
 /* "-EIO, -5 (Input/output error)", "CAW_ECLOSED, -4101 (the reactor...)": a new reference. */
 static PyObject *
@@ -45,7 +46,8 @@ test_set_status_error(int status)
     }
 }
 
-/* The first line and the checks that failed, either may be NULL; the exception that is set is the cause. */
+/* Raise an AssertionError with the first line and the checks that failed; either may be NULL. The exception that is set
+ * is its cause. */
 static void
 test_set_failure(const char *first, const char *checks)
 {
@@ -77,7 +79,7 @@ test_body_poll(caw_future *f, caw_context *cx)
         return CAW_PENDING;
     }
     int status = b->child->status;
-    if (status != 0 && status != CAW_EPYTHON && status != CAW_ECANCELED) { /* those two have their own exceptions */
+    if (status != 0 && status != CAW_EPYTHON && status != CAW_ECANCELED) { /* these two have exceptions of their own */
         test_set_status_error(status);
         status = CAW_EPYTHON;
     }
@@ -145,7 +147,7 @@ test_call_free(void *arg)
     free(arg);
 }
 
-/* Gives the pool too, whose work ends when it is released. */
+/* Also returns the pool, which ends its thread when it is released. */
 static caw_future *
 test_call_future(const caw_test *test, caw__test_record *record, caw_pool **pool)
 {
@@ -170,12 +172,12 @@ typedef struct test_future {
     caw_pool *pool;           /* of a blocking test: a reference, or NULL */
     caw_future *child;
     caw_future *timer; /* the time-out, then the grace */
-    bool cancelled;    /* from outside */
-    bool stopping;     /* the child was asked to end */
+    bool cancelled;    /* cancel was called */
+    bool stopping;     /* the child was cancelled */
     bool left_task;
 } test_future;
 
-/* A SystemExit would leave asyncio's loop, and the other tests would not run. */
+/* A SystemExit would end asyncio's loop before the other tests have run. */
 static const char test_task_source[] =
     "async def cawait_test(awaitable):\n"
     "    try:\n"
@@ -183,7 +185,7 @@ static const char test_task_source[] =
     "    except SystemExit as error:\n"
     "        raise AssertionError(f'the test called sys.exit({error.code!r})') from error\n";
 
-/* The awaitable as a task of the loop that runs here. Takes it; it may be NULL with an exception. */
+/* The awaitable as a task of the loop that runs here. Takes the awaitable, which may be NULL with an exception. */
 static caw_future *
 test_task(PyObject *module, PyObject *awaitable)
 {
@@ -199,7 +201,7 @@ test_task(PyObject *module, PyObject *awaitable)
     return f;
 }
 
-/* What the test itself is: NULL with an exception. */
+/* The future of the test itself, or NULL with an exception. */
 static caw_future *
 test_child(test_future *t)
 {
@@ -219,7 +221,7 @@ test_child(test_future *t)
     return test_task(t->module, awaitable);
 }
 
-/* -1 with an exception. */
+/* Begin the test. 0, or -1 with an exception. */
 static int
 test_begin(test_future *t)
 {
@@ -233,7 +235,7 @@ test_begin(test_future *t)
     return t->child ? 0 : -1;
 }
 
-/* It is over, with an exception set or not: the result. */
+/* The test is over, with or without an exception set: finish with its result. */
 static caw_poll
 test_finish(test_future *t)
 {
@@ -246,7 +248,7 @@ test_finish(test_future *t)
     }
     if (timed_out) {
         (void)snprintf(orphans, sizeof orphans, "timed out after %g seconds", (double)t->timeout_ns / 1e9);
-        PyErr_Clear(); /* that it was cancelled, most likely */
+        PyErr_Clear(); /* most likely the cancellation */
     }
     if (timed_out || checks) {
         test_set_failure(timed_out ? orphans : NULL, checks);
@@ -274,7 +276,7 @@ test_ended(test_future *t)
     return test_finish(t);
 }
 
-/* It did not end when it was asked to. */
+/* The test did not end after its cancellation. */
 static caw_poll
 test_left(test_future *t)
 {
@@ -297,10 +299,10 @@ test_poll(caw_future *f, caw_context *cx)
             return CAW_PENDING;
         }
         if (t->timer->status < 0 && !t->cancelled && !t->stopping) {
-            test_set_status_error(t->timer->status); /* the loop has no timers for us */
+            test_set_status_error(t->timer->status); /* the loop's reactor has no timers */
             return test_finish(t);
         }
-        caw_future_destroy(t->timer); /* the time is over, or there came a cancel */
+        caw_future_destroy(t->timer); /* the time is over, or cancel was called */
         t->timer = t->stopping ? NULL : caw_sleep(TEST_GRACE_NS);
         if (!t->timer) {
             return test_left(t);
@@ -310,7 +312,7 @@ test_poll(caw_future *f, caw_context *cx)
     }
 }
 
-/* The next poll does it, which is woken by the timer that ends. */
+/* End the timer, which wakes: the next poll cancels the test. */
 static void
 test_cancel(caw_future *f)
 {
@@ -375,7 +377,7 @@ caw__test_seconds(double seconds, uint64_t *out)
 
 static const char test_capsule_name[] = "cawait.test";
 
-/* `self` is (module, capsule with the test). */
+/* `self` is a tuple: the module, and a capsule with the test. */
 static PyObject *
 test_start(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -420,7 +422,7 @@ test_object(PyObject *module, PyObject *make, const caw_test *test)
     return object;
 }
 
-/* The module's list: a new reference. */
+/* The module's list of tests: a new reference. */
 static PyObject *
 test_list(PyObject *module)
 {
