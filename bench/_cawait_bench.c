@@ -1,11 +1,11 @@
-/* _cawait_bench.c: the benchmark extension's module. */
+/* _cawait_bench.c: the module of the benchmark extension. */
 #include "bench.h"
 
 #ifndef BENCH_LTO
 #  define BENCH_LTO 0
 #endif
 
-/* How it was compiled, for the table's caption, and for what counts are compared with. */
+/* How it was compiled: for the table's caption, and so that counts are compared only with those of the same build. */
 static const char *
 build_text(void)
 {

@@ -1,4 +1,4 @@
-/* awaits.c: C that awaits Python: our side of the rows of rows_await_py.py. */
+/* awaits.c: C code that awaits Python, our side of the rows of rows_await_py.py. */
 #include "bench.h"
 
 #include <stdatomic.h>
@@ -104,7 +104,7 @@ waker_nothing(void *Py_UNUSED(data))
 
 static const caw_waker_ops waker_ops = {waker_nothing, waker_nothing, waker_nothing};
 
-/* All are begun by a poll that nobody hears of, and then waited for. */
+/* A first poll begins each of them, with a waker that does nothing; then they are waited for. */
 static int
 calls_in_a_burst(calls *c)
 {

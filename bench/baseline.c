@@ -1,8 +1,9 @@
-/* baseline.c: what an extension does without this library: its thread takes the GIL and calls call_soon_threadsafe.
+/* baseline.c: what an extension does without this library. Its thread takes the GIL and calls call_soon_threadsafe.
  *
- * Written to be fast: no look-ups on the thread (the bound methods come from the loop's thread), no argument tuple, and
- * memory is freed after the GIL is given back. `keep` goes further: the thread keeps one thread state for ever, where
- * PyGILState_Ensure makes and frees one each time; few extensions do, since it is in the way of finalization.
+ * It is written to be fast: no look-ups on the thread (the bound methods come from the loop's thread), no argument
+ * tuple, and memory is freed after the GIL is released. With `keep` it is faster still: the thread keeps one thread
+ * state for ever, whereas PyGILState_Ensure makes and frees one each time. Few extensions do that, because it disturbs
+ * finalization.
  */
 #include "bench.h"
 
@@ -14,7 +15,7 @@ typedef struct gil_job {
     PyObject *set_result;           /* bound to the future */
 } gil_job;
 
-static PyThreadState *worker_state; /* the worker's own: true while it keeps one */
+static PyThreadState *worker_state; /* the worker's thread state while it keeps one, or NULL */
 
 /* With the GIL. */
 static void
@@ -61,7 +62,7 @@ gil_job_run_keeping(bench_task *task)
 }
 
 PyDoc_STRVAR(complete_doc, "complete_with_gil(call_soon_threadsafe, set_result, keep)\n--\n\n"
-                           "Have the native thread call call_soon_threadsafe(set_result, None).");
+                           "The native thread calls call_soon_threadsafe(set_result, None).");
 
 static PyObject *
 complete_with_gil(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
@@ -107,6 +108,6 @@ set_period(PyObject *Py_UNUSED(module), PyObject *ns)
 PyMethodDef bench_baseline_functions[] = {
     {"complete_with_gil", (PyCFunction)(void (*)(void))complete_with_gil, METH_FASTCALL, complete_doc},
     {"nothing", nothing, METH_NOARGS, "nothing()\n--\n\nThe cheapest call for run_in_executor."},
-    {"set_period", set_period, METH_O, "set_period(ns)\n--\n\nHow often the native thread looks; 0: all the time."},
+    {"set_period", set_period, METH_O, "set_period(ns)\n--\n\nHow often the thread looks for tasks; 0: always."},
     {NULL, NULL, 0, NULL},
 };

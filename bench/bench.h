@@ -1,4 +1,4 @@
-/* bench.h: the benchmark extension, made with the public API only, as a user's would be.
+/* bench.h: the benchmark extension, which uses only the public API, like a user's extension.
  *
  * A benchmark is one process with one interpreter: the worker thread and the list of held operations are static here.
  */
@@ -10,7 +10,7 @@
 /* Something for the worker thread to do. */
 typedef struct bench_task bench_task;
 struct bench_task {
-    bench_task *next; /* true while queued */
+    bench_task *next; /* valid while queued */
     void (*run)(bench_task *task);
 };
 
@@ -22,7 +22,7 @@ int bench_submit(bench_task *task);
  *   any-thread · no-gil · - · never fails · quiet */
 void bench_set_period(uint64_t ns);
 
-/* Complete all operations that are held, in this thread: how many they were.
+/* Complete all operations that are held, in this thread. Returns their number.
  *   loop · drops-gil · - · never fails · wakes */
 long bench_complete_held(void);
 

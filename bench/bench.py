@@ -32,7 +32,7 @@ RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 
 
 def of_trio(function: str) -> Callable[[bool], Iterator[Row]]:
-    """A row that imports trio, only when its turn has come: the rows before it are measured in a program without."""
+    """A row that imports trio only when it runs: the rows before it are measured in a program without trio."""
     return lambda quick: getattr(importlib.import_module("rows_trio"), function)(quick)
 
 
@@ -79,7 +79,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace, console: Console) -> list[Row]:
-    """All rows that are wanted; says meanwhile which."""
+    """Measure all chosen rows, and print the name of each."""
     rows: list[Row] = []
     for name, function in ROWS.items():
         if options.row not in name:
@@ -92,7 +92,7 @@ def measure(options: argparse.Namespace, console: Console) -> list[Row]:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A figure with about so many digits, or a dash."""
+    """A figure with this many significant digits, or a dash."""
     if value is None:
         return "-"
     decimals = max(0, digits - 1 - len(str(int(value)))) if value < 1000 else 0
@@ -105,14 +105,14 @@ def verdict(row: Row) -> str:
 
 
 def goal(row: Row) -> str:
-    """The goal: of the ratio, or of our own figure where there is nothing to compare with."""
+    """The goal of the ratio, or of our own figure where there is no baseline."""
     if row.goal is None or isinstance(row.goal, str):
         return row.goal or "-"
     return f"≤ {row.goal:g}" + ("" if row.ratio is not None else f" {row.unit}")
 
 
 def caption(quick: bool) -> str:
-    """What was measured with what."""
+    """What was measured: interpreter, build and machine."""
     optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     lines = [
         f"CPython {platform.python_version()} ({'with' if optimized else 'without'} profile-guided optimization)"
@@ -124,7 +124,7 @@ def caption(quick: bool) -> str:
 
 
 def table(rows: list[Row], quick: bool) -> Table:
-    """The rows, as they are shown."""
+    """The rows as a table."""
     shown = Table(title="cawait", caption=caption(quick), caption_justify="left", title_justify="left")
     shown.add_column("row", overflow="fold")
     shown.add_column("loop", no_wrap=True)

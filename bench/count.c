@@ -1,8 +1,8 @@
-/* count.c: what the rows of count_rows.py need beside the operations of the other rows.
+/* count.c: functions for the rows of count_rows.py, in addition to those of the other rows.
  *
- * Instructions are counted, and a count can be repeated only where nothing depends on how threads take turns. So
- * there is one thread here: where a row is about another thread, the loop's own does that thread's part without the
- * GIL, and the library runs the same code as for any thread without it.
+ * Instructions are counted, and a count can be reproduced only if nothing depends on how threads are scheduled. So
+ * there is one thread here. Where a row is about another thread, the loop's own thread does that thread's part without
+ * the GIL: the library then runs the same code as for any other thread.
  */
 #include "bench.h"
 
@@ -91,7 +91,7 @@ complete_held(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return PyLong_FromLong(bench_complete_held());
 }
 
-/* Callgrind is given the name of this function, and writes down what it has counted whenever it is called. */
+/* Callgrind is given the name of this function, and writes down its counts whenever it is called. */
 static PyObject *
 bench_mark(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
@@ -100,7 +100,7 @@ bench_mark(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 }
 
 PyMethodDef bench_count_functions[] = {
-    {"complete_held", complete_held, METH_NOARGS, "complete_held()\n--\n\nComplete all that are held: how many."},
-    {"mark", bench_mark, METH_NOARGS, "mark()\n--\n\nEnd a section of what is counted: how many there were."},
+    {"complete_held", complete_held, METH_NOARGS, "complete_held()\n--\n\nComplete what is held; returns the number."},
+    {"mark", bench_mark, METH_NOARGS, "mark()\n--\n\nEnd a section of the count; returns how many there were."},
     {NULL, NULL, 0, NULL},
 };

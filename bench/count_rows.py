@@ -1,12 +1,12 @@
-"""The rows whose instructions tools/count.py counts: what it runs under callgrind, as `count_rows.py LAYOUT`.
+"""The rows whose instructions tools/count.py counts. It runs this file under callgrind, as `count_rows.py LAYOUT`.
 
-A call of native.mark() ends a section, and callgrind writes down what it counted in it. Each row makes three sections:
-what came before, with a run to warm up; N operations; 2N operations. What one operation costs is the difference of the
-last two over N: all that is done once for a run is in both.
+A call of native.mark() ends a section, and callgrind writes down its counts for it. Each row makes three sections: all
+that came before, with a run to warm up; N operations; 2N operations. The cost of one operation is the difference of the
+last two, divided by N: what is done once in a run is in both.
 
-Nothing here depends on the time, on another thread or on the collector, so the same program gives the same counts.
-They depend a little on where objects lie in memory (collisions in dicts and in the cache of attributes, pools of the
-allocator that run empty): LAYOUT is a number, and another one moves everything that is allocated after it.
+Nothing here depends on the time, on another thread or on the collector, so the same program gives the same counts. They
+depend a little on where objects lie in memory: there are collisions in dicts and in the cache of attributes, and pools
+of the allocator run empty. LAYOUT is a number; another one moves all objects that are allocated later.
 
 Prints the rows in the order of their sections, and how the extension was compiled, as JSON.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 
 LAYOUT = int(sys.argv[1])
-PADDING = [bytes(16 * size) for size in range(48) for _ in range(7 * LAYOUT)]  # before the imports: they are moved, too
+PADDING = [bytes(16 * size) for size in range(48) for _ in range(7 * LAYOUT)]  # moves the imports too
 
 import asyncio
 import gc
@@ -40,14 +40,14 @@ class CountedRow:
     """One row."""
 
     name: str
-    times: int  # N of the sections is times * operations
+    times: int  # the N of the sections is times * operations
     run: Callable[[int], None]
     operations: int = 1
-    """What run(1) does of what is counted."""
+    """How many operations run(1) does."""
 
 
 def run_without_loop(coroutine: Any) -> None:
-    """Run what never suspends."""
+    """Run a coroutine that never suspends."""
     try:
         coroutine.send(None)
     except StopIteration:
@@ -56,17 +56,17 @@ def run_without_loop(coroutine: Any) -> None:
 
 
 def ready(function: Callable[[], Any]) -> Callable[[int], None]:
-    """Ready at the first poll."""
+    """An operation that is ready at the first poll."""
     return lambda n: run_without_loop(await_many(function, n))
 
 
 def await_in_place(function: Callable[[], Any]) -> Callable[[int], None]:
-    """C that awaits calls of an async def which returns at once."""
+    """C code that awaits calls of an async def which returns at once."""
     return lambda n: run_without_loop(native.await_each(function, n))
 
 
 async def suspend(n: int) -> None:
-    """One task that suspends and is resumed n times; the loop does nothing else."""
+    """One task that suspends and is resumed n times, while the loop does nothing else."""
     call_soon, complete = asyncio.get_running_loop().call_soon, native.complete_held
     for _ in range(n):
         call_soon(complete)
@@ -74,7 +74,7 @@ async def suspend(n: int) -> None:
 
 
 async def drain(n: int) -> None:
-    """1 000 tasks that suspend; all are completed in one go, and one drain resumes all; n times."""
+    """n times: 1 000 tasks suspend, all operations are completed at once, and one drain resumes all tasks."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(repeat(native.held, n)) for _ in range(TASKS)]
     await asyncio.sleep(0)
@@ -88,7 +88,7 @@ async def drain(n: int) -> None:
 
 
 async def items(n: int) -> None:
-    """`async for` over channels of n items: each is sent, and taken."""
+    """`async for` over channels of n items, each of which is sent and taken."""
     for _ in range(STREAMS):
         async for _ in native.numbers(n):
             pass
@@ -108,7 +108,7 @@ async def sum_of_python(n: int) -> None:
 
 
 async def post(n: int) -> None:
-    """What stands for another thread posts n calls of an async def, one after the other."""
+    """n calls of an async def are posted, one after the other, as by another thread."""
     await native.post_each(returns_int, n)
 
 

@@ -1,4 +1,4 @@
-"""How a row is measured: both sides in turns, in one process, so that what disturbs the machine disturbs both."""
+"""How a row is measured: both sides in turns, in one process, so that a disturbance of the machine affects both."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is reached; None where the row has none (it is there for comparison)."""
+        """Whether the goal is reached; None if the row has no goal and is only for comparison."""
         if not isinstance(self.goal, (int, float)):
             return True if self.goal else None
         return (self.ours if self.ratio is None else self.ratio) <= self.goal
 
     def as_json(self) -> dict[str, Any]:
-        """The row as it stands in the file."""
+        """The row as it is written to the file."""
         return {
             "name": self.name,
             "loop": self.loop,
@@ -69,13 +69,13 @@ class Row:
 
 
 def spread_of(values: list[float]) -> float:
-    """Half of all runs lie within this: the interquartile range over the median."""
+    """The interquartile range over the median: half of all runs lie within it."""
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
     return (high - low) / middle
 
 
 def compared(row: dict[str, Any], ours: list[float], baseline: list[float]) -> Row:
-    """A row of two sides: ratio of the medians; the spread is that of the ratios of neighbouring runs."""
+    """A row of two sides: the ratio of the medians, and the spread of the ratios of neighbouring runs."""
     extra = {"runs": len(ours), "ours_min": min(ours), "baseline_min": min(baseline)}
     extra.update(row.pop("extra", {}))
     ours_median, baseline_median = statistics.median(ours), statistics.median(baseline)
@@ -122,7 +122,7 @@ def run_on(loop_name: str, main: Awaitable[Any]) -> Any:
 
 
 def in_fresh_process(function: str, *args: object) -> dict[str, Any]:
-    """Call a function of memory.py in an interpreter of its own: its answer, a JSON object."""
+    """Call a function of memory.py in an interpreter of its own; return its result, a JSON object."""
     command = [sys.executable, str(Path(__file__).parent / "memory.py"), function, *map(str, args)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return json.loads(done.stdout)

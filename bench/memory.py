@@ -1,4 +1,4 @@
-"""What is measured in a process of its own: memory. Called by measure.in_fresh_process; prints one JSON object."""
+"""Memory, measured in a process of its own. Called by measure.in_fresh_process; prints one JSON object."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident() -> int:
-    """Bytes of memory that this process has in use (RSS)."""
+    """Bytes of memory that this process uses now (RSS)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
 def peak() -> int:
-    """The most it had (not getrusage's maximum, which a child inherits)."""
+    """The most that it has used. Not getrusage's maximum, which a child inherits."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
@@ -33,10 +33,10 @@ def peak() -> int:
 async def bytes_per_operation(n: int) -> dict[str, float]:
     """The growth of the process, divided by n, when n operations suspend as they do under a Task, but without Tasks.
 
-    Each is made, sent None once (so it starts, and yields), and is then given a callback and a context in the way a
-    Task gives its own: one callback and one context for all, because those belong to the Task. So everything of
-    the library is counted, with what the allocators add: coroutine, collector's header, park, node, the hub's list, and
-    the operation's own struct (a promise and a link, malloc). The list that holds them is filled beforehand.
+    Each is made and sent None once, so that it starts and yields. Then it is given a callback and a context, as a Task
+    would do: one callback and one context for all, because those belong to the Task. So everything of the library is
+    counted, with what the allocators add: coroutine, collector's header, park, wake target, the hub's list, and the
+    operation's own struct (a promise and a link, malloc). The list that holds them is filled beforehand.
     """
     coroutines: list[object] = [None] * n
     context = contextvars.copy_context()
@@ -49,7 +49,7 @@ async def bytes_per_operation(n: int) -> dict[str, float]:
         return coroutine
 
     callback = id  # any callable: it is never called
-    first = suspend()  # what is made once, is made here
+    first = suspend()  # whatever is made only once is made here
     gc.collect()
     before = resident()
     for i in range(n):
@@ -57,7 +57,7 @@ async def bytes_per_operation(n: int) -> dict[str, float]:
     figure = (resident() - before) / n
     for coroutine in (first, *coroutines):
         coroutine.close()  # type: ignore[attr-defined]
-    await native.burst()  # the operations end, unobserved
+    await native.burst()  # the operations complete after their coroutines are closed
     return {"bytes": figure}
 
 

@@ -1,12 +1,12 @@
-/* operations.c: our side of every row. */
+/* operations.c: the operations of our side of the rows. */
 #include "bench.h"
 
 #include <stdlib.h>
 
 /* --- ready at the first poll --- */
 
-/* An operation without anything of its own needs no memory: one static future serves every call, since its poll writes
- * what is there already and destroy has nothing to do. Authors do this for "is in the cache" and "nothing to wait for".
+/* An operation without state needs no memory. One static future serves every call: its poll always writes the same
+ * status, and destroy does nothing. Authors do this for "is in the cache" and "nothing to wait for".
  */
 static caw_poll
 ready_poll(caw_future *f, caw_context *Py_UNUSED(cx))
@@ -72,10 +72,10 @@ op_start(PyObject *Py_UNUSED(module))
 
 typedef struct held_job {
     caw_promise promise;
-    struct held_job *next; /* true from start to burst */
+    struct held_job *next; /* valid from start to burst */
 } held_job;
 
-/* Those that are held, first in first out. Protected by the GIL: polls run with it. */
+/* The held operations, first in first out. Protected by the GIL, with which polls run. */
 static held_job *held_first, **held_end = &held_first;
 static long held_count;
 
@@ -104,7 +104,7 @@ held_start(PyObject *Py_UNUSED(module))
     return &job->promise.future;
 }
 
-/* Take all that are held. */
+/* Take all held operations. */
 static held_job *
 held_take(long *count)
 {
@@ -120,7 +120,7 @@ static void
 held_complete(held_job *first)
 {
     for (held_job *job = first, *next; job; job = next) {
-        next = job->next; /* resolve gives the job away */
+        next = job->next; /* after resolve the job may be freed */
         caw_promise_resolve(&job->promise, 0);
     }
 }
@@ -130,13 +130,13 @@ bench_complete_held(void)
 {
     long count;
     held_job *first = held_take(&count);
-    Py_BEGIN_ALLOW_THREADS; /* as a native thread does it */
+    Py_BEGIN_ALLOW_THREADS; /* so that it runs as in a native thread */
     held_complete(first);
     Py_END_ALLOW_THREADS;
     return count;
 }
 
-/* The burst is an operation too: it ends after it has completed all that were held when it began. */
+/* The burst is an operation too: it ends when it has completed all operations that were held when it began. */
 typedef struct burst_job {
     caw_promise promise;
     bench_task task;
@@ -191,6 +191,6 @@ const caw_py_async_def bench_operations[] = {
     CAW_PY_ASYNC_NOARGS("op", op_start, NULL, "op()\n--\n\nCompleted at once by a native thread."),
     CAW_PY_ASYNC_NOARGS("held", held_start, NULL, "held()\n--\n\nPending until the next burst()."),
     CAW_PY_ASYNC_NOARGS("burst", burst_start, burst_result,
-                        "burst()\n--\n\nComplete all that are held, from a native thread: (how many, ns it took)."),
+                        "burst()\n--\n\nComplete all held operations from a native thread: (number, ns it took)."),
     CAW_PY_ASYNC_END,
 };

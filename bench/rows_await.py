@@ -1,4 +1,4 @@
-"""Rows about awaiting: what is ready at once, and what another thread completes."""
+"""Rows about awaiting: operations that are ready at once, and operations that another thread completes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from measure import LOOPS, AsyncSide, Row, alternate, alternate_async, compared,
 
 TASKS = 1000
 PERIOD_NS = 100_000
-"""With many tasks the native thread completes what it has in batches (worker.c), for both sides."""
+"""With many tasks the native thread completes operations in batches, on both sides (worker.c)."""
 
 
 # --- ready at the first poll ---
@@ -28,7 +28,8 @@ async def returns_int() -> int:
 
 
 async def await_many(function: Callable[[], Awaitable[Any]], n: int) -> None:
-    """Make and await n coroutines; ten in a row, so that the `for` (about 15 ns, on both sides) is a tenth of itself."""
+    """Make and await n coroutines, ten in a row: so only a tenth of a turn of `for` (15 ns) is added to each, on both
+    sides."""
     for _ in range(n // 10):
         await function()
         await function()
@@ -54,7 +55,7 @@ def ns_to_run(coroutine: Any, n: int) -> float:
 
 def ready(quick: bool) -> Iterator[Row]:
     """A C future that is ready at the first poll, against an async def that returns at once."""
-    n, runs = (20_000, 5) if quick else (50_000, 101)  # short runs: a disturbance spoils few of them
+    n, runs = (20_000, 5) if quick else (50_000, 101)  # short runs, so that a disturbance spoils few of them
     sides = (("None", native.ready_none, returns_none), ("int", native.ready_int, returns_int))
     for variant, ours_function, baseline_function in sides:
         ours, baseline = alternate(
@@ -90,7 +91,7 @@ def side(function: Callable[[], Awaitable[Any]], tasks: int, operations: int) ->
 
 
 def sleep0_side() -> Callable[[], Awaitable[Any]]:
-    """Once round the loop, no thread at all."""
+    """One turn of the loop, without any thread."""
     return lambda: asyncio.sleep(0)
 
 

@@ -1,4 +1,4 @@
-"""Rows about C that awaits Python: in place, and from a native thread."""
+"""Rows about C code that awaits Python: in place, and from a native thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AWAITS = 1000
 
 
 async def await_each(function: Callable[[], Awaitable[Any]], n: int) -> None:
-    """What the C coroutine does, in Python."""
+    """The same as the C coroutine, in Python."""
     for _ in range(n):
         await function()
 
@@ -92,7 +92,7 @@ def await_py_suspend(quick: bool) -> Iterator[Row]:
 
 
 def posted(quick: bool) -> Iterator[Row]:
-    """A native thread that has an async def run on the loop and waits for it, again and again, against a thread of Python
+    """A native thread runs an async def on the loop and waits for it, again and again. The baseline is a Python thread
     that does the same by run_coroutine_threadsafe."""
     n = 200 if quick else 1000
 

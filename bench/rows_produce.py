@@ -1,4 +1,4 @@
-"""Rows about the producer: what completing an operation costs the native thread that does it."""
+"""Rows about the producer: the cost of completing an operation for the native thread that does it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from measure import LOOPS, Row, alternate_async, compared, run_on, spread_of
 
 
 async def burst_ns(n: int) -> float:
-    """ns per caw_promise_resolve: n operations are pending, each awaited by a task; a native thread completes them in
-    one go while the loop does what it always does, first wait in its selector and then resume the tasks."""
+    """ns per caw_promise_resolve. n operations are pending, each awaited by a task. A native thread completes them all
+    at once, while the loop runs as usual: it waits in its selector, then it resumes the tasks."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(native.held()) for _ in range(n)]
     await asyncio.sleep(0)  # all of them start, and suspend
@@ -27,7 +27,7 @@ async def burst_ns(n: int) -> float:
 
 @contextlib.contextmanager
 def gil_hog() -> Iterator[None]:
-    """Meanwhile a Python thread computes, and gives the GIL up only when it has to."""
+    """Meanwhile a Python thread computes, and releases the GIL only when it must."""
     stop = False
 
     def hog() -> None:
@@ -51,7 +51,7 @@ async def burst_ns_hogged(n: int) -> float:
 
 
 def produce(quick: bool) -> Iterator[Row]:
-    """ns per completion in a burst; in a table of ours only."""
+    """ns per completion in a burst; there is no baseline."""
     n, runs = (5_000, 7) if quick else (20_000, 21)
 
     async def main() -> list[float]:

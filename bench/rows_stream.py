@@ -1,4 +1,4 @@
-"""Rows about streams: C streams that Python iterates, and iterables of Python that C consumes."""
+"""Rows about streams: C streams that Python iterates, and Python iterables that C code consumes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ except ImportError:  # `make bench` has it; a bench folder used by itself may no
 
 ITEMS = 1000
 SLOTS = 1024
-"""Of the queues between a thread and the loop; as in streams.c."""
+"""The size of the queues between a thread and the loop, as in streams.c."""
 
 
 NUMBERS = [number % 256 for number in range(ITEMS)]
-"""What the rows of items that are there give: such as Python need not make anew, so that it is the way that is measured."""
+"""The items of rows whose items are there: small ints, which Python does not allocate, so that only the way is
+measured."""
 
 
 async def numbers() -> AsyncIterator[int]:
@@ -42,7 +43,7 @@ async def ns_each(iterable: AsyncIterator[Any], n: int) -> float:
 
 
 async def ns_each_of_lists(iterable: AsyncIterator[list[Any]], n: int) -> float:
-    """The same where they come in lists."""
+    """The same for items that come in lists."""
     begin = time.perf_counter_ns()
     async for some in iterable:
         for _ in some:
@@ -50,11 +51,12 @@ async def ns_each_of_lists(iterable: AsyncIterator[list[Any]], n: int) -> float:
     return ns_since(begin, n)
 
 
-# --- items that are there: nothing suspends, so that one loop is as good as the other ---
+# --- items that are there: nothing suspends, so the loop makes no difference ---
 
 
 async def mean_of(run: Callable[[], Awaitable[float]]) -> float:
-    """Ten runs in a row: after the first one the caches have what the collection before it has driven out."""
+    """The mean of ten runs in a row. A collection before them has emptied the caches, which the first run fills
+    again."""
     return sum([await run() for _ in range(10)]) / 10
 
 
@@ -71,7 +73,8 @@ def stream(quick: bool) -> Iterator[Row]:
 
 
 def stream_batch(quick: bool) -> Iterator[Row]:
-    """The same where they come in lists of 64. Beside what it takes to get them: what it takes to iterate each list, too."""
+    """The same in lists of 64. The figure holds both the cost of getting the lists and that of iterating each of
+    them."""
     lists = native.number_lists
     got = {"name": "stream_batch/async_gen", "goal": 0.1}
     yield beside_async_gen(got, lambda: ns_each(lists(ITEMS), ITEMS), quick)
@@ -80,7 +83,7 @@ def stream_batch(quick: bool) -> Iterator[Row]:
 
 
 async def sum_in_python(iterable: AsyncIterator[int]) -> int:
-    """What native.sum does."""
+    """The same as native.sum."""
     total = 0
     async for number in iterable:
         total += number
@@ -98,7 +101,7 @@ async def ns_to_sum(add_up: Callable[[AsyncIterator[int]], Awaitable[int]]) -> f
 
 
 def stream_from_py(quick: bool) -> Iterator[Row]:
-    """An async generator of Python whose numbers C adds up, in place, against `async for`."""
+    """A Python async generator whose numbers C code adds up in place, against `async for`."""
     main = alternate_async(
         lambda: mean_of(lambda: ns_to_sum(native.sum)),
         lambda: mean_of(lambda: ns_to_sum(sum_in_python)),
@@ -138,7 +141,7 @@ async def through_janus(n: int) -> float:
 
 
 async def take_all(start: Callable[[Callable[[int], None]], Any], n: int) -> float:
-    """Take n items out of an asyncio.Queue; `start` is given how to put one in."""
+    """Take n items out of an asyncio.Queue; `start` is called with the function that puts one in."""
     queue: asyncio.Queue[int] = asyncio.Queue()
     begin = time.perf_counter_ns()
     started = start(queue.put_nowait)
@@ -150,7 +153,7 @@ async def take_all(start: Callable[[Callable[[int], None]], Any], n: int) -> flo
 
 
 async def through_thread(n: int) -> float:
-    """A thread of Python that has each item put in by call_soon_threadsafe. Nothing bounds the queue."""
+    """A Python thread puts in each item by call_soon_threadsafe. Nothing bounds the queue."""
     call_soon_threadsafe = asyncio.get_running_loop().call_soon_threadsafe
 
     def start(put: Callable[[int], None]) -> Awaitable[None]:

@@ -1,4 +1,4 @@
-"""Rows about trio: what another thread completes."""
+"""Rows about trio: operations that another thread completes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def side(function: Operation, operations: int) -> AsyncSide:
 
 
 def checkpoint_side() -> Operation:
-    """Once round the scheduler, no thread at all."""
+    """One turn of the scheduler, without any thread."""
     return trio.lowlevel.checkpoint
 
 
@@ -87,7 +87,8 @@ def wake_1000_run_sync_soon(quick: bool) -> Iterator[Row]:
 
 
 def ready_beside_trio(quick: bool) -> Iterator[Row]:
-    """The rows of what is ready, on asyncio, in a program that has imported trio: each await looks whether it runs."""
+    """The rows of ready operations on asyncio, in a program that has imported trio: each await checks whether trio
+    runs."""
     for row in ready(quick):
         row.name, row.goal = "ready_beside_trio/async_def", ""
         yield row

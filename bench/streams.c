@@ -1,4 +1,4 @@
-/* streams.c: streams of numbers: our side of the rows of rows_stream.py. */
+/* streams.c: streams of numbers, our side of the rows of rows_stream.py. */
 #include "bench.h"
 
 #include <stdlib.h>
@@ -33,9 +33,9 @@ number_value(caw_stream *Py_UNUSED(s), caw_item *item)
     return PyLong_FromLong(CAW_CONTAINER_OF(item, const number, item)->value);
 }
 
-/* --- numbers(n), number_lists(n): 0 to 255 again and again, which are in the channel when it returns --- */
+/* --- numbers(n), number_lists(n): 0 to 255 again and again, all in the channel before the first await --- */
 
-/* The items are an array that the channel frees at the end, so that what is measured is not malloc. */
+/* The items are one array that the channel frees at the end, so that malloc is not measured. */
 static int
 numbers_fill(caw_channel *channel, number *numbers, size_t n)
 {
@@ -185,6 +185,6 @@ sum_result(caw_future *f)
 }
 
 const caw_py_async_def bench_stream_functions[] = {
-    CAW_PY_ASYNC_O("sum", sum_start, sum_result, "sum(iterable)\n--\n\nThe sum of what an async iterable gives."),
+    CAW_PY_ASYNC_O("sum", sum_start, sum_result, "sum(iterable)\n--\n\nThe sum of the items of an async iterable."),
     CAW_PY_ASYNC_END,
 };

@@ -1,11 +1,11 @@
-/* worker.c: one native thread that does what it is given, for our operations and for the baseline alike.
+/* worker.c: one native thread that runs tasks, for our operations and for the baseline alike.
  *
- * The rows measure how a loop learns of a completion, not how a thread is told to work, which costs both sides the same.
- * So that part is kept small: submitting is one compare-and-swap on a lock-free list, and the thread takes the whole list
- * at once. With many tasks in flight it looks at the list once in a period, as a driver does that coalesces interrupts;
- * without that it would be woken for nearly every operation, since it is faster than the loop. A batch that took longer
- * than the period is followed by the next one at once. Without a period it answers at once: it looks for SPIN_NS, then
- * sleeps until it is woken.
+ * The rows measure how a completion reaches the loop, not how work reaches a thread, which costs both sides the same.
+ * So that part is kept small: submitting is one compare-and-swap on a lock-free list, and the thread takes the whole
+ * list at once. With many tasks in flight it looks at the list once in a period, like a driver that coalesces
+ * interrupts. Otherwise it would be woken for nearly every operation, because it is faster than the loop. A batch that
+ * took longer than the period is followed by the next one at once. Without a period it spins for SPIN_NS, then sleeps
+ * until it is woken.
  *
  * `worker_asleep` and `worker_head` are a store and a load on each side, in opposite order, all sequentially
  * consistent: either the submitter sees the thread asleep, or the thread sees the task.
@@ -20,12 +20,13 @@
 #define SPIN_NS 50000 /* longer than a round trip through a loop that is awake */
 
 static bench_task *_Atomic worker_head;
-static _Atomic int worker_asleep; /* set by the thread; cleared by who wakes it, or by itself */
+static _Atomic int worker_asleep; /* set by the thread; cleared by whoever wakes it, or by itself */
 static sem_t worker_wake;
 static _Atomic uint64_t worker_period_ns;
 static int worker_error; /* 0, or why there is no worker */
 
-/* Half a microsecond or so. A thread that looked all the time would take the list's cache line away from the submitter. */
+/* Pause for about half a microsecond. Without pauses the thread would take the list's cache line away from the
+ * submitter. */
 static inline void
 pause_briefly(void)
 {
@@ -36,7 +37,7 @@ pause_briefly(void)
 #endif
 }
 
-/* Wait until the list is not empty. */
+/* Wait until the list is not empty. relaxed: worker_take acquires what is in it. */
 static void
 worker_wait(void)
 {
@@ -57,7 +58,7 @@ worker_wait(void)
 static bench_task *
 worker_take(void)
 {
-    /* Acquire: pairs with bench_submit's exchange. */
+    /* acquire: pairs with bench_submit's compare-and-swap. */
     bench_task *last = atomic_exchange_explicit(&worker_head, NULL, memory_order_acquire), *first = NULL;
     while (last) {
         bench_task *next = last->next;
@@ -68,7 +69,7 @@ worker_take(void)
     return first;
 }
 
-/* Wait for the end of a period that began then. */
+/* Wait for the end of the period that began at this time. */
 static void
 worker_nap(uint64_t began)
 {
@@ -89,7 +90,7 @@ worker_main(void *arg)
         began = caw_now_ns();
         bench_task *task = worker_take();
         while (task) {
-            bench_task *next = task->next; /* run() gives the task away */
+            bench_task *next = task->next; /* after run() the task may be freed */
             task->run(task);
             task = next;
         }
@@ -100,7 +101,7 @@ worker_main(void *arg)
 void
 bench_set_period(uint64_t ns)
 {
-    atomic_store_explicit(&worker_period_ns, ns, memory_order_relaxed);
+    atomic_store_explicit(&worker_period_ns, ns, memory_order_relaxed); /* relaxed: a setting */
 }
 
 static void
