@@ -11,16 +11,16 @@ from common import BIN, BUILD, JOBS, ROOT, Failure, Row, junit_row, run, run_qui
 
 RELEASE = {
     "buildtype": "release",
-    "b_lto": "true",  # the joined source, which extensions use, is one translation unit: this comes near it
+    "b_lto": "true",  # as near as can be to the joined source of extensions, which is one translation unit
     "python": "enabled",
     "tests": "false",
     "bench": "true",
 }
-MODULE_FOLDERS = ("tests/python", "examples", "bench")  # where a build folder has its extension modules
+MODULE_FOLDERS = ("tests/python", "examples", "bench")  # the folders of extension modules in a build folder
 
 
 def meson_build(folder: Path, options: Mapping[str, str], env: Mapping[str, str] | None = None) -> Path:
-    """Configure `folder` with these options, unless it is, and compile it."""
+    """Configure `folder` with these options, unless that was done, and compile it."""
     settings = [f"-D{name}={value}" for name, value in sorted(options.items())]
     stamp = folder / "cawait-settings"
     wanted = "\n".join([*settings, *(f"{name}={value}" for name, value in sorted((env or {}).items()))])

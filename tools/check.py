@@ -1,4 +1,5 @@
-"""The gates besides the tests: format, layers, warnings as errors, no Python, joined source, instructions, sanitizers.
+"""The gates in addition to the tests: format, layers, warnings as errors, no Python, joined source, instructions,
+sanitizers.
 
     build/venv/bin/python tools/check.py [STEP]...     only the steps whose name contains one of these words
     build/venv/bin/python tools/check.py --format      lay out the C files instead
@@ -42,7 +43,8 @@ PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 STANDARDS = {"c": (("gcc", "clang"), ("c11", "c17", "c2x")), "cpp": (("g++", "clang++"), ("c++17", "c++20"))}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux", "valgrind": "valgrind"}
-# What runs under ASan: every kind of framework on one interpreter, and one of each that is C code of its own on another.
+# What runs under ASan: every kind of framework on one interpreter, and on another one kind for each that has C code of
+# its own.
 ASAN_PYTHONS = {"3.12": (), "3.10": ONE_OF_EACH_KIND}
 QUICK = ["--no-suite=long"]  # the C tests that are run once more for another compiler
 
@@ -54,13 +56,13 @@ def c_files() -> list[Path]:
 
 
 def clang_format(*options: str) -> Row:
-    """Check the layout, or with other options mend it."""
+    """Check the layout, or with other options correct it."""
     run_quietly([BIN / "clang-format", *(options or ("--dry-run", "--Werror")), *c_files()])
     return Row("", passed=1)
 
 
 def shape() -> Row:
-    """The layers; the snippets of the documents; every Python file compiles, and names nothing that is not there."""
+    """The layers; the snippets of the documents; every Python file compiles and has no undefined names."""
     if wrong := layers.problems() + snippets.problems():
         raise Failure(f"{len(wrong)} problems\n" + "\n".join(wrong))
     folders = [ROOT / name for name in ("tools", "tests", "examples", "bench", "python")]
@@ -81,14 +83,15 @@ def tests_of_tools() -> Row:
 
 
 def compiles(source: Path, compiler: str, standard: str, *options: str) -> None:
-    """Whether a file that uses the public headers compiles in a standard, with every warning that authors turn on."""
+    """Check that a file that uses the public headers compiles in a standard, with every warning that authors turn
+    on."""
     warnings = [*WARNINGS, "-Wconversion", *(["-Wold-style-cast"] if "++" in compiler else [])]
     flags = [standard, *warnings, "-fsyntax-only", f"-I{ROOT / 'include'}", *options, *PYTHON_HEADERS]
     run_quietly([compiler, *flags, source])
 
 
 def headers() -> Row:
-    """Each public header compiles by itself, by each compiler; and what authors do with them, in each standard."""
+    """Each public header compiles by itself with each compiler; code that uses them compiles in each standard."""
     folder = BUILD / "headers"
     folder.mkdir(parents=True, exist_ok=True)
     row = Row("")
@@ -113,7 +116,7 @@ def headers() -> Row:
 def joined_source() -> Row:
     """The joined source compiles, with and without Python, and its headers in a C++ file; not with the limited API.
 
-    Python's headers are no system headers here, as setuptools has it: what they define must not be defined before."""
+    As with setuptools, Python's headers are no system headers here: what they define must not be defined before."""
     folder = BUILD / "joined"
     run_quietly([ROOT / "tools" / "amalgamate", folder])
     row = Row("")
@@ -131,7 +134,7 @@ def joined_source() -> Row:
 
 
 def refuses_limited_api(command: list[str | Path]) -> None:
-    """With Py_LIMITED_API there is one error, which says so, and not one for each thing that the limited API lacks."""
+    """With Py_LIMITED_API there is one clear error, instead of one for each thing that the limited API lacks."""
     try:
         run_quietly([*command, "-DPy_LIMITED_API=0x030A0000"])
     except Failure as failure:
@@ -156,10 +159,10 @@ def warnings_as_errors(compiler: str, buildtype: str) -> Row:
 
 
 def without_python() -> Row:
-    """The core builds and passes its tests where there are no Python headers: here any use of them is an error."""
+    """The core builds and passes its tests without Python headers: here any use of them is an error."""
     poison = BUILD / "poison"
     poison.mkdir(parents=True, exist_ok=True)
-    (poison / "Python.h").write_text("#error the core knows no Python\n")
+    (poison / "Python.h").write_text("#error the core uses no Python\n")
     options = {"python": "disabled", "werror": "true", "c_args": f"-I{poison}"}
     return run_c_tests(meson_build(BUILD / "no-python", options), QUICK)
 

@@ -19,18 +19,18 @@ RESULTS = BUILD / "results"
 VENV = BUILD / "venv"
 BIN = VENV / "bin"
 JOBS = str(min(os.cpu_count() or 1, 8))
-# pytest's options for another build of what has been tested on every kind of framework: of the kinds that go through
-# the same C code one is enough (tests/python/support/kinds.py).
+# pytest's options for a further build of what is tested on every kind of framework elsewhere: one of the kinds that go
+# through the same C code is enough (tests/python/support/kinds.py).
 ONE_OF_EACH_KIND = ("--kinds=one-each",)
 
 
 class Failure(Exception):
-    """A step cannot go on; the text says why."""
+    """Why a step cannot go on."""
 
 
 @dataclass
 class Row:
-    """One run, as it stands in the summary."""
+    """One run, as a row of the summary."""
 
     name: str
     passed: int = 0
@@ -41,7 +41,7 @@ class Row:
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a child: nobody's PYTHON* settings, the tools of build/venv first on PATH."""
+    """The environment for a child: no PYTHON* settings, the tools of build/venv first on PATH."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env["PATH"] = f"{BIN}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -74,7 +74,7 @@ def heading(text: str) -> None:
 
 
 def step(name: str, action: Callable[[], Row]) -> Row:
-    """Do one step under a heading; what it raises becomes a failed row, so that the next step still runs."""
+    """Do one step under a heading. If it raises, the row is a failed one, and the next step still runs."""
     heading(name)
     start = time.monotonic()
     try:

@@ -1,17 +1,17 @@
-"""Count the instructions that operations cost, and compare them with those that are kept in bench/counts.json.
+"""Count the instructions that operations cost, and compare the counts with those kept in bench/counts.json.
 
     make bench-count                           the interpreters of the gate
     make bench-count ARGS='--python 3.12'      others; ARGS=--all: all of this machine
     make bench-count ARGS='--all --update'     keep what was counted
 
-bench/count_rows.py says what is counted, and how. "all" is what the process executes for an operation, CPython's part
-and the C library's included. "own" is what of that lies in the extension: cawait, and a few lines of the benchmark.
-Where asyncio costs twenty times as much as cawait, only "own" shows a change of cawait; but it does not show the calls
-of CPython that a change adds.
+bench/count_rows.py says what is counted, and how. "all" is what the process executes for an operation, including
+CPython and the C library. "own" is the part of it in the extension: cawait, and a few lines of the benchmark. Where
+asyncio costs twenty times as much as cawait, only "own" shows a change of cawait. But it does not show the calls into
+CPython that a change adds.
 
-A row fails when a count is further from the kept one than TOLERANCE. Also when it is less: a kept count that is too
-high would let a later change lose again what was won. Counts hold for one build of an interpreter, one compiler and one
-C library (`made_with`): where another one is used nothing is compared, and the rows are skipped.
+A row fails when a count differs from the kept one by more than TOLERANCE, also when it is lower: with a kept count that
+is too high, a later change could lose the gain unseen. Counts hold for one build of an interpreter, one compiler and
+one C library (`made_with`). With another one nothing is compared, and the rows are skipped.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from rich.table import Table
 
 GATE = ("3.11.7", "3.12.1", "3.13.0")
 TOLERANCE = {"all": 0.03, "own": 0.1}
-LAYOUTS = 4  # of memory; of the counts the least is taken: what no collision disturbed
+LAYOUTS = 4  # of memory: the lowest count is taken, the one with the fewest collisions
 KEPT = ROOT / "bench" / "counts.json"
-SECTIONS = 3  # of each row
+SECTIONS = 3  # for each row
 MODULE = "_cawait_bench"
-# Nobody's settings, since all of the environment is in memory; and the C library's functions for any x86-64.
+# No other settings, because the environment is in memory too; and the C library's functions for any x86-64.
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX,-BMI2,-ERMS,-FSRM,-SSSE3,-SSE4_1,-SSE4_2",
 }
-# A build with profile-guided optimization is like no other: of that the date is part of the text.
+# No two builds with profile-guided optimization are alike, so the text has the date of such a build.
 BUILD_TEXT = """
 import os, platform, sys, sysconfig
 flags = (sysconfig.get_config_var("PY_CORE_CFLAGS") or "").split()
@@ -77,14 +77,14 @@ class Count:
 
 @dataclass
 class Counts:
-    """All rows of one interpreter, and what they hold for."""
+    """All rows of one interpreter, and the build that they hold for."""
 
     made_with: str
     rows: dict[str, Count]
 
     @classmethod
     def of_json(cls, kept: dict[str, Any]) -> Counts:
-        """As they stand in the file."""
+        """Read them from the file's JSON."""
         return cls(kept["made_with"], {name: Count(**count) for name, count in kept["rows"].items()})
 
 
@@ -92,15 +92,15 @@ class Counts:
 
 
 def need_valgrind() -> str:
-    """Where it is."""
+    """The path of valgrind."""
     found = shutil.which("valgrind")
     if found is None:
-        raise Failure("there is no valgrind here, which counts the instructions: apt-get install -y valgrind")
+        raise Failure("valgrind, which counts the instructions, is not installed: apt-get install -y valgrind")
     return found
 
 
 def output(command: Sequence[str | Path], env: dict[str, str] = ENVIRONMENT) -> str:
-    """What a command prints, in an environment that is always the same."""
+    """The output of a command, in an environment that is always the same."""
     done = subprocess.run(list(map(str, command)), env=env, cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         raise Failure(f"{' '.join(map(str, command))} failed with exit code {done.returncode}\n{done.stderr}")
@@ -108,7 +108,7 @@ def output(command: Sequence[str | Path], env: dict[str, str] = ENVIRONMENT) -> 
 
 
 def section(file: Path) -> Count:
-    """What callgrind wrote down at one mark: a file in the Callgrind Profile Format.
+    """The counts that callgrind wrote down at one mark: a file in the Callgrind Profile Format.
 
     "ob=(3) path" names the binary that the lines after it belong to, the path only the first time. After "calls=" comes
     a line with what the called function cost, which is counted under that function."""
@@ -131,7 +131,7 @@ def section(file: Path) -> Count:
 
 
 def count_in_layout(interpreter: Interpreter, modules: Path, layout: int) -> tuple[str, dict[str, Count]]:
-    """Run the rows once: how the extension was built, and the counts."""
+    """Run the rows once; return how the extension was built, and the counts."""
     with tempfile.TemporaryDirectory(prefix="count-") as folder:
         valgrind = [need_valgrind(), "-q", "--tool=callgrind", f"--callgrind-out-file={folder}/section"]
         program = [interpreter.path, "-S", "-s", "bench/count_rows.py", str(layout)]
@@ -159,7 +159,7 @@ def count(interpreter: Interpreter) -> Counts:
     return Counts(f"{built}; cawait: {layouts[0][0]}", rows)
 
 
-# --- what is kept ---
+# --- kept counts ---
 
 
 def read_kept() -> dict[str, Counts]:
@@ -169,7 +169,7 @@ def read_kept() -> dict[str, Counts]:
 
 
 def write_kept(kept: dict[str, Counts]) -> None:
-    """The same, one row a line."""
+    """Write the kept counts, one row on a line."""
     parts = []
     for name, counts in sorted(kept.items(), key=lambda item: [int(word) for word in item[0].rstrip("td").split(".")]):
         rows = ",\n".join(f"   {json.dumps(row)}: {json.dumps(vars(one))}" for row, one in counts.rows.items())
@@ -180,19 +180,19 @@ def write_kept(kept: dict[str, Counts]) -> None:
 
 @dataclass
 class Compared:
-    """One row beside what is kept of it."""
+    """One row, with its kept count."""
 
     name: str
     now: Count
     kept: Count | None
 
     def change(self, key: str) -> float | None:
-        """How much it has changed, as a fraction of what is kept."""
+        """The change, as a fraction of the kept count."""
         return getattr(self.now, key) / getattr(self.kept, key) - 1 if self.kept else None
 
     @property
     def problem(self) -> str:
-        """Why the row fails, or nothing."""
+        """Why the row fails, or an empty text."""
         changes = [(self.change(key), limit) for key, limit in TOLERANCE.items()]
         if any(change is None for change, _ in changes):
             return "not kept"
@@ -202,12 +202,12 @@ class Compared:
 
 
 def compared(now: Counts, kept: Counts | None) -> Iterator[Compared]:
-    """All rows."""
+    """All rows, each with its kept count."""
     for name, one in now.rows.items():
         yield Compared(name, one, kept.rows.get(name) if kept else None)
 
 
-# --- what is shown ---
+# --- output ---
 
 
 def percent(change: float | None) -> str:
@@ -233,7 +233,7 @@ def table(title: str, rows: list[Compared], judged: bool) -> Table:
 
 
 def check(interpreter: Interpreter, update: bool = False) -> Row:
-    """Count, show, and keep or judge."""
+    """Count, print the table, and keep the counts or compare them."""
     now, kept = count(interpreter), read_kept()
     if update:
         write_kept({**kept, interpreter.name: now})
@@ -265,7 +265,7 @@ def gate() -> Row:
 
 
 def main() -> int:
-    """Count what was asked for and print the tables."""
+    """Count the chosen interpreters and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", action="append", default=[], metavar="3.X", help="only these interpreters")
     parser.add_argument("--all", action="store_true", help="all interpreters of this machine")

@@ -42,12 +42,12 @@ class Interpreter:
 
     @property
     def series(self) -> str:
-        """What it has in common with other builds of the same Python: "3.13", "3.13t"."""
+        """The name that all builds of the same Python share: "3.13", "3.13t"."""
         return f"{self.version[0]}.{self.version[1]}{self.name.lstrip('0123456789.')}"
 
     @property
     def folder(self) -> Path:
-        """Where everything made for it goes."""
+        """The folder for everything that is made for it."""
         return BUILD / "py" / self.name
 
     @property
@@ -69,7 +69,7 @@ def candidates() -> list[str]:
 
 
 def probe(command: str) -> Interpreter | None:
-    """Ask one candidate what it is."""
+    """Run one candidate to find out what it is; None if it is no CPython 3."""
     try:
         done = subprocess.run(
             [command, "-c", PROBE], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30
@@ -95,7 +95,7 @@ def discover() -> list[Interpreter]:
 
 
 def make_environment(interpreter: Interpreter) -> str:
-    """Make the interpreter's test environment; return a note about what could not be had."""
+    """Make the interpreter's test environment; return a note about what could not be installed."""
     wanted = hashlib.sha256(b"".join(map(Path.read_bytes, REQUIREMENTS)) + str(interpreter.path).encode()).hexdigest()
     stamp = interpreter.folder / "venv" / "stamp"
     if stamp.exists() and stamp.read_text().startswith(wanted):
@@ -107,7 +107,7 @@ def make_environment(interpreter: Interpreter) -> str:
     pip = [str(BIN / "python"), "-m", "pip", "--python", str(interpreter.python), "--disable-pip-version-check"]
     test, anyio, uvloop = map(str, REQUIREMENTS)
     run_quietly([*pip, "install", "-q", "-r", test])
-    # beside the packages that everything uses: only who has it first on its path gets it
+    # beside the packages that everything uses: it is found only where this folder is first on the path
     beside = interpreter.folder / "venv" / "anyio-4.13"
     run_quietly([*pip, "install", "-q", "--no-deps", "--target", beside, "-r", anyio])
     note = ""
@@ -120,7 +120,8 @@ def make_environment(interpreter: Interpreter) -> str:
 
 
 def make_environments(interpreters: list[Interpreter]) -> None:
-    """Make what is missing, several at a time. What fails is tried again by the run that needs it, which reports it."""
+    """Make the missing environments, several at a time. If one fails, the run that needs it tries again and reports
+    it."""
     with ThreadPoolExecutor(int(JOBS)) as pool:
         for made in [pool.submit(make_environment, one) for one in interpreters]:
             made.exception()

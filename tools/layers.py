@@ -17,10 +17,9 @@ from common import ROOT
 from shape import calls, headers, includes, prose, system
 from shape.tree import Layout, Problem, Tree
 
-# From low to high. A new file gets its place here; a name stands for the .c file and the header together.
-#
-# A public header may include those of its own string and of earlier ones. A file of src may use, by include, by call,
-# or by address, files of earlier rooms and earlier ones of its room.
+# From low to high. A new file gets its place here; a name stands for the .c file and the header together. A public
+# header may include those of its own string and of earlier strings. A file of src may use, by include, by call, or by
+# address, files of earlier rooms and earlier files of its room.
 LAYOUT = Layout(
     public=(
         "cawait/base",
@@ -105,13 +104,13 @@ RULES: dict[str, Callable[[Tree], Iterator[Problem]]] = {
 
 
 def problems(tree: Tree | None = None, rules: Iterable[str] = RULES) -> list[str]:
-    """Everything that is wrong with the shape of the tree."""
+    """All problems of the tree's shape."""
     tree = tree or Tree(ROOT, LAYOUT)
     return [str(problem) for rule in rules for problem in RULES[rule](tree)]
 
 
 def report(tree: Tree, rules: Iterable[str] = RULES) -> Iterator[str]:
-    """The lines of the report: each rule that is broken, and its problems by file."""
+    """The lines of the report: each rule with problems, and these by file."""
     for rule in rules:
         found = sorted(RULES[rule](tree), key=lambda problem: problem.name)
         if found:
@@ -123,7 +122,7 @@ def report(tree: Tree, rules: Iterable[str] = RULES) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print what is wrong."""
+    """Print the problems."""
     chosen = [word for word in sys.argv[1:] if word != "--report"]
     if unknown := [word for word in chosen if word not in RULES]:
         print(f"no rule {', '.join(unknown)}; there are {', '.join(RULES)}", file=sys.stderr)

@@ -22,7 +22,7 @@ def options(sanitize: str) -> dict[str, str]:
 
 
 def build_environment(sanitize: str) -> dict[str, str]:
-    """ThreadSanitizer is Clang's, the others are GCC's: the runtime that is loaded must be the compiler's."""
+    """ThreadSanitizer is Clang's, the others are GCC's: the runtime must come from the same compiler."""
     return {"thread": {"CC": "clang"}, "address": {"CC": "gcc"}}.get(sanitize, {})
 
 
@@ -33,7 +33,8 @@ def c_environment(sanitize: str) -> dict[str, str]:
 
 @functools.cache
 def address_runtime() -> str:
-    """The shared ASan of the compiler, which must be loaded before everything else in an uninstrumented Python."""
+    """The compiler's shared library of ASan, which must be loaded before everything else in an uninstrumented
+    Python."""
     command = ["gcc", "-print-file-name=libasan.so"]
     return subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
@@ -41,13 +42,14 @@ def address_runtime() -> str:
 def python_environment(sanitize: str, reports: Path) -> dict[str, str]:
     """Settings for the Python tests: an instrumented module in an interpreter that is not.
 
-    What is found goes into files whose names begin with `reports`: the end of a worker process, when leaks are known,
-    is nobody's to see.
+    The findings go into files whose names begin with `reports`: leaks are found at the end of a worker process, whose
+    output is not shown.
     """
     if sanitize != "address":
         return {}
-    # Of the thread-local memory of a library that was loaded later, GCC 12's runtime guesses the size, at times so
-    # wrongly that the search for leaks crashes. Not intercepted it is found where the loader keeps it.
+    # GCC 12's runtime guesses the size of the thread-local memory of a library that was loaded later, at times so
+    # wrongly that the search for leaks crashes. Without the interception that memory is found where the loader keeps
+    # it.
     address = f"{ASAN}:malloc_context_size=2:intercept_tls_get_addr=0:log_path={reports}"
     leaks = f"suppressions={ROOT / 'tools' / 'lsan.supp'}:print_suppressions=0"
     return {
@@ -60,7 +62,7 @@ def python_environment(sanitize: str, reports: Path) -> dict[str, str]:
 
 
 def take_reports(reports: Path) -> str:
-    """What was found, as text; the files are gone then."""
+    """The findings, as text; removes the files."""
     found = ""
     for path in sorted(reports.parent.glob(f"{reports.name}.*")):
         found += path.read_text(errors="replace")
@@ -69,8 +71,9 @@ def take_reports(reports: Path) -> str:
 
 
 def wrapper(sanitize: str) -> list[str]:
-    """What runs the C tests. Clang 14's ThreadSanitizer knows at most 28 bits of address randomization, and ends with
-    "unexpected memory mapping" where the kernel uses more: there it is switched off for the run."""
+    """The command that runs the C tests. Clang 14's ThreadSanitizer handles at most 28 bits of address randomization,
+    and ends with "unexpected memory mapping" if the kernel uses more. Then randomization is switched off for the
+    run."""
     bits = Path("/proc/sys/vm/mmap_rnd_bits")
     if sanitize != "thread" or not bits.exists() or int(bits.read_text()) <= 28:
         return []

@@ -1,8 +1,8 @@
-"""Make what building and testing need: system packages, and build/venv with pinned Python packages.
+"""Install what building and testing need: system packages, and build/venv with pinned Python packages.
 
-Runs with any Python >= 3.10 and nothing else. What is there already is not made again; a second run only compares a
-stamp. System packages are installed with apt-get when this runs as root; otherwise the one command to run is printed
-and the exit code is 2.
+It runs with any Python >= 3.10 and needs nothing else. What exists already is not made again; a second run only
+compares a stamp. System packages are installed with apt-get when this runs as root; otherwise the one command to run is
+printed and the exit code is 2.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ NEEDS_THE_USER = 2
 
 
 def stop(text: str) -> None:
-    """End with the exit code that says: somebody has to do something by hand."""
+    """End with the exit code for: something has to be done by hand."""
     print(text, file=sys.stderr)
     sys.exit(NEEDS_THE_USER)
 
 
 def compiler() -> str | None:
-    """The C compiler that Meson would take."""
+    """The C compiler that Meson would use."""
     words = os.environ.get("CC", "").split()
     return next(filter(None, map(shutil.which, [*words[-1:], "cc", "gcc", "clang"])), None)
 
@@ -44,7 +44,7 @@ def compiles(cc: str | None, include: str) -> bool:
 
 
 def missing() -> dict[str, str]:
-    """What is missing: Debian's package -> what it is for."""
+    """What is missing: the name of Debian's package -> its purpose."""
     python = f"python3.{sys.version_info.minor}"
     cc = compiler()
     found: dict[str, str] = {}
@@ -62,13 +62,13 @@ def missing() -> dict[str, str]:
 
 
 def apt_has_lists() -> bool:
-    """Whether apt-get knows any package."""
+    """Whether apt-get has lists of packages."""
     lists = Path("/var/lib/apt/lists")
     return lists.is_dir() and any("_Packages" in entry.name for entry in lists.iterdir())
 
 
 def install_system_packages(wanted: dict[str, str]) -> None:
-    """Install Debian packages, or say how and stop."""
+    """Install Debian packages, or print how to do it and stop."""
     for package, purpose in wanted.items():
         print(f"missing: {purpose} (Debian: {package})")
     if shutil.which("apt-get") is None:
@@ -81,7 +81,7 @@ def install_system_packages(wanted: dict[str, str]) -> None:
         stop(f"Run this as root, then run make again:\n\n    {command}\n")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     print(f"installing: {command}", flush=True)
-    if subprocess.run(["sh", "-c", command], env=env).returncode != 0:  # old lists, perhaps
+    if subprocess.run(["sh", "-c", command], env=env).returncode != 0:  # the lists may be old
         subprocess.run(["sh", "-c", f"apt-get update && {install}"], env=env, check=True)
 
 
@@ -97,13 +97,13 @@ def make_venv() -> None:
 
 
 def wanted_stamp() -> str:
-    """What a finished set-up is marked with: it holds for these requirements, this interpreter and this script."""
+    """The mark of a finished set-up, which holds for these requirements, this interpreter and this script."""
     files = b"".join(path.read_bytes() for path in (REQUIREMENTS, UVLOOP, Path(__file__)))
     return hashlib.sha256(files + f"{os.path.realpath(sys.executable)} {sys.version}".encode()).hexdigest()
 
 
 def main() -> None:
-    """Set up, unless it was done."""
+    """Set up, unless that was done."""
     if sys.version_info < (3, 10):
         stop(
             f"{sys.executable} is Python {sys.version.split()[0]}, too old: use 3.10 or later, `make PYTHON=python3.X`."

@@ -2,8 +2,8 @@
 
     build/venv/bin/python tools/size.py [PYTHON]       PYTHON: the beginning of a version; default 3.12
 
-examples/blocking_call is built from the joined source by setuptools, as an author would build it, and stripped: with
-setuptools' own flags, and with those that let the linker leave out what is never called.
+examples/blocking_call is built from the joined source by setuptools, as an author would build it, and stripped. It is
+built with setuptools' own flags, and with flags that let the linker leave out what is never called.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KINDS = {
     "data": (".rodata", ".data", ".data.rel.ro", ".bss", ".tbss"),
     "unwind tables": (".eh_frame", ".eh_frame_hdr"),
 }
-SHOWN = "gc-sections"  # the one whose bytes are shown
+SHOWN = "gc-sections"  # the variant whose bytes are shown
 SETUP = """\
 from setuptools import Extension, setup
 
@@ -77,7 +77,7 @@ def stripped_size(module: Path) -> int:
 
 
 def sections(module: Path) -> Counter[str]:
-    """Bytes by kind, of what is loaded."""
+    """Bytes of the loaded sections by kind."""
     kinds: Counter[str] = Counter()
     for line in run_quietly(["size", "-A", module]).splitlines():
         if match := re.match(r"(\.\S+)\s+(\d+)\s+[1-9]", line):
@@ -87,7 +87,7 @@ def sections(module: Path) -> Counter[str]:
 
 
 def places() -> list[str]:
-    """For each line of cawait.c the room that it comes from."""
+    """The room that each line of cawait.c comes from."""
     found, inside = [""], [""]
     for line in (JOINED / "cawait.c").read_text().splitlines():
         if match := re.match(r"/\* ---- (end of )?(?:src|include)/(\S+)/\S+ ---- \*/", line):
@@ -97,7 +97,7 @@ def places() -> list[str]:
 
 
 def rooms(module: Path) -> Counter[str]:
-    """Bytes of functions and tables by room, as the debugging information has it."""
+    """Bytes of functions and tables by room, according to the debugging information."""
     place, found = places(), Counter[str]()
     for line in run_quietly(["nm", "-S", "-l", "--defined-only", module]).splitlines():
         if match := re.match(r"\S+ ([0-9a-f]+) [a-zA-Z] \S+(?:\t.*/(\S+):(\d+))?$", line):

@@ -1,10 +1,10 @@
-"""Code in the documentation is code that is compiled: it is included from a source file, by marker.
+"""Code in the documentation is compiled code: it is included from a source file, by marker.
 
-    tools/snippets.py            names what differs; exit code 1 then
-    tools/snippets.py --write    brings the documentation up to date
+    tools/snippets.py            prints what differs, with exit code 1 tools/snippets.py --write    brings the
+    documentation up to date
 
-In the source stands `/* [name] */` above and `/* [/name] */` below; in the document `<!-- snippet: FILE [name] -->`
-above the fenced block.
+The source has `/* [name] */` above the code and `/* [/name] */` below it; the document has `<!-- snippet: FILE [name]
+-->` above the fenced block.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ def snippet(name: str, marker: str) -> str:
 
 
 def updated(text: str) -> str:
-    """A document with its snippets as the sources have them."""
+    """The document with the snippets of the sources."""
     return INCLUDE.sub(lambda m: m[1] + snippet(m[2], m[3]) + m[5], text)
 
 
 def problems(write: bool = False) -> list[str]:
-    """The documents whose snippets are not the sources' (and, when asked to, made so)."""
+    """The documents whose snippets differ from the sources; with `write` they are corrected."""
     wrong = []
     for name in DOCUMENTS:
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
         if (new := updated(text)) != text:
-            wrong.append(f"{name}: a snippet differs from its source; tools/snippets.py --write mends it")
+            wrong.append(f"{name}: a snippet differs from its source; tools/snippets.py --write corrects it")
             if write:
                 path.write_text(new, encoding="utf-8")
     return wrong
@@ -47,5 +47,5 @@ def problems(write: bool = False) -> list[str]:
 
 if __name__ == "__main__":
     found = problems(write="--write" in sys.argv[1:])
-    print("\n".join(found) or "the snippets are those of the sources")
+    print("\n".join(found) or "the snippets agree with the sources")
     sys.exit(1 if found and "--write" not in sys.argv[1:] else 0)

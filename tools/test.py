@@ -3,8 +3,8 @@
     build/venv/bin/python tools/test.py [--python 3.12] [--only KIND] [--sanitize address|thread] [-- pytest's own]
 
 Kinds of runs: c (the C tests), python (each interpreter), portable (C and Python tests with the portable reactor),
-joined (the extension built from the joined source by setuptools). One row each, and the sum as the last line. Of two
-interpreters of one series, such as 3.11.2 and 3.11.7, one has the portable build and the other the joined one.
+joined (the extension built from the joined source by setuptools). Each run is one row, and the last line is the sum. Of
+two interpreters of one series, such as 3.11.2 and 3.11.7, one gets the portable build and the other the joined one.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Runs:
         return self.pytest(interpreter, python_path(folder), f"{interpreter.name}-{folder.name}", note)
 
     def joined_tests(self, interpreter: Interpreter) -> Row:
-        """Build the joined source with setuptools and run the Python tests; the examples are Meson's."""
+        """Build the joined source with setuptools and run the Python tests; the examples are built by Meson."""
         note = make_environment(interpreter)
         folder = joined_build(interpreter.folder / "joined", interpreter.python)
         examples = self.modules(interpreter, "default")
@@ -69,7 +69,7 @@ class Runs:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.unlink(missing_ok=True)
         found_in = RESULTS / f"sanitizer-{name}"
-        sanitizers.take_reports(found_in)  # of an earlier run
+        sanitizers.take_reports(found_in)  # removes those of an earlier run
         env = {"PYTHONPATH": modules, **sanitizers.python_environment(self.sanitize, found_in)}
         options = [*PYTEST, f"--junitxml={report}", *chosen, *self.pytest_args]
         row = junit_row(report, run([str(interpreter.python), *options, "tests/python"], env))
@@ -81,7 +81,7 @@ class Runs:
 
 
 def wanted(patterns: list[str]) -> list[Interpreter]:
-    """The interpreters to use: all, or those whose name starts with one of the patterns; says what is left out."""
+    """The interpreters to use: all, or those whose name starts with one of the patterns. Prints which are left out."""
     found = [one for one in discover() if not patterns or any(one.name.startswith(pattern) for pattern in patterns)]
     heading("interpreters")
     for one in found:
@@ -107,8 +107,8 @@ def its_twin(interpreters: list[Interpreter]) -> Interpreter | None:
 def by_default(interpreters: list[Interpreter], kinds: Sequence[str]) -> list[Interpreter]:
     """The interpreters for the runs with the default build.
 
-    Not the main one and its twin where one of them runs the portable reactor and the other the joined source: runs more
-    of one series would take minutes and show nothing more.
+    The main one and its twin are left out if one of them runs the portable reactor and the other the joined source:
+    more runs of one series would take minutes and show nothing new.
     """
     twin = its_twin(interpreters)
     if not twin or not {"portable", "joined"} <= set(kinds):
@@ -117,7 +117,7 @@ def by_default(interpreters: list[Interpreter], kinds: Sequence[str]) -> list[In
 
 
 def main() -> int:
-    """Run what was asked for and print the table."""
+    """Do the chosen runs and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", action="append", default=[], metavar="3.X", help="only these interpreters")
     parser.add_argument("--only", action="append", choices=KINDS, help="only these kinds of runs")

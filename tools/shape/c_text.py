@@ -1,4 +1,4 @@
-"""C text as the rules read it: its comments, its code, and what a file declares."""
+"""C text as the rules need it: its comments, its code, and what a file declares."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ class Declaration:
 
     name: str
     line: int
-    words: tuple[str, ...]  # all of it
+    words: tuple[str, ...]  # its tokens
     has_body: bool  # a function that is defined here
 
 
 def blanked(match: re.Match[str]) -> str:
-    """As many lines, and nothing in them."""
+    """As many lines, all empty."""
     return "\n" * match[0].count("\n")
 
 
 def code(text: str, directives: bool = True) -> str:
-    """The text without its comments and what its literals hold, line by line; and without directives, if so wanted."""
+    """The text without comments and the content of literals, line by line; also without directives where that is
+    False."""
     text = re.sub(
         f"({COMMENT})|{LITERAL}",
         lambda match: blanked(match) or " " if match[1] else match[0][0] * 2,
@@ -48,7 +49,7 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
 
 
 def statements(text: str) -> Iterator[tuple[int, list[str], bool]]:
-    """(line, tokens, whether it has a body) of each statement at the outermost level, without what stands in braces."""
+    """(line, tokens, whether it has a body) of each statement at the outermost level, without the text in braces."""
     depth, line, parentheses = 0, 0, 0
     tokens: list[str] = []
     for number, row in enumerate(code(text, directives=False).split("\n"), 1):
@@ -73,12 +74,12 @@ def statements(text: str) -> Iterator[tuple[int, list[str], bool]]:
 
 
 def is_marker(token: str) -> bool:
-    """Whether this is a macro that stands on a line of its own, such as CAW__INTERNAL_BEGIN: no statement."""
+    """Whether this is a macro on a line of its own, such as CAW__INTERNAL_BEGIN, and no statement."""
     return token.endswith(("_BEGIN", "_END", "_DECLS")) and MACRO.fullmatch(token) is not None
 
 
 def declared_names(words: list[str]) -> Iterator[str]:
-    """The names that a statement declares; nothing for types, and for what is static."""
+    """The names that a statement declares; none for types and for static names."""
     if {"typedef", "static", "_Static_assert", "static_assert"} & set(words) or not words:
         return
     while MACRO.fullmatch(words[0]) and words[1:]:  # such as CAW_API
@@ -94,7 +95,7 @@ def declared_names(words: list[str]) -> Iterator[str]:
         else:
             parts[-1].append(word)
     if len(parts[0]) < 2 + (parts[0][:1] in (["struct"], ["union"], ["enum"])):
-        return  # a type that is defined, or only named
+        return  # a type that is defined or declared
     for part in parts:
         if name := declarator_name(part):
             yield name
@@ -120,7 +121,7 @@ def declarations(text: str) -> Iterator[Declaration]:
 
 
 def first_lines(text: str, words: set[str]) -> dict[str, int]:
-    """The first line of the code in which each word stands; nothing for those that are not there."""
+    """The first line of the code that has each word; no entry for words that are missing."""
     found: dict[str, int] = {}
     for number, line in enumerate(code(text).split("\n"), 1):
         for token in words.intersection(TOKEN.findall(line)):

@@ -19,7 +19,7 @@ def uses(symbols: Symbols) -> Iterator[tuple[str, str, str]]:
 
 
 def calls(tree: Tree) -> Iterator[Problem]:
-    """No use of a function or an object runs up, and none in a circle of files."""
+    """No use of a function or an object runs up, and no files use each other in a circle."""
     symbols = tree.symbols
     for name, text in symbols.failed.items():
         first = next((line for line in text.splitlines() if "error" in line), text.strip())
@@ -39,7 +39,7 @@ def calls(tree: Tree) -> Iterator[Problem]:
 
 
 def inline_calls(tree: Tree) -> Iterator[Problem]:
-    """What the inline functions and macros of the headers use, wherever they are used themselves."""
+    """The inline functions and macros of headers use only what stands below them."""
     symbols = tree.symbols
     for name in tree.below("src", ".h"):
         text = tree.text(name)

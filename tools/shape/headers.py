@@ -14,12 +14,13 @@ MARK = re.compile(rf"^({'|'.join(THREADS)})[^·\n]* · ({'|'.join(GILS)})[^·]* 
 
 
 def declared_in(tree: Tree, names: list[str]) -> dict[str, list[Declaration]]:
-    """File -> what it declares."""
+    """The declarations of each file."""
     return {name: list(declarations(tree.text(name))) for name in names}
 
 
 def headers(tree: Tree) -> Iterator[Problem]:
-    """What a private header declares is defined by the .c file beside it; what a .c file offers is in a header."""
+    """What a private header declares is defined by the .c file beside it; what a .c file defines for others is in a
+    header."""
     private = declared_in(tree, tree.below("src", ".h"))
     symbols = tree.symbols
     for name, found in private.items():
@@ -42,7 +43,7 @@ def headers(tree: Tree) -> Iterator[Problem]:
 
 
 def definers(tree: Tree, name: str) -> str:
-    """Who defines a symbol, in words."""
+    """The files that define a symbol, in words."""
     return ", ".join(tree.symbols.definers.get(name, ())) or "no file"
 
 
@@ -60,7 +61,7 @@ def public(tree: Tree) -> Iterator[Problem]:
 
 
 def public_problem(tree: Tree, header: str, one: Declaration) -> str | None:
-    """What is wrong with a public function: a few words, or None."""
+    """The problem of a public function in a few words, or None."""
     if "CAW_API" not in one.words:
         return "is not marked CAW_API"
     side = "src/python/" if stem_of(header).removeprefix("include/") in tree.layout.with_python else "src/core/"
@@ -71,7 +72,7 @@ def public_problem(tree: Tree, header: str, one: Declaration) -> str | None:
 
 
 def marks(tree: Tree) -> Iterator[Problem]:
-    """Public functions without a mark, or with one that says nothing known."""
+    """Public functions without a mark, or with a mark of unknown words."""
     for name in tree.below("include"):
         lines = tree.text(name).splitlines()
         for number, line in enumerate(lines):

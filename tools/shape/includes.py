@@ -1,4 +1,4 @@
-"""Each file has a place in the table, and includes only what stands below it; each .c file is built."""
+"""Each file has a place in the table and includes only what stands below it; each .c file is built."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 
 
 def included(tree: Tree, name: str) -> Iterator[tuple[int, str, str | None]]:
-    """(line, what it says, the file of the library that this is) of each include of a file."""
+    """(line, text, the file of the library or None) of each include of a file."""
     for number, line in tree.numbered(name):
         if match := INCLUDE.match(line):
             said = match[1] or match[2]
@@ -30,7 +30,7 @@ def places(tree: Tree) -> Iterator[Problem]:
 
 
 def needs_no_python(tree: Tree, name: str) -> bool:
-    """Whether a file of the library is to compile without Python."""
+    """Whether a file of the library must compile without Python."""
     stem = stem_of(name).removeprefix("include/")
     return name.startswith("src/core/") or (name.startswith("include/") and stem not in tree.layout.with_python)
 
@@ -52,7 +52,7 @@ def includes(tree: Tree) -> Iterator[Problem]:
 
 
 def include_problem(tree: Tree, name: str, said: str, file: str | None) -> str | None:
-    """What is wrong with one include: a few words, or None."""
+    """The problem of one include in a few words, or None."""
     public = "" if file is None else stem_of(file).removeprefix("include/")
     if needs_no_python(tree, name) and (said == "Python.h" or public in tree.layout.with_python):
         return "but the core knows no Python"
@@ -69,7 +69,7 @@ def include_problem(tree: Tree, name: str, said: str, file: str | None) -> str |
 
 
 def built(tree: Tree) -> Iterator[Problem]:
-    """A C file that no meson.build names would not be built, and a test in it would not run."""
+    """Each C file is named in a meson.build: else it would not be built, and its tests would not run."""
     for name in tree.c_names:
         if name.startswith("include/") or not name.endswith(".c"):
             continue
@@ -86,7 +86,7 @@ def built(tree: Tree) -> Iterator[Problem]:
 
 
 def guards(tree: Tree) -> Iterator[Problem]:
-    """Each header has a guard that no other has: the joined source takes a header by it, and two may have one name."""
+    """Each header has a guard of its own, also where two have the same file name: the joined source relies on it."""
     seen: dict[str, str] = {}
     for name in tree.below("include") + tree.below("src", ".h"):
         match = re.search(r"^#\s*ifndef (\w+)\n#\s*define \1$", tree.text(name), re.MULTILINE)

@@ -10,7 +10,7 @@ from shape.c_text import code, comments
 from shape.tree import Problem, Tree
 
 MAX_FILE, MAX_FUNCTION = 500, 80
-# a path of the machine that something was written on; spelled so that this file does not hold one
+# a path of the machine that something was written on, written so that this file itself has none
 MACHINE_PATH = re.compile("/" + r"(?:work|root|home/\w+|tmp/bash_jobs)/")
 ONLY_SEE = re.compile(r"(?:\S+: )?see (?:also )?[\w/]+\.[ch]\.?", re.IGNORECASE)
 # in Markdown: lines that cannot be broken
@@ -51,7 +51,7 @@ def columns(tree: Tree) -> Iterator[Problem]:
 
 
 def openings(tree: Tree) -> Iterator[Problem]:
-    """A C file opens with its name and what it is; no comment says only where else to look."""
+    """A C file opens with its name and what it is; no comment only names another file."""
     for name in tree.c_names:
         text = tree.text(name)
         own = name.rpartition("/")[2]

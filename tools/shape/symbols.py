@@ -1,6 +1,6 @@
-"""Who defines a symbol and who uses it, by the object files: each source is compiled once more, without optimising.
+"""Which sources define and use each symbol, by their object files: each is compiled once more, without optimising.
 
-So every call is there, also one that a compiler would inline, and a table of functions counts as a use of each.
+So every call is seen, also one that a compiler would inline, and a table of functions counts as a use of each.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ DEFINED = set("TDBRVWCGSu")  # nm's letters of global symbols; u is a unique one
 
 @dataclass
 class Symbols:
-    """What the sources define and use. A source stands by its name."""
+    """The symbols that the sources define and use, by the name of the source."""
 
     defined: dict[str, set[str]] = field(default_factory=dict)  # source -> its global symbols
     used: dict[str, set[str]] = field(default_factory=dict)  # source -> symbols of others
     definers: dict[str, list[str]] = field(default_factory=dict)  # symbol -> sources
-    failed: dict[str, str] = field(default_factory=dict)  # source -> what the compiler says
+    failed: dict[str, str] = field(default_factory=dict)  # source -> the compiler's message
 
 
 def compiler() -> str:
@@ -33,13 +33,13 @@ def compiler() -> str:
 
 
 def command(root: Path) -> list[str]:
-    """How a source is compiled: with what meson.build says that changes the meaning of the code."""
+    """The command that compiles a source, with the options of meson.build that change the meaning of the code."""
     flags = ["-std=c11", "-O0", "-w", "-D_GNU_SOURCE", f"-I{root / 'include'}", f"-I{root / 'src'}"]
     return [compiler(), *flags, "-isystem", sysconfig.get_path("include"), "-MMD"]
 
 
 def key_of(words: list[str], depends: Path) -> str:
-    """A word for all that an object was made of: the command, and the files that the compiler read."""
+    """A hash of all that an object was made of: the command, and the files that the compiler read."""
     digest = hashlib.sha256("\0".join(words).encode())
     for name in depends.read_text().replace("\\\n", " ").split()[1:]:
         digest.update(name.encode() + Path(name).read_bytes())
@@ -47,7 +47,7 @@ def key_of(words: list[str], depends: Path) -> str:
 
 
 def compile_one(root: Path, source: str, target: Path) -> str:
-    """Compile a source, unless nothing has changed since it was; return what the compiler says where it fails."""
+    """Compile a source, unless nothing has changed; return the compiler's message if it fails, or an empty text."""
     words = [*command(root), "-c", str(root / source), "-o", str(target)]
     depends, key = target.with_suffix(".d"), target.with_suffix(".key")
     try:

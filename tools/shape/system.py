@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from shape.c_text import code
 from shape.tree import Problem, Tree
 
-# the name of a rule -> what it looks for, in code without comments
+# the name of a rule -> the pattern that it looks for, in code without comments
 RULES = {
     "system headers": r"#\s*include\s*<((?:pthread|unistd|poll|fcntl|signal|sched|time|threads|dlfcn)\.h|sys/\w+\.h)>",
     "compiler": r"\b(_Thread_local|thread_local|__thread|__attribute__|__declspec|__extension__|__builtin_\w+|_Pragma"
@@ -19,12 +19,12 @@ RULES = {
 
 
 def allows(entries: tuple[str, ...], name: str) -> bool:
-    """Whether a file, or a folder that it is in, stands in a table."""
+    """Whether a table has the file, or a folder that it is in."""
     return any(name == entry or (entry.endswith("/") and name.startswith(entry)) for entry in entries)
 
 
 def system(tree: Tree) -> Iterator[Problem]:
-    """What is not plain C stands only in the files that tools/layers.py names for it."""
+    """What is not plain C is only in the files that tools/layers.py names for it."""
     kept: set[tuple[str, str]] = set()
     for name in tree.below("include") + tree.below("src"):
         for number, line in enumerate(code(tree.text(name)).split("\n"), 1):

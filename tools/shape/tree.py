@@ -1,4 +1,4 @@
-"""The tree that the rules read, the table that says what stands where, and what a rule reports."""
+"""The tree that the rules read, the table of its layout, and the problems that a rule reports."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from shape.symbols import Symbols, read
 
 SKIPPED = {".git", "build", "__pycache__"}
 SUFFIXES = {".c", ".h", ".py", ".md", ".build", ".options", ".txt", ".supp", ".yml", ".toml", ".cfg", ".ini", ""}
-# the folders with C files; what stands in the last three sees public headers only
+# the folders with C files; those in the last three see public headers only
 C_FOLDERS = ("include", "src", "tests", "examples", "bench")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and where."""
+    """One problem, and where it is."""
 
     name: str  # the file, as the path from the root
     line: int
@@ -30,7 +30,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Layout:
-    """What stands where, from low to high. A name in a table stands for the .c file and the header together."""
+    """The layout, from low to high. A name in a table stands for the .c file and the header together."""
 
     public: tuple[str, ...] = ()  # the headers of include/: each string is a tier, whose headers are independent
     rooms: Mapping[str, str] = field(default_factory=dict)  # a folder of src -> its files
@@ -49,7 +49,7 @@ class Tree:
 
     @cached_property
     def names(self) -> list[str]:
-        """Every text file, as the path from the root, without what is built."""
+        """Every text file, as the path from the root, without build folders."""
         found = []
         for folder, folders, files in os.walk(self.root):
             folders[:] = [name for name in folders if name not in SKIPPED]
@@ -68,7 +68,7 @@ class Tree:
 
     @cached_property
     def symbols(self) -> Symbols:
-        """Who defines and who uses what, in the sources of the library."""
+        """The symbols that the sources of the library define and use."""
         return read(self.root, self.below("src", ".c"))
 
     @cached_property
@@ -82,14 +82,14 @@ class Tree:
         return places
 
     def place(self, name: str) -> tuple[int, int] | None:
-        """A file's place, or None where the table has none."""
+        """A file's place, or None if it has none in the table."""
         return self.places.get(stem_of(name))
 
     def why_not(self, user: str, used: str) -> str | None:
         """Why the first of these files may not use the second: a few words, or None."""
         own, other = self.place(user), self.place(used)
         if own is None or other is None:
-            return None  # this is a problem of the table, which is reported once
+            return None  # a problem of the table, which is reported once, elsewhere
         if other > own:
             return "which stands above it"
         rooms = {room_of(user), room_of(used)}
@@ -118,7 +118,7 @@ def room_of(name: str) -> str:
 
 
 def circles(graph: Mapping[str, set[str]]) -> Iterator[list[str]]:
-    """The nodes that reach each other, in groups of two or more."""
+    """The nodes of the graph that reach each other, in groups of two or more."""
 
     def reached(start: str) -> set[str]:
         seen: set[str] = set()
