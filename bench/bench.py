@@ -116,7 +116,8 @@ def caption(quick: bool) -> str:
     optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     lines = [
         f"CPython {platform.python_version()} ({'with' if optimized else 'without'} profile-guided optimization)"
-        f"{f', uvloop {uvloop.__version__}' if uvloop else ', no uvloop'}, {os.cpu_count()} cores; cawait: {native.BUILD}",
+        f"{f', uvloop {uvloop.__version__}' if uvloop else ', no uvloop'}, {os.cpu_count()} cores; "
+        f"cawait: {native.BUILD}",
         "ratio = median of ours / median of baseline, measured in turns; "
         "± = interquartile range of the ratios of neighbouring runs",
     ]

@@ -62,7 +62,8 @@ async def mean_of(run: Callable[[], Awaitable[float]]) -> float:
 
 def beside_async_gen(row: dict[str, Any], ours: Callable[[], Awaitable[float]], quick: bool) -> Row:
     """A row against `async for` over an async generator."""
-    main = alternate_async(lambda: mean_of(ours), lambda: mean_of(lambda: ns_each(numbers(), ITEMS)), 5 if quick else 101)
+    runs = 5 if quick else 101
+    main = alternate_async(lambda: mean_of(ours), lambda: mean_of(lambda: ns_each(numbers(), ITEMS)), runs)
     return compared({"unit": "ns", **row}, *run_on("asyncio", main))
 
 

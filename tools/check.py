@@ -74,7 +74,7 @@ def shape() -> Row:
 
 
 def tests_of_tools() -> Row:
-    """The tests of these tools: that each rule of the layers can fail, and that the tests named in docs/laws.md exist."""
+    """The tests of the tools: each rule of the layers can fail, and the tests named in docs/laws.md exist."""
     report = RESULTS / "pytest-tools.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)

@@ -193,7 +193,7 @@ user_bytes(caw_reader *r, caw_writer *w)
     caw_writer_destroy(w);
 }
 
-/* --- the others have no code in their headers --- */
+/* --- the other headers have no code in them --- */
 
 static inline const char *
 user_errors(int status)

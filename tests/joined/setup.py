@@ -1,4 +1,4 @@
-"""Builds the test extension the way an extension author would: plain setuptools and the joined source."""
+"""Builds the test extension as an extension author would: with plain setuptools and the joined source."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ static atomic_int freed; /* jobs */
 
 typedef struct job {
     caw_promise promise;
-    int start_status; /* what start answers */
+    int start_status; /* what start returns */
     bool resolve_in_start;
     bool resolve_in_cancel;
     atomic_int starts, cancels;
@@ -126,7 +126,7 @@ destroy_while_pending_leaves_the_struct_to_the_producer(void)
     CHECK_INT(freed, 0);
     CHECK_INT(c.references, 0); /* the waker is dropped at once */
     CHECK(caw_promise_abandoned(&j->promise));
-    j->output = 1; /* law 5: the memory is the operation's until it completes */
+    j->output = 1; /* law 5: the memory belongs to the operation until it completes */
     caw_promise_resolve(&j->promise, 0);
     CHECK_INT(atomic_exchange(&freed, 0), 1);
     CHECK_INT(c.wakes, 0);
@@ -203,7 +203,7 @@ table_without_a_free_function_frees_with_free(void)
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_PENDING);
     caw_promise_resolve(&j->promise, 0);
     CHECK(poll_at(&j->promise.future, NULL, &c) == CAW_READY);
-    caw_future_destroy(&j->promise.future); /* the leak checker says whether it was freed */
+    caw_future_destroy(&j->promise.future); /* the leak checker reports it if it was not freed */
 }
 
 static void

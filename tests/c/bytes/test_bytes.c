@@ -1,4 +1,4 @@
-/* test_bytes.c: readers and writers of real fds, each on both kinds of reactor, and the futures over them. */
+/* test_bytes.c: readers and writers of real fds, and the futures over them, each on both kinds of reactor. */
 #include "support/fds.h"
 #include "support/threads.h"
 
@@ -7,7 +7,7 @@
 
 enum { BIG = 4 << 20 };
 
-/* What a pipe or a pair of sockets is read by, and the read that is made of it. */
+/* The reader of a pipe or of a pair of sockets, and a read from it. */
 typedef struct reading {
     wired w;
     caw_reader *reader;
@@ -28,7 +28,7 @@ read_is_pending(reading *t)
     CHECK(poll_at(begin_read(t, sizeof t->buffer), t->w.r, &t->w.c) == CAW_PENDING);
 }
 
-/* How the read that was begun ends. */
+/* The status with which the read ends. */
 static int
 finish_read(reading *t)
 {
@@ -42,7 +42,7 @@ read_at_most(reading *t, size_t size)
     return finish_read(t);
 }
 
-/* With a read that is pending. */
+/* Set up with a read that is pending. */
 static void
 start_reading(reading *t, void (*make)(int fds[2], int flags), int flags, caw_reactor_kind kind)
 {
@@ -123,7 +123,7 @@ read_after_one_that_was_cancelled_and_given_up_is_not_cancelled(caw_reactor_kind
     caw_future_cancel(&t.one.future);
     caw_future_destroy(&t.one.future);
     read_is_pending(&t);
-    caw_future_destroy(&t.one.future); /* given up */
+    caw_future_destroy(&t.one.future); /* dropped */
     write_text(t.w.fds[1], "x");
     CHECK_INT(read_at_most(&t, sizeof t.buffer), 0);
     CHECK_INT(t.one.length, 1);
@@ -149,7 +149,7 @@ bad_fd_and_no_room_are_errors(caw_reactor_kind kind)
     CHECK_INT(turn_until_ready(r, &one.future, &c), CAW_EINVAL);
     caw_write_init(&other, writer, "text", 4);
     CHECK_INT(turn_until_ready(r, &other.future, &c), CAW_EBADF);
-    caw_write_init(&other, writer, NULL, 0); /* nothing is to be done */
+    caw_write_init(&other, writer, NULL, 0); /* there is nothing to do */
     CHECK_INT(turn_until_ready(r, &other.future, &c), 0);
     caw_close_init(&end, writer);
     CHECK_INT(turn_until_ready(r, &end.future, &c), CAW_EBADF);
@@ -209,7 +209,7 @@ read_slowly(void *arg)
     return NULL;
 }
 
-/* What a pipe or a pair of sockets is written by, and the write that is made of it. */
+/* The writer of a pipe or of a pair of sockets, and a write to it. */
 typedef struct writing {
     wired w;
     caw_writer *writer;
@@ -236,7 +236,7 @@ write_is_pending(writing *t)
     CHECK(poll_at(&t->one.future, t->w.r, &t->w.c) == CAW_PENDING);
 }
 
-/* How the write that was begun ends. */
+/* The status with which the write ends. */
 static int
 finish_write(writing *t)
 {
@@ -328,7 +328,7 @@ cancelled_write_says_how_much_was_taken_and_can_be_gone_on_with(caw_reactor_kind
     (void)begin_write(&t, much + length, BIG - length);
     write_is_pending(&t);
     caw_future_cancel(&t.one.future);
-    caw_future_destroy(&t.one.future); /* and given up: the next one is not cancelled by that */
+    caw_future_destroy(&t.one.future); /* and dropped: that does not cancel the next one */
     length += t.one.length;
     struct reading_thread reader = {.fd = t.w.fds[0]};
     pthread_t thread = start_thread(read_slowly, &reader);
@@ -384,7 +384,7 @@ regular_file_is_written_and_read_to_its_end(void)
     CHECK_INT(fclose(file), 0);
 }
 
-/* A reader that nobody can ask to stop: neither can a read of it. */
+/* A reader without cancel: neither can a read from it be cancelled. */
 static caw_poll
 deaf_poll(caw_reader *r, caw_context *cx, void *buffer, size_t size, size_t *out)
 {

@@ -1,5 +1,5 @@
-/* test_fork.c: what the parent made, used in the child of a fork(). Each child's exit code says that all went well; a
- * child that hangs is killed by SIGALRM. */
+/* test_fork.c: objects of the parent, used in the child of a fork(). A child's exit code is 0 if all went well; a child
+ * that hangs is killed by SIGALRM. */
 #include "support/fds.h"
 #include "support/items.h"
 #include "support/threads.h"
@@ -14,8 +14,8 @@
 
 #define HOUR (UINT64_C(3600) * (uint64_t)SECOND)
 
-/* Before LLVM 18 and GCC 14 AddressSanitizer's allocator cannot be used in the child of a fork(), as malloc can: the
- * child waits for ever for a lock that another thread held. So there a test forks while the other threads sleep. */
+/* malloc can be used in the child of a fork(). Before LLVM 18 and GCC 14, AddressSanitizer's allocator cannot: the
+ * child waits for ever for a lock that another thread held. So under it a test forks while the other threads sleep. */
 #ifdef __SANITIZE_ADDRESS__
 static bool
 is_running(const char *task)
@@ -58,7 +58,7 @@ prepare_to_fork(void)
 }
 #endif
 
-/* True in the child. In the parent: false, when the child is through. */
+/* Fork: true in the child; false in the parent, once the child has ended. */
 static bool
 in_child(void)
 {
@@ -104,7 +104,7 @@ reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent(caw_rea
     CHECK_INT(w.c.references, 3);
     CHECK_INT(turn_until_ready(w.r, brief, &w.c), 0);
     CHECK_INT(caw_reactor_turn(w.r, 0), 0);
-    CHECK(!is_readable(caw_reactor_fd(w.r))); /* the child's ring did not reach it */
+    CHECK(!is_readable(caw_reactor_fd(w.r))); /* the child's ring had no effect here */
     CHECK_INT(write(w.fds[1], "x", 1), 1);
     CHECK_INT(turn_until_ready(w.r, read, &w.c), 0); /* the child took nothing out of the shared epoll instance */
     caw_future_destroy(sleep);
@@ -273,7 +273,7 @@ fork_in_callback(caw_fd_source *source, unsigned events)
     (void)events;
     caw_reactor_remove(source->user, source);
     if (in_child()) {
-        source->user = NULL; /* tells the test where it is */
+        source->user = NULL; /* where the test finds the source */
     }
 }
 
@@ -295,7 +295,7 @@ callback_that_forks_ends_the_turn_in_the_child(caw_reactor_kind kind)
 }
 ON_BOTH_KINDS(callback_that_forks_ends_the_turn_in_the_child)
 
-/* A channel with an item in it, one that the consumer has taken already, and a send that waits. */
+/* A channel with one item in it, one item that the consumer has taken already, and a send that waits. */
 static void
 channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
 {
@@ -326,7 +326,7 @@ channel_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
         caw_channel_release(channel);
         caw_channel_release(empty);
         CHECK_INT(numbers_alive, 0);
-        CHECK_INT(c.wakes, 0); /* they are wakers of the parent's threads */
+        CHECK_INT(c.wakes, 0); /* these wakers belong to the parent's threads */
         CHECK_INT(c.references, 2);
         _exit(0);
     }
@@ -360,7 +360,7 @@ channel_hammer(void *user)
     return NULL;
 }
 
-/* The lock is held, more often than not, when the child is made. */
+/* The lock is usually held when the child is forked. */
 static void
 fork_while_another_thread_sends_does_not_hang(void)
 {
@@ -391,7 +391,8 @@ fork_while_another_thread_sends_does_not_hang(void)
     end_channel(h.channel, merged, &c);
 }
 
-/* A merge that is pending, whose children can be used in the child: it ends all the same, its lock may be held. */
+/* A pending merge, whose children can be used in the forked child: it ends there all the same, since its lock may be
+ * held. */
 static void
 merge_of_the_parent_ends_in_the_child_and_wakes_nobody_there(void)
 {

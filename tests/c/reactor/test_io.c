@@ -9,7 +9,7 @@ readable_is_pending_until_there_are_bytes(caw_reactor_kind kind)
 {
     wired w;
     wire_pipe(&w, kind);
-    for (int i = 0; i < 3; i++) { /* the second wait finds the fd known already */
+    for (int i = 0; i < 3; i++) { /* at the second wait the fd is already registered */
         char byte;
         caw_future *f = caw_readable(w.fds[0]);
         CHECK(poll_at(f, w.r, &w.c) == CAW_PENDING);

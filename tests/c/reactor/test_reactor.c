@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
-/* Turns and rings. */
+/* --- turns and rings --- */
 
 static void
 turn_with_nothing_to_do_waits_for_its_timeout(caw_reactor_kind kind)

@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-/* Timers. */
+/* --- timers --- */
 
 static void
 sleep_is_ready_after_its_time_and_not_before(caw_reactor_kind kind)
@@ -267,7 +267,7 @@ sleep_keeps_its_reactor_until_it_is_destroyed(caw_reactor_kind kind)
     caw_future *f = caw_sleep(3600 * (uint64_t)SECOND);
     CHECK(poll_at(f, r, &c) == CAW_PENDING);
     caw_reactor_release(r);
-    CHECK_INT(c.wakes, 0); /* the sleep holds one */
+    CHECK_INT(c.wakes, 0); /* the sleep holds one reference */
     caw_future_destroy(f);
     CHECK_INT(c.references, 0);
 }

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-/* Foreign sources. */
+/* --- foreign sources --- */
 
 struct counted_source {
     caw_fd_source source;
@@ -270,7 +270,7 @@ close_ends_what_waits_and_calls_no_source(caw_reactor_kind kind)
     CHECK_INT(c.wakes, N);
     CHECK_INT(s.calls, 0);
     CHECK_INT(caw_reactor_turn(r, -1), CAW_ECLOSED);
-    caw_reactor_release(r); /* the futures keep it */
+    caw_reactor_release(r); /* the futures keep the reactor alive */
     for (int i = 0; i < N; i++) {
         CHECK_INT(status_at(f[i], r, &c), CAW_ECLOSED);
         caw_future_destroy(f[i]);

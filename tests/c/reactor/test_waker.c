@@ -35,7 +35,7 @@ every_clone_is_used_up_by_a_wake_or_a_drop(void)
     CHECK_INT(c.wakes, 2);
 }
 
-/* The wake queue. */
+/* --- the wake queue --- */
 
 struct item {
     caw__wake_node node;
@@ -155,12 +155,12 @@ push_all(void *user)
     return NULL;
 }
 
-/* Threads that push, and what has come of it. */
+/* Threads that push, and what was taken. */
 struct pushing {
     caw_reactor *r;
     struct pusher pushers[PUSHERS];
     pthread_t threads[PUSHERS];
-    int next[PUSHERS]; /* the number of the next node that is taken of each */
+    int next[PUSHERS]; /* the number of the next entry to be taken, for each thread */
     int got;
 };
 
@@ -175,7 +175,7 @@ start_pushing(struct pushing *p, caw_reactor_kind kind)
     }
 }
 
-/* Count what was taken, and see that the nodes of each thread come in order. */
+/* Count what was taken, and check that the entries of each thread come in order. */
 static void
 take_pushed(struct pushing *p)
 {

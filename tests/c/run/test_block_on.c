@@ -1,4 +1,4 @@
-/* test_block_on.c: a future on this thread. */
+/* test_block_on.c: running a future on this thread. */
 #include "support/fds.h"
 #include "support/threads.h"
 

@@ -15,7 +15,7 @@ count_free(void *arg)
     atomic_fetch_add(&freed, 1);
 }
 
-/* What a call waits for, so that a test decides how long it runs. */
+/* A call waits for this, so that the test decides how long it runs. */
 struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -164,7 +164,7 @@ call_cancelled_in_the_queue_never_runs(void)
     CHECK_INT(value, 0);
 }
 
-/* A call that runs until it is told to stop. */
+/* A call that runs until it is cancelled. */
 struct patient {
     caw_work work;
     atomic_bool runs;
@@ -208,7 +208,7 @@ running_call_sees_that_it_was_cancelled_dropped_or_closed(void)
     freed = 0;
     struct patient *p = start_patient(pool);
     caw_future_cancel(&p->work.promise.future);
-    CHECK_INT(caw_block_on(&p->work.promise.future), -9); /* its own result */
+    CHECK_INT(caw_block_on(&p->work.promise.future), -9); /* the call's own result */
     caw_future_destroy(&p->work.promise.future);
     p = start_patient(pool);
     caw_future_destroy(&p->work.promise.future);
@@ -267,7 +267,7 @@ work_for_a_closed_pool_ends_with_ECLOSED(void)
     int value = 0;
     caw_pool *pool = new_pool(1);
     caw_future *f = caw_blocking(pool, add_one, &value, NULL);
-    end_pool(pool); /* the call keeps the memory */
+    end_pool(pool); /* the call keeps the pool's memory alive */
     CHECK_INT(caw_block_on(f), CAW_ECLOSED);
     caw_future_destroy(f);
     CHECK_INT(value, 0);

@@ -77,7 +77,7 @@ wake_many(void *user)
     return NULL;
 }
 
-/* Ready when it sees all that the wakers wrote. */
+/* A future that is ready once all that the wakers wrote is visible. */
 struct reader {
     caw_future future;
     caw_waker waker;
@@ -128,7 +128,7 @@ poll_after_the_last_of_many_wakes_sees_all(void)
     end_pool(pool);
 }
 
-/* Asleep until woken; then its poll returns only when two such polls run at the same time. */
+/* A future that sleeps until it is woken; then its poll returns only when two such polls run at the same time. */
 static atomic_int met;
 
 static caw_poll

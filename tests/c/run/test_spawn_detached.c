@@ -1,4 +1,4 @@
-/* test_spawn_detached.c: futures that run on a pool, and whose end nobody waits for. */
+/* test_spawn_detached.c: futures that run on a pool without a join future. */
 #include "support/child.h"
 
 static void

@@ -1,4 +1,4 @@
-/* test_channel.c: the two ends of a channel, on one thread; see test_send.c for sends that wait. */
+/* test_channel.c: the two ends of a channel, on one thread; sends that wait are in test_send.c. */
 #include "support/items.h"
 
 static void
@@ -28,7 +28,7 @@ full_channel_says_so_and_leaves_the_item(void)
     CHECK_INT(send_number(channel, 1), 0);
     CHECK_INT(send_number(channel, 2), -EAGAIN);
     CHECK_INT(caw_channel_length(channel), 2);
-    CHECK_INT(next_number(s, &c), 0); /* the consumer has taken both; one is still on its way */
+    CHECK_INT(next_number(s, &c), 0); /* the consumer has taken both out, and still holds one */
     CHECK_INT(caw_channel_length(channel), 1);
     CHECK_INT(send_number(channel, 2), 0);
     CHECK_INT(send_number(channel, 3), -EAGAIN);
@@ -46,7 +46,7 @@ pending_consumer_is_woken_by_an_item_and_by_the_close(void)
     caw_stream *s;
     caw_channel *channel = channel_of_size(2, &s);
     CHECK(is_pending(s, &c) && is_pending(s, &c));
-    CHECK_INT(c.references, 1); /* the same waker is kept once */
+    CHECK_INT(c.references, 1); /* the same waker is stored once */
     CHECK(is_pending(s, &later));
     CHECK_INT(c.references, 0); /* the latest counts */
     CHECK_INT(send_number(channel, 7), 0);

@@ -1,7 +1,7 @@
-/* test_channel_callbacks.c: what a channel tells by the functions of its spec, and when. */
+/* test_channel_callbacks.c: when a channel calls the functions of its spec. */
 #include "support/items.h"
 
-/* What the callbacks saw: one letter for each call. */
+/* The calls of the callbacks: one letter for each. */
 typedef struct calls {
     char text[64];
     caw_channel *channel; /* resume fills it again */
@@ -138,7 +138,7 @@ callbacks_may_send(void)
         CHECK_INT(next_number(s, &c), i);
     }
     CHECK(is_pending(s, &c));
-    for (size_t i = 0; seen.text[i]; i++) { /* r p r p ...: the first r is ours */
+    for (size_t i = 0; seen.text[i]; i++) { /* r p r p ...: the first r is the test's own */
         CHECK_INT(seen.text[i], i % 2 ? 'p' : 'r');
     }
     CHECK_INT(seen.text[strlen(seen.text) - 1], 'r');
@@ -202,7 +202,7 @@ cancel_is_told_once_and_free_last(void)
 
     memset(&seen, 0, sizeof seen);
     channel = channel_new(&spec, &s);
-    caw_stream_destroy(s); /* tells as cancel does */
+    caw_stream_destroy(s); /* calls them as cancel does */
     CHECK(strcmp(seen.text, "c") == 0);
     caw_channel_release(channel);
     CHECK(strcmp(seen.text, "cf") == 0);

@@ -1,5 +1,5 @@
-/* test_channel_races.c: two threads do one thing each at the same moment, many times; nobody else comes by who would
- * put right what they leave. */
+/* test_channel_races.c: two threads do one thing each at the same moment, many times. No later call could repair what
+ * they leave. */
 #include "support/items.h"
 #include "support/threads.h"
 
@@ -13,7 +13,7 @@
 #ifdef IS_SLOW
 enum { ROUNDS = 20000 };
 #else
-enum { ROUNDS = 100000 }; /* as many as the shortest of these moments needs to be met */
+enum { ROUNDS = 100000 }; /* enough to hit the shortest of these moments */
 #endif
 
 /* The two threads of a race. Each adds one to `there` and waits for the other, with a different delay each round. */
@@ -58,7 +58,7 @@ other_thread(void *user)
 static void
 run_rounds(meeting *m, void (*begin)(void *), void (*mine)(void *), void (*end)(void *))
 {
-    begin(m->user); /* the other thread may be waiting already: it goes on only when we are there too */
+    begin(m->user); /* the other thread may be waiting already: it goes on only when this one has come too */
     pthread_t thread = start_thread(other_thread, m);
     for (int round = 0; round < ROUNDS; round++) {
         meet(m, round, round % 40);
@@ -81,8 +81,8 @@ typedef struct race {
     caw_item *item;
     caw_poll poll;
     int status;
-    int filled;        /* how many items are there at the beginning */
-    atomic_int paused; /* what the last call said */
+    int filled;        /* the number of items at the beginning */
+    atomic_int paused; /* whether the last call was pause */
 } race;
 
 static void
@@ -103,7 +103,7 @@ race_end(race *r)
     nothing_is_left(&r->sender);
 }
 
-/* The consumer's part: take one, and no more. */
+/* The consumer's part: take one item. */
 static void
 take_one(void *user)
 {
@@ -242,7 +242,7 @@ static void
 nobody_was_overtaken(void *user)
 {
     race *r = user;
-    CHECK_INT(r->status, -EAGAIN); /* the one slot was for the send */
+    CHECK_INT(r->status, -EAGAIN); /* the free slot belongs to the send */
     caw_item_destroy(r->item);
     CHECK_INT(r->sender.wakes, 1);
     r->poll = CAW_PENDING;

@@ -48,7 +48,7 @@ wait_until_it_sleeps(const sender *s)
     while (s->sent == 0) {
         (void)usleep(100);
     }
-    (void)usleep(2000); /* in the send after that */
+    (void)usleep(2000); /* so that the next send waits */
 }
 
 static void
@@ -98,7 +98,7 @@ send_that_sleeps_ends_with_ECLOSED_at_the_close(void)
     CHECK(caw_channel_close(channel, 0));
     pthread_join(thread, NULL);
     CHECK_INT(sending.status, CAW_ECLOSED);
-    CHECK_INT(numbers_alive, 1); /* the one that was sent; the other one is destroyed */
+    CHECK_INT(numbers_alive, 1); /* the one that was sent; the other was destroyed */
     CHECK_INT(next_number(s, &c), 0);
     CHECK_INT(end_of(s, &c), 0);
     CHECK_INT(caw_channel_send(channel, number_new(2)), CAW_ECLOSED);

@@ -1,4 +1,5 @@
-/* test_channel_threads.c: a channel between threads: nothing lost, nothing twice, never more than its capacity. */
+/* test_channel_threads.c: a channel between threads. No item is lost or comes twice, and there are never more than its
+ * capacity. */
 #include "support/items.h"
 #include "support/threads.h"
 
@@ -14,7 +15,7 @@ typedef struct sender {
     int sent;
 } sender;
 
-/* Until it is closed, or there are no more to send. */
+/* Sends until the channel is closed or there are no more items. */
 static void *
 send_by_trying(void *user)
 {
@@ -60,7 +61,8 @@ typedef struct crowd {
     caw_stream *s;
 } crowd;
 
-/* Start the producers, each second of which waits. They have references of the channel; so has the crowd. */
+/* Start the producers, of which every second one waits for room. Each holds a reference to the channel; so does the
+ * crowd. */
 static void
 start_crowd(crowd *c, size_t capacity)
 {
@@ -71,7 +73,7 @@ start_crowd(crowd *c, size_t capacity)
     }
 }
 
-/* Wait for the ends of all; how many items they have sent. */
+/* Wait for all producers to end. Returns how many items they have sent. */
 static int
 join_crowd(crowd *c)
 {
@@ -196,7 +198,7 @@ typedef struct valve_sender {
     int items;
 } valve_sender;
 
-/* One that cannot wait: goes by the valve alone. It hangs when the last call was a wrong pause. */
+/* A producer that cannot wait and follows only pause and resume. It hangs if the last call was a wrong pause. */
 static void *
 send_by_the_valve(void *user)
 {
@@ -218,7 +220,7 @@ send_by_the_valve(void *user)
     return NULL;
 }
 
-/* Two producers and the consumer, who stops now and then until they are paused. */
+/* Two producers and the consumer, which stops now and then until they are paused. */
 static void
 run_the_valve(const caw_channel_spec *spec, valve *v, int items)
 {

@@ -3,7 +3,7 @@
 #include "support/items.h"
 #include "support/threads.h"
 
-/* The next item is these bytes. */
+/* Check that the next item is these bytes. */
 static void
 gives(caw_stream *s, caw_reactor *r, counter *c, const char *text)
 {
@@ -32,7 +32,7 @@ waits(caw_stream *s, caw_reactor *r, counter *c)
     CHECK(poll_next_at(s, r, c, &item) == CAW_PENDING);
 }
 
-/* Until it is woken. */
+/* Turn until it is woken. */
 static void
 turn_until_woken(caw_reactor *r, counter *c)
 {
@@ -41,7 +41,7 @@ turn_until_woken(caw_reactor *r, counter *c)
     }
 }
 
-/* The stream of the end of a pipe that is read. */
+/* A stream of the read end of a pipe. */
 static caw_stream *
 stream_of_pipe(wired *w, int flags, size_t size)
 {
@@ -118,7 +118,7 @@ regular_file_is_always_ready(caw_reactor_kind kind)
     caw_item *item;
     char seen[16] = "";
     while (true) {
-        if (poll_next_at(s, r, &c, &item) == CAW_PENDING) { /* only the portable reactor asks */
+        if (poll_next_at(s, r, &c, &item) == CAW_PENDING) { /* only the portable reactor has to check */
             turn_until_woken(r, &c);
             continue;
         }
@@ -246,7 +246,7 @@ write_all(void *user)
     return NULL;
 }
 
-/* The consumer waits by caw_block_on; the chunks of a merge of one are here for company. */
+/* The consumer waits by caw_block_on, through chunks and a merge of one stream. */
 static void
 million_bytes_of_another_thread_arrive_in_order(void)
 {

@@ -1,4 +1,4 @@
-/* test_merge.c: the items of many streams as one. */
+/* test_merge.c: merging the items of many streams into one. */
 #include "support/items.h"
 #include "support/threads.h"
 
@@ -63,7 +63,7 @@ only_children_that_were_woken_are_polled_again(void)
     CHECK(is_pending(merged, &c));
     CHECK_INT(c.wakes, 0);
     CHECK_INT(c.references, 1);
-    CHECK(is_pending(merged, &later)); /* for another reason: nobody is polled, the latest waker is kept */
+    CHECK(is_pending(merged, &later)); /* woken for another reason: no stream is polled, the latest waker is kept */
     CHECK_INT(c.references, 0);
     CHECK_INT(scripts[0].polls + scripts[1].polls + scripts[2].polls, 3);
     script_wake(&scripts[1]);
@@ -165,7 +165,7 @@ cancel_gives_up_the_children_that_cannot_be_asked(void)
     CHECK_INT(second.destroys, 1);
     CHECK_INT(end_of(merged, &c), CAW_ECANCELED);
     caw_stream_destroy(merged);
-    /* where the other one has ended before, nobody but cancel wakes */
+    /* if the other one has ended before, only cancel wakes */
     streams[0] = script_init(&first, "0");
     streams[1] = script_init_without_cancel(&second, "p");
     merged = caw_stream_merge(streams, 2);

@@ -11,7 +11,7 @@ full_channel(size_t capacity, caw_stream **stream)
     return channel;
 }
 
-/* A send of this number that waits. */
+/* Begin a send of this number, which waits. */
 static void
 begin_send(caw_send_op *send, caw_channel *channel, int value, counter *c)
 {
@@ -103,7 +103,7 @@ try_send_does_not_overtake_a_send_that_waits(void)
     caw_item *item = number_new(3);
     CHECK_INT(caw_channel_try_send(channel, item), -EAGAIN);
     CHECK_INT(next_number(s, &c), 0);
-    CHECK_INT(caw_channel_try_send(channel, item), -EAGAIN); /* the room was for the send */
+    CHECK_INT(caw_channel_try_send(channel, item), -EAGAIN); /* the room belongs to the send */
     CHECK_INT(finish_send(&send, &c), 0);
     CHECK_INT(next_number(s, &c), 1);
     CHECK_INT(caw_channel_try_send(channel, item), 0);

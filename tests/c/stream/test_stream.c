@@ -79,7 +79,8 @@ box_holds_a_pointer_and_frees_it_once(void)
 
 /* --- map --- */
 
-/* Doubles; leaves out what is odd; at `fails_at` fails, and may leave an item in *out. */
+/* A function for map: doubles numbers and leaves out odd ones. At `fails_at` it fails, and may leave an item in
+ * *out. */
 typedef struct rule {
     int fails_at;
     bool leaves_one;
@@ -174,7 +175,7 @@ leave_out(void *user, caw_item *item, caw_item **out)
     return 0;
 }
 
-/* Each poll does a part of it, and has woken itself. */
+/* Each poll does a part of the work and wakes itself. */
 static void
 thousand_polls_are_not_one(caw_stream *outer, script *s)
 {
@@ -212,7 +213,7 @@ take_ends_after_n_and_lets_go_of_the_rest_with_the_last(void)
     CHECK_INT(next_number(taken, &c), 1);
     CHECK_INT(s.cancels, 1);
     CHECK_INT(s.destroys, 1);
-    caw_stream_cancel(taken); /* nobody is there any more */
+    caw_stream_cancel(taken); /* the stream below is gone */
     CHECK_INT(end_of(taken, &c), 0);
     CHECK_INT(s.polls, 2);
     end_stream(taken, &c);
@@ -299,7 +300,7 @@ take_that_was_cancelled_does_not_ask_again_with_the_last(void)
 
 /* --- chunk --- */
 
-/* The next group: its length, which begins with this number. */
+/* The length of the next group, which begins with this number. */
 static size_t
 next_group(caw_stream *s, counter *c, int first)
 {

@@ -1,5 +1,5 @@
-/* test_stream_memory.c: each allocation of the streams and of a channel fails once. They are compiled in here, with an
- * allocator that is told to fail. */
+/* test_stream_memory.c: each allocation of the streams and of a channel fails once. Their sources are compiled in here,
+ * with an allocator that fails on demand. */
 #include "support/items.h"
 
 #include "cawait/testing_tools.h"
@@ -11,7 +11,7 @@
 #define calloc  caw_test_calloc
 #define realloc caw_test_realloc
 
-/* NOLINTBEGIN: that is how they get the allocator */
+/* NOLINTBEGIN: so that they use this allocator */
 #include "core/stream/around.c"
 #include "core/stream/channel.c"
 #include "core/stream/from_fd.c"
@@ -40,7 +40,7 @@ keep_item(void *user, caw_item *item, caw_item **out)
     return 0;
 }
 
-/* Poll to the end, and destroy it. CAW_ENOMEM where there was no stream. */
+/* Poll to the end, and destroy it. CAW_ENOMEM if there was no stream. */
 static int
 run_to_the_end(caw_stream *s, caw_reactor *r, counter *c)
 {
@@ -102,7 +102,7 @@ fd_stream_that_runs_out_of_memory_ends_with_that(void)
         CHECK_INT(c.references, 0);
         (void)fclose(file);
     }
-    CHECK_INT(failures, 4); /* the stream and three reads; to make one smaller may fail */
+    CHECK_INT(failures, 4); /* the stream and three reads; a realloc that shrinks may fail */
     caw_test_fail_allocation(0);
 }
 

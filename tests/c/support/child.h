@@ -1,4 +1,4 @@
-/* child.h: a child of a pool for the tests, which does what the test says. */
+/* child.h: a future for the pool that a test controls. */
 #ifndef CAWAIT_TEST_CHILD_H
 #define CAWAIT_TEST_CHILD_H
 
@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* It keeps its waker where the test can reach it. */
+/* It keeps its waker for the test. */
 struct child {
     caw_future future;
     pthread_mutex_t lock;

@@ -1,4 +1,4 @@
-/* fds.h: pipes and pairs of sockets for tests; and one of these with a place to wait for it. */
+/* fds.h: pipes and pairs of sockets for tests, also together with a reactor that waits for them. */
 #ifndef CAWAIT_TEST_FDS_H
 #define CAWAIT_TEST_FDS_H
 
@@ -49,7 +49,7 @@ typedef struct wired {
     counter c;
 } wired;
 
-/* `make` is one of the two above. */
+/* `make` is one of the two functions above. */
 static inline void
 wire(wired *w, void (*make)(int fds[2], int flags), int flags, caw_reactor_kind kind)
 {
@@ -70,7 +70,7 @@ close_end(wired *w, int end)
     w->fds[end] = -1;
 }
 
-/* Nothing has kept the waker. */
+/* Check that no clone of the waker is left. */
 static inline void
 unwire(wired *w)
 {

@@ -1,4 +1,4 @@
-/* items.h: items and streams for the tests: items that are counted, and a stream that does what a string says. */
+/* items.h: items and streams for the tests: items that are counted, and a stream that follows a script. */
 #ifndef CAWAIT_TEST_ITEMS_H
 #define CAWAIT_TEST_ITEMS_H
 
@@ -42,7 +42,7 @@ number_value(const caw_item *item)
     return CAW_CONTAINER_OF(item, const number, item)->value;
 }
 
-/* The value of the item, which is destroyed. */
+/* Destroy the item and return its value. */
 static inline int
 number_take(caw_item *item)
 {
@@ -65,7 +65,7 @@ is_pending(caw_stream *s, counter *c)
     return poll_next_at(s, NULL, c, &item) == CAW_PENDING;
 }
 
-/* Polled once, it gives this number. */
+/* Poll once: the next number. */
 static inline int
 next_number(caw_stream *s, counter *c)
 {
@@ -74,7 +74,7 @@ next_number(caw_stream *s, counter *c)
     return number_take(item);
 }
 
-/* A list of so many numbers, from this one on. They are destroyed. */
+/* Check that it is a list of this many numbers, from this one on, and destroy them. */
 static inline void
 check_numbers(caw_item *first, size_t n, int value)
 {
@@ -87,7 +87,7 @@ check_numbers(caw_item *first, size_t n, int value)
     CHECK(!first);
 }
 
-/* Polled once, it ends. */
+/* Poll once: the stream ends; its status. */
 static inline int
 end_of(caw_stream *s, counter *c)
 {
@@ -97,9 +97,9 @@ end_of(caw_stream *s, counter *c)
     return s->status;
 }
 
-/* A stream that does one thing at each poll: i: the next number, from `value` on; p: is pending; y: is pending, and
- * woken before the poll returns; e: ends with -EIO; 0: ends with 0. After the last step it is pending for ever.
- * Cancelled, it ends with CAW_ECANCELED. In the test's memory. */
+/* A stream that does one thing at each poll: i: gives the next number, from `value` on; p: is pending; y: is pending,
+ * and woken before the poll returns; e: ends with -EIO; 0: ends with 0. After the last step it is pending for ever.
+ * When it is cancelled it ends with CAW_ECANCELED. It lies in the test's memory. */
 typedef struct script {
     caw_stream stream;
     const char *steps;
@@ -219,7 +219,7 @@ send_number(caw_channel *channel, int value)
     caw_item *item = number_new(value);
     int status = caw_channel_try_send(channel, item);
     if (status != 0) {
-        CHECK_INT(number_take(item), value); /* it stayed ours */
+        CHECK_INT(number_take(item), value); /* it was not taken */
     }
     return status;
 }
@@ -237,7 +237,7 @@ wait_for_next(caw_stream *s, int *status)
     return item;
 }
 
-/* Everything that a test made is gone: its items, and the clones of its waker. */
+/* Check that everything a test made is gone: its items, and the clones of its waker. */
 static inline void
 nothing_is_left(const counter *c)
 {

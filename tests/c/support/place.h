@@ -1,4 +1,4 @@
-/* place.h: a place to poll futures in, for tests: a waker that counts, a reactor, a pool. */
+/* place.h: what tests need to poll futures: a counting waker, a reactor, a pool. */
 #ifndef CAWAIT_TEST_PLACE_H
 #define CAWAIT_TEST_PLACE_H
 
@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* A waker's data: how many references are out, and how often it was woken. */
+/* A waker's data: how many references there are, and how often it was woken. */
 typedef struct counter {
     atomic_int references, wakes;
 } counter;
@@ -61,7 +61,7 @@ poll_without_waker(caw_future *f, caw_reactor *r)
     return caw_future_poll(f, &cx);
 }
 
-/* Polled once, it is ready, with this status. */
+/* Poll once: the future is ready; its status. */
 static inline int
 status_at(caw_future *f, caw_reactor *r, counter *c)
 {
@@ -79,7 +79,7 @@ is_readable(int fd)
     return poll(&p, 1, 0) == 1;
 }
 
-/* Turn until the future is ready; gives up, by a failing check, after a minute. */
+/* Turn until the future is ready. After a minute a check fails. */
 static inline int
 turn_until_ready(caw_reactor *r, caw_future *f, counter *c)
 {

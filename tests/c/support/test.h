@@ -1,5 +1,5 @@
-/* test.h: what a C test needs. One executable per unit; a failing check prints where and aborts (a check may run on any
- * thread, so there is nothing to unwind to); a test that hangs is killed by the runner's time-out.
+/* test.h: checks and the main function of a C test. There is one executable per unit. A failing check prints where it
+ * is and aborts, because it may be on any thread. A test that hangs is killed by the runner's time-out.
  *
  *     static void promise_resolve_twice_is_ignored(void) { ... CHECK(x == 1); ... }
  *     TESTS(TEST(promise_resolve_twice_is_ignored), ...)
@@ -29,7 +29,7 @@
         }                                                                                                              \
     } while (0)
 
-/* The test that runs cannot be run here, for this reason; then it returns. */
+/* Mark the running test as one that cannot be run here, for this reason; the test then returns. */
 #define SKIP(reason) ((void)(test_skipped = (reason)))
 
 static const char *test_skipped;

@@ -1,4 +1,4 @@
-/* threads.h: threads for tests. */
+/* threads.h: starting and joining the threads of a test. */
 #ifndef CAWAIT_TEST_THREADS_H
 #define CAWAIT_TEST_THREADS_H
 
@@ -20,7 +20,7 @@ join_thread(pthread_t thread)
     CHECK_INT(pthread_join(thread, NULL), 0);
 }
 
-/* All with the same argument. */
+/* Start n threads with the same argument. */
 static inline void
 start_threads(pthread_t *threads, int n, void *(*run)(void *user), void *user)
 {

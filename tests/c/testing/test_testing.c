@@ -160,7 +160,7 @@ allocation_does_not_fail_where_none_is_named(void)
 #define malloc caw_test_malloc
 #define calloc caw_test_calloc
 
-/* Three allocations, as an author's own code has them. */
+/* Three allocations, as in an author's code. */
 static int
 make_three(void)
 {
@@ -288,7 +288,7 @@ fds_are_real_ones(void)
     CHECK_INT(caw_test_reactor_poll(reactor, f, &waker), CAW_PENDING);
     CHECK_INT(caw_test_reactor_advance(reactor, DAY), 0);
     CHECK_INT(write(fds[1], "x", 1), 1);
-    while (caw_test_waker_wakes(&waker) == 0) { /* a portable reactor learns of it by a thread */
+    while (caw_test_waker_wakes(&waker) == 0) { /* in a portable reactor a thread has to see it first */
         CHECK(caw_test_reactor_advance(reactor, 0) >= 0);
     }
     CHECK_INT(caw_test_reactor_run(reactor, f, &waker), 0);

@@ -11,23 +11,24 @@ from support.children.asan import SLOWER
 FOLDER = Path(__file__).parent
 HANG_SECONDS = 40 * SLOWER
 
-# Plain, and with everything that -X dev switches on: debug mode of asyncio, of the allocator, all warnings.
+# Plain, and with all that -X dev switches on: debug mode of asyncio and of the allocator, all warnings.
 MODES = {"plain": [], "dev": ["-X", "dev", "-W", "error"]}
 
 
 def command(script, function, *arguments, options=()):
-    """What runs children/<script>.py, which calls the function of that name."""
+    """The command that runs children/<script>.py, which calls the function of that name."""
     return [sys.executable, *options, str(FOLDER / f"{script}.py"), function, *map(str, arguments)]
 
 
 def environment(script):
-    """In a forked child the parent's operations never end, so what they own is never freed: no leak check there."""
+    """The environment. In a forked child the parent's operations never end and their memory is never freed: no leak
+    check."""
     extra = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if script == "forks" else {}
     return {**os.environ, **extra}
 
 
 def run_child(script, function, *arguments, options=(), returncode=0, stderr=""):
-    """Run it; its exit code and what it wrote to stderr have to be these. Returns what it wrote to stdout."""
+    """Run it and check its exit code and its stderr. Returns its stdout."""
     done = run_command(command(script, function, *arguments, options=options), environment(script))
     if (done.returncode, done.stderr) != (returncode, stderr):
         raise AssertionError(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -35,7 +36,7 @@ def run_child(script, function, *arguments, options=(), returncode=0, stderr="")
 
 
 def run_command(arguments, env=None):
-    """As subprocess.run; when it hangs, its own children end with it."""
+    """Like subprocess.run, but if it hangs its own children are ended with it."""
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=env
     ) as child:

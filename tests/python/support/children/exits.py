@@ -22,7 +22,7 @@ async def settle():
 
 
 async def in_flight(n, threads=8, gap_us=20):
-    """n tasks on operations that native threads are completing right now."""
+    """n tasks that await operations which native threads are completing right now."""
     ops = [t.Op(k, on_cancel="ignored" if k % 2 else "none") for k in range(n)]
     tasks = [asyncio.ensure_future(op.wait_detached()) for op in ops]
     await settle()
@@ -34,7 +34,7 @@ async def in_flight(n, threads=8, gap_us=20):
 
 
 def never_closed(kind, main):
-    """Run it on a loop that stays as it is. Not in debug mode: asyncio then complains of such a loop on 3.13."""
+    """Run it on a loop that is never closed. Not in debug mode, in which asyncio warns of such a loop on 3.13."""
     loop = new_loop(kind)
     loop.set_debug(False)
     KEPT.append(loop)
@@ -42,7 +42,7 @@ def never_closed(kind, main):
 
 
 def returning(kind):
-    """asyncio.run returns while most are in flight: its end cancels them."""
+    """asyncio.run returns while most operations are in flight, and so cancels them."""
 
     async def main():
         _, tasks = await in_flight(2000)
@@ -97,7 +97,7 @@ def top_level_exception(kind):
 
 
 def daemon_thread(kind):
-    """A thread that nobody waits for runs a loop with operations while the interpreter ends."""
+    """A daemon thread runs a loop with operations while the interpreter ends."""
     ready = threading.Event()
 
     async def main():
@@ -112,7 +112,7 @@ def daemon_thread(kind):
 
 
 def resolved_in_atexit(kind):
-    """By Python code that runs at exit, with the loop open and closed."""
+    """Operations are resolved by Python code that runs at exit, with the loop open and closed."""
 
     async def main():
         ops = [t.Op(), t.Op(), t.Op(on_cancel="ignored")]
@@ -128,7 +128,7 @@ def resolved_in_atexit(kind):
 
 
 def resolved_after_finalization(kind):
-    """By exit(), when there is no interpreter any more."""
+    """Operations are resolved in exit(), when the interpreter is gone."""
 
     async def main():
         op, gate = t.Op(on_cancel="ignored"), t.Gate()
@@ -143,7 +143,7 @@ def resolved_after_finalization(kind):
 
 
 def resolved_around_the_exit(kind):
-    """By native threads whose delays are spread from before the end of the interpreter to after it."""
+    """Native threads resolve operations, with delays from before the end of the interpreter to after it."""
 
     async def main():
         ops = [t.Op(on_cancel="ignored") for _ in range(200)]
@@ -172,7 +172,7 @@ def calls_around_the_exit(kind):
 
 
 def calls_in_flight(kind):
-    """asyncio.run returns while native threads wait for what they have called."""
+    """asyncio.run returns while native threads wait for their calls."""
 
     async def main():
         for _ in range(20):
@@ -236,7 +236,7 @@ def module_removed(kind):
 
 
 def module_removed_while_suspended(kind):
-    """What is suspended keeps what it needs of the module."""
+    """A suspended operation keeps alive what it needs of the module."""
     global t
     module, t = t, None
 
@@ -320,7 +320,7 @@ except RuntimeError:
 
 
 def run_in_subinterpreter(code, isolated=True):
-    """In one with its own GIL, where there is such a thing; not isolated: in one that shares it."""
+    """Run code in a subinterpreter with its own GIL, where that exists; if not isolated, in one that shares the GIL."""
     if sys.version_info >= (3, 13):
         import _interpreters as interpreters
 
@@ -338,7 +338,7 @@ def run_in_subinterpreter(code, isolated=True):
 
 
 def subinterpreters(kind):
-    """One after the other, then at once."""
+    """Subinterpreters run one after the other, then all at once."""
     run(kind, t.sleep(0))
     for code in (SUBINTERPRETER, WITHOUT_ASYNCIO) * 2:
         run_in_subinterpreter(code)
@@ -391,7 +391,7 @@ loop.close()
 
 
 def locals_of_another_interpreter(kind):
-    """They are refused there; a reference that is dropped there is dropped by its own loop's thread."""
+    """Another interpreter refuses them; a reference that is released there is dropped by its own loop's thread."""
 
     class Dropped:
         def __del__(self):
@@ -411,14 +411,14 @@ def locals_of_another_interpreter(kind):
         loop.run_until_complete(share())
         thread = threading.Thread(target=run_in_subinterpreter, args=[AWAITS_SHARED, isolated])
         thread.start()
-        thread.join()  # before 3.12 asyncio takes a loop that runs in another interpreter for one that runs here
+        thread.join()  # before 3.12 asyncio mistakes a loop that runs in another interpreter for one that runs here
         loop.run_until_complete(until_dropped())
         loop.close()
         assert where.pop() == threading.get_ident() and not where
 
 
 def debug_double_resolve(kind):
-    """A second resolve: ignored, or abort() with a message in a build with assertions."""
+    """A second resolve is ignored, or calls abort() with a message in a build with assertions."""
 
     async def main():
         op = t.Op("first")

@@ -1,4 +1,4 @@
-"""How a script forks."""
+"""Forking, for the scripts."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from asan import ASAN
 
 
 def in_child(function, *arguments):
-    """Fork; the child calls it and leaves at once, with 0 when all went well."""
+    """Fork. The child calls the function and exits at once, with 0 if all went well."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -26,7 +26,7 @@ def assert_left_well(pid):
 
 
 def wait_until_threads_sleep():
-    """Return when each other thread waits for something in the kernel, and so is not inside malloc."""
+    """Return when every other thread waits in the kernel, and so is not inside malloc."""
     mine = threading.get_native_id()
     others = [task for task in Path("/proc/self/task").iterdir() if int(task.name) != mine]
     while any(state(task) == "R" for task in others):
@@ -34,7 +34,7 @@ def wait_until_threads_sleep():
 
 
 def state(task):
-    """The letter that the kernel gives a thread: R when it runs or could; none when it has ended."""
+    """The kernel's letter for a thread's state: R when it runs or is ready to run; none when it has ended."""
     try:
         return (task / "stat").read_text().rpartition(") ")[2][:1]
     except OSError:

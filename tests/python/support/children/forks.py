@@ -12,7 +12,7 @@ import _cawait_test as t
 
 
 async def work():
-    """A bit of everything: a promise, a timer, the pool, a spawned future, Python called by and posted from C."""
+    """Some of everything: a promise, a timer, the pool, a spawned future, Python called by and posted from C."""
     op = t.Op("value")
     op.resolve_later(500)
     assert await op.wait() == "value"
@@ -55,7 +55,7 @@ def grandchild(kind):
 
 
 async def forking(child, resumed):
-    """Fork inside a running task with operations in flight; the parent's operations complete."""
+    """Fork inside a running task with operations in flight. The parent's operations complete."""
     ops = [t.Op(n, on_cancel="ignored" if n % 2 else "none") for n in range(200)]
     tasks = [asyncio.ensure_future(op.wait()) for op in ops]
     tasks += [asyncio.ensure_future(t.sleep(0.02)), asyncio.ensure_future(t.blocking(0.02))]
@@ -89,7 +89,7 @@ def in_resumed_task_and_run_in_the_child(kind):
 
 
 def child_that_exits_by_itself(kind):
-    """The child ends as a script does: atexit, finalization of what it has from its parent."""
+    """The child ends as a script does: atexit, and finalization of what it has from its parent."""
     run(kind, work())
     loop_of_parent = asyncio.SelectorEventLoop() if kind == "uvloop" else None
     pid = os.fork()
@@ -121,7 +121,7 @@ def child_that_exits_with_a_suspended_loop(kind):
         for task in tasks:
             task._log_destroy_pending = False
         if kind != "uvloop":
-            loop._closed = True  # else its __del__ takes the parent's self-pipe out of the epoll that both share
+            loop._closed = True  # else its __del__ takes the parent's self-pipe out of the epoll fd that both share
         sys.exit(0)
     assert_left_well(pid)
     for op in ops:
@@ -131,7 +131,7 @@ def child_that_exits_with_a_suspended_loop(kind):
 
 
 def child_that_runs_the_loop_of_its_parent(kind):
-    """What would suspend there is an error, in the child and at once; the parent goes on with the loop."""
+    """In the child an await that would suspend fails at once; the parent goes on with the loop."""
 
     async def refused():
         op = t.Op("value", on_cancel="resolves")

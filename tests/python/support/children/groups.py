@@ -1,4 +1,4 @@
-"""What a group of the anyio that is installed makes of the two kinds of coroutines: for test_python_coroutine.py."""
+"""How a task group of the installed anyio takes the two kinds of coroutines: for test_python_coroutine.py."""
 
 import sys
 from importlib.metadata import version
@@ -9,7 +9,7 @@ import _cawait_test as t
 
 
 async def start(method):
-    """Start an operation in a group; how that ends."""
+    """Start an operation in a group; return how that ends."""
     op, made = t.Op("value"), []
 
     def make():
@@ -21,7 +21,7 @@ async def start(method):
             group.start_soon(make)
             op.resolve_later(100)
     except BaseException as error:  # a group of them
-        made[0].close()  # anyio does not
+        made[0].close()  # anyio does not close it
         return ", ".join(type(one).__name__ for one in error.exceptions)
     return op.value if op.resolved == op.freed == 1 else "not awaited"
 

@@ -1,4 +1,4 @@
-"""What is imported when operations are awaited: for framework/test_detection.py."""
+"""Which modules are imported when operations are awaited: for framework/test_detection.py."""
 
 import sys
 
@@ -8,7 +8,7 @@ FRAMEWORKS = {"asyncio", "uvloop", "trio", "anyio", "sniffio", "outcome", "curio
 
 
 async def await_all():
-    """Each of the ways: ready, suspended, failed, cancelled by hand."""
+    """Await in each way: ready, suspended, failed, cancelled by hand."""
     op = t.Op("value")
     op.resolve_later(100)
     assert await op.wait() == "value"
@@ -24,7 +24,7 @@ async def await_all():
 
 
 def expect(*wanted, run):
-    """Run, and see that of the frameworks only these are imported, which the program imported itself."""
+    """Run, and check that of the frameworks only these are imported: those that the program imported itself."""
     before = FRAMEWORKS & set(sys.modules)
     assert before == set(wanted), before
     run()
@@ -45,7 +45,7 @@ def await_on_uvloop():
 
 
 def await_on_trio():
-    """trio needs sniffio and outcome itself; asyncio it does not import."""
+    """trio itself needs sniffio and outcome; it does not import asyncio."""
     import trio
 
     assert "asyncio" not in sys.modules
@@ -53,7 +53,7 @@ def await_on_trio():
 
 
 async def native_cancellation(method):
-    """What one becomes where asyncio was never imported."""
+    """The exception for a native cancellation if asyncio was never imported."""
     op = t.Op()
     op.resolve_later(100, t.errors()["CAW_ECANCELED"])
     try:
@@ -71,7 +71,7 @@ def native_cancellation_on_trio():
 
 
 def native_cancellation_by_an_own_error_function_on_trio():
-    """Which has the library set asyncio's, and imports it by that."""
+    """The error function makes the library set asyncio's exception, which imports asyncio."""
     import trio
 
     assert "asyncio" not in sys.modules
@@ -83,7 +83,7 @@ def await_nowhere():
 
 
 def trio_imported_later():
-    """The library has looked for it before, and finds it when it is there."""
+    """The library has looked for trio in vain before, and finds it once it is there."""
     import asyncio
 
     asyncio.run(await_all())
@@ -96,7 +96,7 @@ def trio_imported_later():
 
 
 def trio_does_not_run():
-    """It is imported, and the program uses asyncio."""
+    """trio is imported, and the program uses asyncio."""
     import asyncio
 
     import trio  # noqa: F401
@@ -105,7 +105,7 @@ def trio_does_not_run():
 
 
 def other_module_named_trio():
-    """Half of an import, or somebody else's module: no framework, and no error of anybody's."""
+    """A half-imported trio, or another module of that name: no framework is found, and no error is raised."""
     import asyncio
 
     for name in ("trio", "outcome"):

@@ -1,4 +1,4 @@
-"""The loops that the scripts run on, by name; and the way from the command line to a function."""
+"""The loops that the scripts run on, by name; and calling the function that the command line names."""
 
 import asyncio
 import sys

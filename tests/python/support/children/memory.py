@@ -1,4 +1,4 @@
-"""Memory: flat after many awaits, and what happens when there is none. The first argument names the function."""
+"""Memory: it stays flat over many awaits, and it may run out. The first argument names the function."""
 
 import asyncio
 import ctypes
@@ -41,7 +41,7 @@ GLIBC = hasattr(libc, "mallinfo2")  # 2.33 or newer
 
 
 def given_out():
-    """The bytes that malloc has given out; 0 where it does not say."""
+    """The bytes that malloc has given out; 0 where that cannot be found out."""
     if not GLIBC:
         return 0
     libc.mallinfo2.restype = Mallinfo
@@ -50,7 +50,7 @@ def given_out():
 
 
 def rss():
-    """The bytes in memory, without what malloc only keeps for later."""
+    """The bytes in memory, without the free memory that malloc keeps."""
     if GLIBC:
         libc.malloc_trim(0)
     with open("/proc/self/statm") as statm:
@@ -160,7 +160,7 @@ async def stream_items(n):
 
 
 async def python_streamed(n):
-    """To its end, to an error, and stopped early; in place, and as a task."""
+    """An iterable to its end, to an error, and stopped early; in place, and as a task."""
     for _ in range(n // 60):
         for where in ("place", "task"):
             for stop in ("cancel", "destroy"):
@@ -174,7 +174,7 @@ async def python_streamed(n):
 
 
 async def python_called(n):
-    """Those that are cancelled end a little later: wait for them, and for what their tasks leave to the next turns."""
+    """Cancelled calls end a little later: wait for them, and for what their tasks leave to the next turns."""
     inside = set()
 
     async def counted():
@@ -210,7 +210,7 @@ def counts():
 
 
 def flat(kind):
-    """Two equal rounds: the second one takes nothing more, in references, Python's blocks, native memory and pages."""
+    """Two equal rounds: the second one needs no more references, Python blocks, native memory or pages."""
 
     async def main():
         await all_work(3)
@@ -219,8 +219,8 @@ def flat(kind):
         after, more_blocks, more_native = counts(), sys.getallocatedblocks() - blocks, given_out() - native
         more_pages = rss() - pages
         assert after == before, (before, after)
-        # A leak would be one for each await of a kind, 6 600 or more. CPython's own caches still fill: asyncio alone
-        # comes to some hundreds.
+        # A leak would leave one for each await of a kind, 6 600 or more. CPython's own caches still fill: with asyncio
+        # alone they take some hundreds.
         assert more_blocks < 5000, more_blocks
         assert more_native < 1 << 18 or ASAN, more_native
         assert more_pages < 4 << 20 or ASAN, more_pages
@@ -237,9 +237,9 @@ def flat(kind):
 
 
 def without_memory(n, function):
-    """Call it while the n-th allocation fails. True when it ran into that. Where the interpreter cannot make a frame
-    for a function in Python (of asyncio) it says so in other words."""
-    sys.setswitchinterval(60)  # it is meant for this thread
+    """Call it while the n-th allocation fails. True if that happened. If the interpreter cannot make a frame for a
+    Python function (of asyncio), the message is another one."""
+    sys.setswitchinterval(60)  # the failure is meant for this thread
     _testcapi.set_nomemory(n, n + 1)
     try:
         function()
@@ -247,7 +247,7 @@ def without_memory(n, function):
         return True
     except (AttributeError, RuntimeError, SystemError) as error:
         own = "can't start new thread", "<function ", "error return without exception set", "null argument to internal"
-        own += ("object Numbers does not have __anext__ method",)  # 3.10, which could not look it up
+        own += ("object Numbers does not have __anext__ method",)  # 3.10, when the look-up fails
         if not str(error).startswith(own):
             raise
         return True
@@ -306,7 +306,7 @@ def hold():
 
 
 def next_step(generator):
-    """The next item, or the first wait for it; what is given up then is done so while memory is short, too."""
+    """The next item, or the first wait for it. What is dropped then is also dropped while memory is short."""
     try:
         generator.__anext__().send(None)
     except StopIteration:
@@ -359,7 +359,7 @@ def every_allocation_fails(kind):
 
 
 def watch_a_high_fd(loop):
-    """libuv ends the process when it has no memory for a larger table of fds: make that large enough now."""
+    """libuv aborts when it has no memory for a larger table of fds: make the table large enough now."""
     ends = os.pipe()
     fd = fcntl.fcntl(ends[0], fcntl.F_DUPFD, 200)
     loop.add_reader(fd, print)

@@ -19,20 +19,20 @@ each_loop = each_kind("loop", ["asyncio", "trio", "uvloop"])
 
 
 def find_program(name: str) -> Path:
-    """It stands beside the extension modules; where it was not built, a path that does not exist."""
+    """Its path beside the extension modules. If it was not built, the path does not exist."""
     return next((path for folder in sys.path if (path := Path(folder) / name).is_file()), Path("not built", name))
 
 
 def needs(program: Path) -> pytest.MarkDecorator:
-    """Skip where the program was not built."""
+    """Skip if the program was not built."""
     return pytest.mark.skipif(
         not program.is_file(), reason="this interpreter has no libpython that a program could be linked with"
     )
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Its own library, and the packages of this environment. What the interpreter has at the end of such a program,
-    which does not finalize it, is no leak."""
+    """The environment: the program's own library, and the packages of this environment. Such a program does not
+    finalize the interpreter, so what that owns at the end is no leak."""
     if ASAN:
         changes["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     library = sysconfig.get_config_var("LIBDIR")
@@ -41,7 +41,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run_program(program: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, in an environment with these changes."""
+    """Run it to the end, in an environment with these changes."""
     return subprocess.run(
         [str(program), *arguments],
         env=environment(**changes),
@@ -53,7 +53,8 @@ def run_program(program: Path, *arguments: str, **changes: str) -> subprocess.Co
 
 
 def interrupt_program(program: Path, *arguments: str) -> tuple[int, str, str]:
-    """Send a Ctrl-C when it has written that it is waiting; its exit code, what it wrote then, and its stderr."""
+    """Send SIGINT when it has written that it is waiting. Returns its exit code, its output after that, and its
+    stderr."""
     with subprocess.Popen(
         [str(program), *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:

@@ -37,7 +37,7 @@ async def pipe(relay):
 
 
 async def left(relay):
-    """Generators that are left in the middle."""
+    """Generators that are dropped in the middle."""
     for _ in range(N // 30):
         generator = relay(numbers(30))
         async for _ in generator:
@@ -58,7 +58,7 @@ async def work():
 
 
 def flat(kind):
-    """The second of two equal rounds takes nothing more."""
+    """The second of two equal rounds needs no more memory."""
 
     async def main():
         await work()
@@ -82,7 +82,7 @@ def flat(kind):
 
 
 def never_closed(kind, main):
-    """Run it on a loop that stays as it is."""
+    """Run it on a loop that is never closed."""
     loop = new_loop(kind)
     loop.set_debug(False)
     KEPT.append(loop)
@@ -127,7 +127,7 @@ def relay_at_exit(kind):
 
 
 def fork(kind):
-    """In the child what is there is delivered, and the rest fails or is dropped."""
+    """In the child, items that are there are delivered; all else fails or is dropped."""
 
     async def main():
         channel = t.Channel(4)
@@ -136,7 +136,7 @@ def fork(kind):
         pid = os.fork()
         if pid == 0:
             try:
-                for _ in range(2):  # the second one would wait, for what can never come
+                for _ in range(2):  # the second one would wait for an item that can never come
                     step = generator.__anext__()
                     try:
                         step.send(None)

@@ -25,7 +25,7 @@ KEPT = []  # alive when the interpreter is finalized
 
 
 async def in_flight(nursery, n, threads=8, gap_us=20):
-    """n tasks on operations that native threads are completing right now."""
+    """n tasks that await operations which native threads are completing right now."""
     ops = [t.Op(k, on_cancel="ignored" if k % 2 else "none") for k in range(n)]
     for op in ops:
         nursery.start_soon(op.wait_detached)
@@ -43,7 +43,7 @@ async def resolved(value, module=t):
 
 
 def the_only(error):
-    """What is in a group of one, which is what leaves a nursery."""
+    """The exception in a group of one, as it leaves a nursery."""
     while hasattr(error, "exceptions"):
         (error,) = error.exceptions
     return error
@@ -53,7 +53,7 @@ def the_only(error):
 
 
 def returning():
-    """trio.run returns while most are in flight: its end cancels them."""
+    """trio.run returns while most operations are in flight, and so cancels them."""
 
     async def main():
         async with trio.open_nursery() as nursery:
@@ -66,7 +66,7 @@ def returning():
 
 
 def leaving(leave):
-    """The main task leaves so, while operations are in flight."""
+    """The main task leaves in this way, while operations are in flight."""
 
     async def main():
         async with trio.open_nursery() as nursery:
@@ -99,7 +99,7 @@ def raising():
 
 
 def daemon_thread():
-    """A thread that nobody waits for has a run with operations while the interpreter ends."""
+    """A daemon thread has a run with operations while the interpreter ends."""
     ready = threading.Event()
 
     async def main():
@@ -112,7 +112,7 @@ def daemon_thread():
 
 
 def resolved_in_atexit():
-    """What was detached from a run that is over."""
+    """Operations that were detached from a run that is over are resolved at exit."""
 
     async def main():
         ops = [t.Op(), t.Op(on_cancel="ignored")]
@@ -143,7 +143,7 @@ def suspended_by_hand():
 
 
 def interrupted():
-    """The parent sends SIGINT when the main task waits."""
+    """The parent sends SIGINT while the main task waits."""
 
     async def say():
         await trio.testing.wait_all_tasks_blocked()
@@ -165,7 +165,8 @@ def interrupted():
 
 
 def interrupted_at_once():
-    """Whatever the first await is doing then. Between the call and the await it is not one yet, and Python says so."""
+    """Whatever the first await is doing then. Between the call and the await, Python warns that it was never
+    awaited."""
     warnings.filterwarnings("ignore", "coroutine 'Op.wait' was never awaited", RuntimeWarning)
 
     async def main():
@@ -198,7 +199,7 @@ def module_removed():
 
 
 def another_module():
-    """One more module object of the extension, which has yet to learn what there is of trio."""
+    """One more module object of the extension, which has not looked up trio's functions yet."""
     spec = importlib.util.find_spec("_cawait_test")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -223,7 +224,7 @@ def two_modules():
 
 
 def first_operations_in_several_threads():
-    """Each of four runs awaits its first operation of a module at the same time, again and again."""
+    """Four runs each await their first operation of a module at the same time, again and again."""
     modules = [another_module() for _ in range(50)]
     start = threading.Barrier(4)
 
@@ -248,7 +249,7 @@ def first_operations_in_several_threads():
 
 
 def first_step(module, n):
-    """The first step of an operation while the n-th allocation fails: what it raises, if anything."""
+    """Take the first step of an operation while the n-th allocation fails; return its exception, if any."""
     op = module.Op(on_cancel="resolves")
     coroutine = op.wait()
     _testcapi.set_nomemory(n, n + 1)
@@ -262,8 +263,8 @@ def first_step(module, n):
 
 
 def every_allocation_fails_while_trio_is_learned():
-    """The n-th allocation fails: a MemoryError or nothing, and afterwards all is as ever. The first hundred only: later
-    ones are in CPython's compiler and in trio, where 3.10 and 3.12 crash by themselves."""
+    """If the n-th allocation fails there is a MemoryError or nothing, and afterwards everything works. Only the first
+    hundred: later ones are in CPython's compiler and in trio, where 3.10 and 3.12 crash by themselves."""
     ends = []
 
     async def main():
@@ -272,7 +273,7 @@ def every_allocation_fails_while_trio_is_learned():
             ends.append(first_step(module, n))
             assert await resolved("value", module) == "value"
 
-    sys.setswitchinterval(60)  # it is meant for this thread
+    sys.setswitchinterval(60)  # the failure is meant for this thread
     trio.run(main)
     assert {end for end in ends if end} == {(MemoryError, "")}, ends
 
@@ -317,7 +318,7 @@ def subinterpreters_that_share_the_gil():
 
 
 def work():
-    """A bit of everything."""
+    """Some of everything."""
 
     async def main():
         assert await resolved("value") == "value"
@@ -359,7 +360,7 @@ def fork_in_a_task():
 
 
 def child_that_goes_on_in_the_run():
-    """What would suspend there is an error, at once; the parent goes on."""
+    """In the child an await that would suspend fails at once; the parent goes on."""
 
     async def main():
         assert await resolved("value") == "value"
