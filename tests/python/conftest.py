@@ -1,15 +1,15 @@
 """Fixtures: a framework of each kind to run on, and the check that a test leaves nothing behind.
 
     run(async_fn, *args)   runs it to the end on a new loop of the kind, as asyncio.run does; returns its result
-    kind                   the name of it, one of support/kinds.py: the option --kinds chooses among them
+    kind                   its name, one of support/kinds.py: the option --kinds chooses among them
 
     run_asyncio(async_fn, *args), loop_kind
                            the same for a test that needs asyncio itself
-    new_loop()             a new loop of that kind; it is closed after the test if the test has not done it
+    new_loop()             a new loop of that kind; it is closed after the test if the test has not closed it
 
-    unraisable             what sys.unraisablehook got; a test that expects entries clears it
-    loop_errors            what loops reported to their exception handler; likewise
-    hubs()                 the hubs that are alive
+    unraisable             the calls of sys.unraisablehook; a test that expects entries clears it loop_errors
+    the errors that loops reported to their exception handler; cleared in the same way hubs()                 the hubs
+    that are alive
 
 After each test: no native future is alive, no coroutine or hub of the library, no file descriptor more than before.
 """
@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import hypothesis  # noqa: F401  here, because it asks the collector who refers to trio's random numbers: see Before
+import hypothesis  # noqa: F401  here: the import searches the collector for trio's random numbers; see Before
 import pytest
 
 import _cawait_test as t
@@ -35,8 +35,8 @@ from support.common import wait_until
 from support.frameworks import RUN_SECONDS, close_loop, make_loop, run_kind
 from support.kinds import ASYNCIO_KINDS, KINDS, choose, is_chosen, is_here, kind_fixture
 
-TEST_SECONDS = 2 * RUN_SECONDS  # one test, before it counts as hanging
-SETTLE_SECONDS = 3  # what other threads have still to finish after the test
+TEST_SECONDS = 2 * RUN_SECONDS  # after this time a test counts as hanging
+SETTLE_SECONDS = 3  # how long other threads may take to finish after the test
 
 failed = pytest.StashKey[bool]()
 watchdog_fd = pytest.StashKey[int]()
@@ -50,13 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look what was chosen; keep the real stderr for the watchdog."""
+    """Read the option; keep the real stderr for the watchdog."""
     config.stash[chosen] = choose(config.getoption("kinds"))
     config.stash[watchdog_fd] = os.dup(2)  # nothing is captured yet
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the kinds that were not chosen; give each test its time limit, where the plugin for it is installed."""
+    """Leave out the kinds that were not chosen; give each test its time limit if the plugin for it is installed."""
     keep: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
         keep[is_chosen(item, config.stash[chosen])].append(item)
@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
-    """Remember that a test failed: its traceback keeps objects alive, so nothing more is checked."""
+    """Record that a test failed: its traceback keeps objects alive, so nothing more is checked."""
     report = yield
     if report.when == "call":
         item.stash[failed] = report.failed
@@ -79,7 +79,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def watchdog(request: pytest.FixtureRequest) -> Iterator[None]:
-    """End the process, with all tracebacks, when a test hangs where no signal reaches it."""
+    """End the process, with all tracebacks, if a test hangs where no signal reaches it."""
     marker = request.node.get_closest_marker("timeout")
     seconds = marker.args[0] if marker and marker.args else TEST_SECONDS
     faulthandler.dump_traceback_later(seconds + 15, exit=True, file=request.config.stash[watchdog_fd])
@@ -104,7 +104,7 @@ loop_kind = kind_fixture(ASYNCIO_KINDS)
 
 @pytest.fixture
 def run_asyncio(loop_kind: str, loop_errors: list[Any]) -> Callable[..., Any]:
-    """As run, for a test that needs asyncio itself."""
+    """Like `run`, for a test that needs asyncio itself."""
     return functools.partial(run_kind, loop_kind, loop_errors)
 
 
@@ -138,7 +138,7 @@ class ListHandler(logging.Handler):
 
 @pytest.fixture
 def loop_errors() -> Iterator[list[Any]]:
-    """What loops reported: a context, or the message in the log when the loop has no handler."""
+    """The errors that loops reported: a context, or the message in the log if the loop has no handler."""
     errors: list[Any] = []
     handler = ListHandler(errors)
     logger = logging.getLogger("asyncio")
@@ -149,7 +149,7 @@ def loop_errors() -> Iterator[list[Any]]:
 
 @pytest.fixture
 def unraisable() -> Iterator[list[Any]]:
-    """What could not be raised, as text: an exception kept here would keep what it refers to alive."""
+    """The unraisable exceptions, as text: an exception kept here would keep alive what it refers to."""
     seen: list[Any] = []
     before = sys.unraisablehook
     sys.unraisablehook = lambda args: seen.append(
@@ -166,12 +166,12 @@ def open_fds() -> dict[str, str]:
         try:
             fds[name] = os.readlink(f"/proc/self/fd/{name}")
         except FileNotFoundError:
-            pass  # the one of the folder itself
+            pass  # the fd of the folder itself
     return fds
 
 
 def live_objects() -> list[Any]:
-    """The library's coroutines and hubs of this test that are alive, as far as the collector knows of them."""
+    """The library's coroutines and hubs of this test that are alive and tracked by the collector."""
     objects = gc.get_objects()
     kinds = {kind for kind in set(map(type, objects)) if kind.__module__ == "cawait"}
     return [one for one in objects if type(one) in kinds and type(one).__name__ in ("coroutine", "hub")]
@@ -179,7 +179,8 @@ def live_objects() -> list[Any]:
 
 @pytest.fixture
 def hubs() -> Callable[[], list[Any]]:
-    """A function: the hubs that are alive, none at first. One of the test before may have had a thread to wait for."""
+    """A function that returns the live hubs; none at first. A hub of an earlier test may have had to wait for a
+    thread."""
 
     def all_hubs() -> list[Any]:
         return [one for one in live_objects() if type(one).__name__ == "hub"]
@@ -189,8 +190,8 @@ def hubs() -> Callable[[], list[Any]]:
 
 
 class Before:
-    """What was alive before a test. The objects of Python are kept from the collector and are not looked at any more:
-    to go through all of them for each test takes longer than the test."""
+    """What was alive before a test. Python's objects are frozen (gc.freeze) and not examined any more: to go through
+    all of them for each test would take longer than the test."""
 
     def __init__(self) -> None:
         gc.collect()
@@ -199,7 +200,7 @@ class Before:
         self.fds = open_fds()
 
     def left_behind(self) -> list[str]:
-        """What there is more now, in words."""
+        """What there is in addition now, in words."""
         gc.collect()
         fds, left = open_fds(), [repr(one) for one in live_objects()]
         if t.live_futures() != self.futures:
@@ -210,7 +211,7 @@ class Before:
 
 
 def settle(before: Before) -> list[str]:
-    """What is left once other threads have had the time to finish."""
+    """What is left after other threads have had time to finish."""
     give_up = time.monotonic() + SETTLE_SECONDS
     while (left := before.left_behind()) and time.monotonic() < give_up:
         time.sleep(0.001)
@@ -233,7 +234,7 @@ def process_wide_things() -> None:
 def nothing_is_left(
     request: pytest.FixtureRequest, process_wide_things: None, unraisable: list[Any], loop_errors: list[Any]
 ) -> Iterator[None]:
-    """Fail a test that leaves something behind or whose errors nobody took."""
+    """Fail a test that leaves something behind, or errors that were not cleared."""
     before = Before()
     yield
     if request.node.stash.get(failed, False):

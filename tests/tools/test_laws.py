@@ -1,4 +1,4 @@
-"""docs/laws.md has the twelve laws in order, each with what proves it, and each test, rule and step named there exists.
+"""docs/laws.md has the twelve laws in order, each with its proofs, and each test, rule and step named there exists.
 
 A proof is a line of its own, in one of these forms:
 
@@ -39,7 +39,7 @@ def c_tests(text: str) -> set[str]:
 
 
 def keys(tree: ast.Module, table: str) -> Iterator[str]:
-    """The keys of a table in a Python file: a dict literal."""
+    """The keys of a table in a Python file, which is a dict literal."""
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == table:
             assert isinstance(node.value, ast.Dict)
@@ -47,7 +47,7 @@ def keys(tree: ast.Module, table: str) -> Iterator[str]:
 
 
 def names_in(root: Path, path: str) -> set[str]:
-    """What a proof may name in this file."""
+    """The names in this file that a proof may use."""
     text = (root / path).read_text(encoding="utf-8")
     if path.endswith(".c"):
         return c_tests(text)
@@ -57,7 +57,7 @@ def names_in(root: Path, path: str) -> set[str]:
 
 
 def proof_problem(root: Path, line: str) -> str | None:
-    """What is wrong with a line that names a proof: some words, or None."""
+    """The problem of a line that names a proof, in a few words, or None."""
     match = PROOF.fullmatch(line)
     if not match:
         return f"names no proof: {line}"
@@ -70,7 +70,7 @@ def proof_problem(root: Path, line: str) -> str | None:
 
 
 def problems(root: Path) -> list[str]:
-    """Everything that is wrong with docs/laws.md."""
+    """All problems of docs/laws.md."""
     proofs: dict[int, int] = {}
     found: list[str] = []
     for line in (root / "docs" / "laws.md").read_text(encoding="utf-8").splitlines():
@@ -95,7 +95,7 @@ def test_the_laws_are_there_and_what_proves_them_exists() -> None:
     assert problems(ROOT) == []
 
 
-# --- that each part of this can fail ---
+# --- each part of this can fail ---
 
 FILES = {
     "tests/c/base/test_promise.c": "static void\nboth(caw_reactor_kind kind)\n{\n}\nON_BOTH_KINDS(both)\n\n"
@@ -117,7 +117,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """A tree with a page of laws: its numbers, and the lines below each."""
+    """A tree with a page of laws, which has these numbers, and these lines below each."""
 
     def made(numbers: list[int], lines: list[str]) -> Path:
         page = "# The laws\n" + "".join(f"\n## {n}. A law\n\nText.\n\n" + "\n".join(lines) + "\n" for n in numbers)

@@ -1,4 +1,4 @@
-"""Each rule of tools/layers.py passes a small tree that keeps it, and fails when that is broken."""
+"""Each rule of tools/layers.py passes for a small tree that keeps it, and fails when the tree breaks it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def source(name: str, body: str) -> str:
 
 
 def pair(path: str, includes: str, declares: str, defines: str = "") -> dict[str, str]:
-    """A header of src, what it declares, and its .c file."""
+    """A header of src with these declarations, and its .c file."""
     stem = path.rpartition("/")[2]
     include = "".join(f'#include "{name}"\n' for name in [f"{path}.h", *includes.split()])
     return {
@@ -60,7 +60,7 @@ def pair(path: str, includes: str, declares: str, defines: str = "") -> dict[str
 
 
 def calling(path: str, includes: str, name: str, callee: str) -> dict[str, str]:
-    """A pair with one function, which calls one."""
+    """A header and its .c file with one function, which calls another one."""
     return pair(path, includes, f"int {name}(void);", f"int {name}(void) {{ return {callee}(); }}")
 
 
@@ -113,14 +113,14 @@ def make(tmp_path: Path) -> Make:
 
 
 def plus(name: str, lines: str) -> dict[str, str]:
-    """A file of the tree with lines more: at its end, and in a header within its guard."""
+    """A file of the tree with more lines at its end, in a header within its guard."""
     text = KEPT[name]
     end = text.rindex("#endif") if name.endswith(".h") else len(text)
     return {name: f"{text[:end]}{lines}\n{text[end:]}"}
 
 
 def found(tree: Tree, rule: str) -> str:
-    """What a rule says about a tree, as one text."""
+    """The problems that a rule finds in a tree, as one text."""
     return "\n".join(layers.problems(tree, [rule]))
 
 

@@ -1,4 +1,4 @@
-"""C awaits Python in place: everything that `await` takes, with the outcome, the errors and the views of `await`."""
+"""C awaits Python in place: everything that `await` takes, with the same results, errors and attributes as `await`."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_coroutine_that_was_awaited_or_is_being_awaited_is_an_error(run: Callabl
                 await t.await_(slow)
             slow.close()
 
-    if sys.version_info >= (3, 11):  # before, trio cannot be driven by hand so
+    if sys.version_info >= (3, 11):  # older versions cannot drive trio by hand like this
         run(main)
 
 
@@ -286,7 +286,7 @@ def test_exception_that_was_handled_is_not_kept(run: Callable[..., Any]) -> None
     run(main)
 
 
-# --- what can be seen, and context ---
+# --- attributes, and context ---
 
 
 def test_what_is_awaited_can_be_seen(run: Callable[..., Any]) -> None:
@@ -436,6 +436,6 @@ def test_chain_through_python_ends_with_a_recursion_error(run: Callable[..., Any
             await coroutine
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # what is below the limit was never awaited
+        warnings.simplefilter("ignore", RuntimeWarning)  # coroutines below the limit were never awaited
         run(main)
         gc.collect()

@@ -1,4 +1,4 @@
-"""C awaits Python in place: what is sent, thrown and closed goes to the awaitable first, as with `await`."""
+"""C awaits Python in place: send, throw and close go to the awaitable first, as with `await`."""
 
 from __future__ import annotations
 
@@ -110,11 +110,11 @@ STEPS = st.lists(st.sampled_from(["yield", "try", "taken", "return", "raise", "y
 
 
 class Taken(Exception):
-    """What the awaitable handles."""
+    """The exception that the awaitable handles."""
 
 
 class Raised(Exception):
-    """What it raises."""
+    """The exception that the awaitable raises."""
 
 
 @types.coroutine
@@ -152,7 +152,7 @@ def outcome_of(act: Callable[[], Any]) -> Any:
 
 
 def play(coroutine: Any, actions: list[str]) -> list[Any]:
-    """Do it all, and say what came of it."""
+    """Do all actions, and return their outcomes."""
     outcomes = []
     for action in actions:
         outcomes.append(
@@ -190,7 +190,7 @@ async def first_of(coroutine: Any) -> Any:
 @hypothesis.settings(max_examples=300, deadline=None, database=None)
 @hypothesis.given(steps=STEPS, actions=st.lists(ACTIONS, max_size=7))
 def test_every_way_to_drive_it_does_what_python_does(wrapping: str, steps: list[str], actions: list[str]) -> None:
-    actions = ["send", *actions]  # what differs before the first step is none of the awaitable's
+    actions = ["send", *actions]  # before the first step nothing reaches the awaitable
     expected_log: list[Any] = []
     expected = play(as_python(scripted(steps, expected_log)), actions)
     log: list[Any] = []

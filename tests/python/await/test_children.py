@@ -1,4 +1,4 @@
-"""C futures that treat the Python awaitable inside them in other ways than to await it: cancel, drop, move, wake."""
+"""C futures that do something else with the Python awaitable inside them: cancel, drop, move, wake."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_cancel_before_the_first_poll_begins_nothing(run: Callable[..., Any], na
 
 
 def test_cancel_by_the_author_is_raised_as_the_framework_knows_it(run: Callable[..., Any]) -> None:
-    """trio has no exception for it, and asyncio's is none of its own."""
+    """trio has no exception for it, and asyncio's is foreign to trio."""
 
     async def main() -> None:
         steps = Steps()
@@ -46,7 +46,7 @@ def test_cancel_by_the_author_is_raised_as_the_framework_knows_it(run: Callable[
 
 
 def test_author_is_told_what_is_thrown_while_it_waits_in_place(run_asyncio: Callable[..., Any]) -> None:
-    """trio throws nothing: it has its own functions raise."""
+    """trio throws nothing in: its own functions raise."""
 
     async def main() -> None:
         steps, told = Steps(), []
@@ -81,7 +81,7 @@ def test_shielded_awaitable_is_not_cancelled(run_asyncio: Callable[..., Any]) ->
 
 
 def test_awaitable_in_a_cancelled_scope_begins_as_with_await(run: Callable[..., Any]) -> None:
-    """What it awaits itself is where the cancellation is felt."""
+    """The cancellation reaches what it awaits itself."""
 
     async def with_await(awaitable: Any) -> Any:
         return await awaitable
@@ -175,7 +175,7 @@ def test_awaitable_outlives_the_coroutine_that_polled_it_first(run: Callable[...
     async def main() -> None:
         steps = Steps()
         await t.left_in_place(steps())
-        others = [t.ready(1) for _ in range(400)]  # in the memory that the first one had
+        others = [t.ready(1) for _ in range(400)]  # in the memory of the first one
         for one in others:
             one.close()
         moved = t.left()
@@ -211,7 +211,7 @@ def test_what_is_given_up_ends_in_its_own_thread(run_asyncio: Callable[..., Any]
         finally:
             if threading.get_ident() != here:
                 elsewhere.append(here)
-            threading.Event().wait(0.02)  # the others have the GIL meanwhile
+            threading.Event().wait(0.02)  # meanwhile the others have the GIL
 
     async def main() -> None:
         barrier.wait()
@@ -230,7 +230,7 @@ def test_what_is_given_up_ends_in_its_own_thread(run_asyncio: Callable[..., Any]
 
 
 def test_wake_of_the_coroutine_before_the_awaitable_is_polled_is_not_lost(run: Callable[..., Any]) -> None:
-    """It is posted then, for the coroutine has to be polled again."""
+    """The wake is then posted, because the coroutine has to be polled again."""
 
     async def main() -> None:
         steps = Steps()
@@ -250,7 +250,7 @@ def test_wake_of_the_coroutine_while_it_waits_in_place_is_an_error(run: Callable
 
 
 def test_wake_that_comes_late_hides_none_that_matters(run_asyncio: Callable[..., Any]) -> None:
-    """It comes when the task has been told of the first wake, and has not polled again."""
+    """It comes when the first wake has reached the task, and the task has not polled again."""
 
     @types.coroutine
     def drive(coroutine: Any) -> Iterator[Any]:

@@ -343,7 +343,7 @@ def test_dropped_future_cancels_the_task(run: Callable[..., Any], way: str) -> N
 
 
 def test_calls_that_are_cancelled_and_dropped_close_to_their_end_leave_nothing(run: Callable[..., Any]) -> None:
-    """The checks after the test say whether anything is left."""
+    """The checks after the test fail if anything is left."""
     inside = 0
 
     async def turn_once() -> None:

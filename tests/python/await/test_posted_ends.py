@@ -1,4 +1,4 @@
-"""Loops that end or move while native threads await Python on them; and the references that native threads hold."""
+"""Loops that end or move while native threads await Python on them; and references held by native threads."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_loop_that_is_dropped_without_being_closed_ends_the_wait() -> None:
 
 
 def test_cancel_while_it_begins_is_not_lost(run_asyncio: Callable[..., Any]) -> None:
-    """The first step of the task drops what waits for it."""
+    """The first step of the task drops the future that waits for it."""
 
     async def main() -> None:
         steps = Steps()

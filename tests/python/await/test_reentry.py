@@ -1,4 +1,4 @@
-"""Python code that is inside a chain of coroutines which await each other in place, and uses them from there."""
+"""Python code inside several coroutines that await each other in place, which uses these coroutines."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def give(what: Any) -> Iterator[Any]:
 
 
 async def with_await(awaitable: Any) -> Any:
-    """Python's own."""
+    """The same with coroutines of Python."""
     return await awaitable
 
 
 def outcome(call: Callable[[], Any]) -> tuple[str, str]:
-    """What a call comes to."""
+    """The outcome of a call."""
     try:
         return "returned", repr(call())
     except BaseException as error:
@@ -44,7 +44,7 @@ ACTIONS: dict[str, Callable[[Coroutine[Any, Any, Any]], Any]] = {
 @pytest.mark.parametrize("driven", [0, 1, 2])
 @pytest.mark.parametrize("action", ACTIONS)
 def test_use_from_inside_is_refused_as_with_await(levels: int, driven: int, action: str) -> None:
-    """The innermost uses the outermost, which may not be the one that is driven."""
+    """The innermost one uses the outermost one, which may not be the one that is driven."""
     driven = min(driven, levels - 1)
 
     def outcomes(way: Callable[[Any], Any]) -> list[Any]:
@@ -74,7 +74,7 @@ def test_use_from_inside_is_refused_as_with_await(levels: int, driven: int, acti
 
 
 def test_close_from_inside_what_is_given_up_is_refused() -> None:
-    """The inner one waits for a timer when it is closed, so all of them are given up."""
+    """The inner one waits for a timer when it is closed, so all of them are dropped."""
     found = []
 
     class Closes:
@@ -96,7 +96,7 @@ def test_close_from_inside_what_is_given_up_is_refused() -> None:
 
 
 def test_refused_awaiter_leaves_the_one_that_awaits_in_peace() -> None:
-    """The second one is refused while the first one has just begun."""
+    """The second one is refused when the first one has just begun."""
 
     class Late:
         def __await__(self) -> Any:

@@ -14,5 +14,5 @@ kind = kind_fixture(MAIN_KINDS)
 
 @pytest.fixture
 def with_anyio(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """anyio's streams where anyio is hidden: who has one has imported it."""
+    """Un-hide anyio for anyio's streams: a program that has one has imported anyio."""
     monkeypatch.setitem(sys.modules, "anyio", anyio)

@@ -179,7 +179,7 @@ def test_copy_that_is_cancelled_while_it_reads_ends_and_the_stream_goes_on(
             there.peer.send(b"one")
             assert await received(there.peer, b"one")
             await settle()
-            if how != "thread":  # a thread that is blocked cannot be told
+            if how != "thread":  # a blocked thread cannot be cancelled
                 await cancelled(task)
                 there.peer.send(b"two")
                 assert await there.receive(100) == b"two"
@@ -218,7 +218,7 @@ def test_copy_that_is_cancelled_while_it_writes_ends(
 
 
 async def receive_when_free(there: Connection) -> bytes:
-    """Once a read that was given up on another thread has ended, for which nobody waits."""
+    """Once a read has ended that was dropped on another thread, without being waited for."""
     while True:
         try:
             return await there.receive(100)
@@ -235,7 +235,7 @@ def test_coroutine_that_is_dropped_or_closed_ends_the_read(
         async with await connect(listener) as there:
             for begins in (False, True):
                 coroutine = t.copy(there.source, there.sink, how=how)
-                if begins and not on_trio():  # whose waits for sockets are not to be driven by hand
+                if begins and not on_trio():  # trio's waits for sockets cannot be driven by hand
                     coroutine.send(None)
                 coroutine.close()
             del coroutine
@@ -279,7 +279,7 @@ def test_each_kind_of_stream_is_read_written_and_closed(
         assert b"".join(sink.got) == b"onetwothree"
         assert sink.closed == 1
         assert source.asked == [65536] * 4
-        source = SOURCES[made](b"x" * 10)  # more than was asked for
+        source = SOURCES[made](b"x" * 10)  # more than the read wants
         await t.copy(source, sink := SINKS[made](), size=3, how=how, closes=False)
         assert sink.got == [b"xxx", b"xxx", b"xxx", b"x"]
         assert sink.closed == 0
@@ -325,7 +325,7 @@ def test_what_is_no_bytes_and_what_cannot_be_awaited_are_type_errors(
         value = refused
         with pytest.raises(Trouble):
             await copy(Bad(), TrioSink(), how=how)
-        if how == "here":  # a call may return a value that is there
+        if how == "here":  # a call may return a value at once
             value = b"at once"
             with pytest.raises(TypeError, match="can't be used in 'await'"):
                 await copy(Bad(), TrioSink(), how=how)
@@ -370,7 +370,7 @@ def test_streams_may_move_from_the_coroutine_to_another_place(
         await t.copy(SOURCES[made](b"one", b"two", b"three"), sink := SINKS[made](), how="moved")
         assert (sink.got, sink.closed) == ([b"one", b"two", b"three"], 1)
         source = SOURCES[made](b"12345")
-        with pytest.raises(OSError, match="Invalid argument"):  # while there are bytes that nobody took
+        with pytest.raises(OSError, match="Invalid argument"):  # while bytes are left that were not taken
             await t.copy(source, sink := SINKS[made](), size=3, how="moved")
         assert (sink.got, sink.closed) == ([b"123"], 0)
 

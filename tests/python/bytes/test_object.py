@@ -1,4 +1,4 @@
-"""A C source and sink of bytes as a stream of Python, with the methods of asyncio, trio and anyio."""
+"""A C source and sink of bytes as a Python stream, with the methods of asyncio, trio and anyio."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_writer_waits_while_the_other_end_does_not_read(run: Callable[..., Any],
             assert not task.done()
             if send:
                 with pytest.raises(BufferError):
-                    data.append(1)  # it is held, not copied
+                    data.append(1)  # the buffer is held, not copied
             got = await take(ends.peer, len(data))
             await task
             assert got == data
@@ -221,7 +221,7 @@ def test_read_that_is_cancelled_loses_nothing(run: Callable[..., Any], ends: End
         ends.peer.send(b"1")
         assert await stream.receive_some() == b"1"
         ends.peer.send(b"23456")
-        task = await started(stream.read())  # has them already
+        task = await started(stream.read())  # it has the bytes already
         await cancelled(task)
         ends.peer.send(b"78")
         assert await stream.receive_some(2) == b"23"
@@ -371,7 +371,7 @@ def test_stream_that_is_dropped_gives_everything_back(run: Callable[..., Any], e
     run(main)
 
 
-# --- used by others ---
+# --- used by other libraries ---
 
 
 def test_stream_of_python_behind_a_stream_of_c_is_passed_through(

@@ -6,7 +6,7 @@ import _cawait_test as t
 from support.common import ended, seeing, settle, started, suspended
 from support.policies import every, told
 
-# --- that nobody awaits ---
+# --- without an awaiter ---
 
 
 def test_close_before_the_first_step_starts_nothing():
@@ -70,7 +70,7 @@ def test_chain_of_async_functions_that_is_closed_tells_once(run):
     run(main)
 
 
-# --- that a task awaits ---
+# --- awaited by a task ---
 
 
 @every

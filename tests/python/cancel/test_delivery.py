@@ -1,4 +1,4 @@
-"""Cancellation as the coroutine meets it: message, exact type and count; through chains; caught inside."""
+"""How a cancellation arrives in the coroutine: message, exact type and count; through several coroutines; caught."""
 
 import asyncio
 
@@ -38,7 +38,7 @@ def test_cancellation_of_the_framework_reaches_the_coroutine(run, method, on_can
     run(main)
 
 
-# What follows is asyncio's: trio and anyio give a cancellation no message.
+# The following is for asyncio only: on trio and anyio a cancellation has no message.
 
 
 @every
@@ -86,7 +86,7 @@ def test_message_of_the_second_cancel_is_the_one_that_detaches(run_asyncio):
 
 @pytest.mark.parametrize("method", ["wait", "wait_thrown"])
 def test_two_cancels_in_one_turn_detach(run_asyncio, method):
-    """Also where the first one is delivered before it is known that there is a second."""
+    """Also if the first one is delivered before the second one can be seen."""
 
     async def main():
         op, seen = t.Op(on_cancel="ignored"), []
@@ -171,7 +171,7 @@ def test_cancel_that_is_caught_inside_lets_the_task_await_again(run):
         try:
             await first.wait()
         except cancellation():
-            with shield():  # where a cancellation lasts
+            with shield():  # for cancellations that last
                 return await second.wait()
 
     async def main():
@@ -186,7 +186,7 @@ def test_cancel_that_is_caught_inside_lets_the_task_await_again(run):
 
 
 def test_cancellation_lasts_where_the_framework_says_so(run):
-    """Caught inside, it comes again at the next await on trio and anyio, and starts nothing on trio."""
+    """If it is caught inside, it comes again at the next await on trio and anyio. On trio nothing is started then."""
 
     async def stubborn(first, second):
         with pytest.raises(cancellation()):
@@ -207,7 +207,7 @@ def test_cancellation_lasts_where_the_framework_says_so(run):
 
 @shielded
 def test_cancellation_of_a_shielded_operation_comes_at_its_end_or_at_the_next_checkpoint(run, method, on_cancel):
-    """On trio, whose functions return what they have: a result is not thrown away for a cancellation that can wait."""
+    """On trio functions return a result that they have: it is not discarded for a cancellation that can wait."""
 
     async def body(op, reached):
         reached.append(await getattr(op, method)())

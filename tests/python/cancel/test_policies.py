@@ -1,4 +1,4 @@
-"""Cancellation: when the awaiter resumes under each of the three policies, and that the native side is told once."""
+"""When the awaiter resumes after a cancel, under each of the three policies; and on_cancel is called only once."""
 
 import asyncio
 import gc
@@ -58,7 +58,7 @@ def test_shielded_awaiter_resumes_after_the_end_and_nobody_is_told(run, method, 
 
 @waiting
 def test_second_cancel_detaches_a_waiting_operation(run, method, on_cancel):
-    """But not on trio and anyio: there all cancels of a scope are one, which lasts."""
+    """Not on trio and anyio: there all cancels of a scope are a single one, which lasts."""
 
     async def main():
         op = t.Op(on_cancel=on_cancel)
@@ -97,7 +97,7 @@ def test_native_side_is_told_at_most_once(run, method, on_cancel):
 
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_future_with_a_cancel_of_its_own_is_asked_once(run, times):
-    """A promise would hide a second call; this future counts each."""
+    """A promise would hide a second call; this future counts every call."""
 
     async def main():
         gate = t.Gate()

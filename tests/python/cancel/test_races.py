@@ -23,7 +23,7 @@ from support.policies import after_cancel, every
 
 @every
 def test_cancel_before_the_first_step_starts_nothing(run, method, on_cancel):
-    """But on anyio over asyncio, where a scope cancels a task only once that is suspended."""
+    """Except on anyio over asyncio, where a scope cancels a task only when it is suspended."""
 
     async def main():
         op = t.Op(on_cancel=on_cancel)
@@ -66,8 +66,8 @@ def test_cancel_right_before_the_completion_wins_and_the_result_is_destroyed(run
 
 @every
 def test_cancel_of_a_task_that_is_told_to_resume_already_wins(run, method, on_cancel):
-    """The sibling is resumed first, in the same batch, and cancels the one that comes next. On trio the result wins: a
-    task that was rescheduled resumes with it."""
+    """The sibling is resumed first in the same batch, and cancels the next one. On trio the result wins: a rescheduled
+    task resumes with it."""
 
     async def sibling(op, victim):
         await op.wait()
@@ -79,7 +79,7 @@ def test_cancel_of_a_task_that_is_told_to_resume_already_wins(run, method, on_ca
         victim.append(await started(getattr(second, method)()))
         first.resolve()
         second.resolve()
-        assert await canceller or on_trio()  # which may step the victim before
+        assert await canceller or on_trio()  # trio may step the victim first
         assert await ended(victim[0]) == ("lost" if on_trio() else "cancelled")
         assert second.freed == 1
 
@@ -99,7 +99,7 @@ def test_cancel_of_a_task_that_is_done_changes_nothing(run):
 
 @pytest.mark.parametrize("method, on_cancel", [("wait", "ignored"), ("wait", "none"), ("wait_shielded", "none")])
 def test_cancel_close_to_the_completion_never_loses_either(run, method, on_cancel):
-    """On trio a result that is there already wins, and one that was shielded; else the cancel that was taken does."""
+    """On trio a result that is there already wins, and so does a shielded one. Otherwise the accepted cancel wins."""
 
     async def race(chance):
         op = t.Op("won", on_cancel=on_cancel)

@@ -1,6 +1,6 @@
 """Cancels within a millisecond of the completion, 10 000 on each framework: no await ends twice, and nothing is lost.
 
-Native threads complete the operations one by one; each task that waits for one is cancelled a bit before or after that.
+Native threads complete the operations one by one. Each waiting task is cancelled shortly before or after that.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from support.kinds import each_kind
 
 BATCHES, BATCH = 25, 400
 RESOLVERS = 4  # native threads for each batch
-GAP_MICROSECONDS = 20  # between two completions of a thread
-# Completions between the cancel of an operation and its own: less than a millisecond, by the median of batches.
+GAP_MICROSECONDS = 20  # between two completions by one thread
+# How many completions lie between an operation's cancel and its completion: less than a millisecond, by the median.
 LEAD = 25
 
-# Each policy, and each way in which the native side may take it.
+# Each policy, and each way in which the native side may react.
 WAYS = [
     ("wait", "none"),
     ("wait", "resolves"),
@@ -43,7 +43,7 @@ WAYS = [
 
 
 class Storm:
-    """A batch of operations: how each await ended, and when which task is cancelled."""
+    """A batch of operations: how each await ended, and when each task is cancelled."""
 
     def __init__(self, chance: random.Random) -> None:
         self.ways = [WAYS[n % len(WAYS)] for n in range(BATCH)]
@@ -53,7 +53,7 @@ class Storm:
         self.outcomes: Counter[str] = Counter()
 
     async def wait(self, n: int, cancelled: type[BaseException]) -> None:
-        """The nth await: a value, its own, or the cancellation, or the native side's word for it."""
+        """The n-th await: its own value, or the cancellation, or the native side's exception for that."""
         outcome = "neither"
         try:
             value = await getattr(self.ops[n], self.ways[n][0])()
@@ -67,13 +67,14 @@ class Storm:
             self.outcomes[outcome] += 1
 
     def resolve(self) -> None:
-        """Complete all of them from native threads, once they are started: each thread its share, one by one."""
+        """Complete all operations from native threads, once they are started: each thread completes its share, one by
+        one."""
         for k in range(RESOLVERS):
             share = self.ops[k::RESOLVERS]
             t.resolve_many(share, 0, GAP_MICROSECONDS)
 
     def check(self) -> None:
-        """Every await has ended, once; what was started is completed by now, and freed."""
+        """Every await has ended once; all operations that were started are completed and freed."""
         assert self.outcomes["neither"] == 0
         assert sorted(self.ends) == list(range(BATCH)) and set(self.ends.values()) == {1}
         wait_until(lambda: all(op.freed == 1 for op in self.ops))
@@ -81,9 +82,9 @@ class Storm:
         assert all(op.cancelled <= 1 for op in self.ops)
 
     async def cancel_all(self, cancel: list[Callable[[], Any]], turn: Callable[[], Any]) -> None:
-        """Cancel each when about as many have been completed as come before it: at most LEAD fewer, or more. So the
+        """Cancel each operation when about as many are completed as come before it: at most LEAD fewer or more. So the
         cancels keep step with the completions, however slow the machine is."""
-        completed = 0  # all up to here are
+        completed = 0  # all before this index are completed
         times = [n + lead for n, lead in enumerate(self.leads)]
         for n in sorted(range(BATCH), key=times.__getitem__):
             while completed < min(times[n], BATCH):
@@ -97,7 +98,7 @@ class Storm:
 
 
 async def until_started(storm: Storm, turn: Callable[[], Any]) -> None:
-    """Let all tasks come to their first suspension."""
+    """Let all tasks reach their first suspension."""
     while not all(op.started for op in storm.ops):
         await turn()
 
@@ -135,7 +136,7 @@ async def on_anyio(storm: Storm) -> None:
 
 
 def run_debug(kind: str, errors: list[Any], async_fn: Callable[..., Any]) -> None:
-    """On a loop in debug mode, which checks more; that it finds some callbacks slow is no error."""
+    """On a loop in debug mode, which checks more. Its reports of slow callbacks are no errors."""
     loop = make_loop(kind, errors)
     loop.slow_callback_duration = 60
     loop.set_debug(True)
@@ -173,5 +174,5 @@ def test_each_of_ten_thousand_awaits_ends_once_and_nothing_is_left(kind: str, lo
     before = t.live_futures()
     run(loop_errors, main)
     assert sum(outcomes.values()) == BATCHES * BATCH
-    assert min(outcomes["value"], outcomes["cancelled"]) > BATCHES * BATCH / 100  # else it was no race
+    assert min(outcomes["value"], outcomes["cancelled"]) > BATCHES * BATCH / 100  # else there was no race
     assert loop_errors == [] and t.live_futures() == before

@@ -41,7 +41,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def fill(fd: int) -> int:
-    """Write until there is no room; how much went in."""
+    """Write until there is no room; return how much was written."""
     written = 0
     try:
         while True:
@@ -204,7 +204,7 @@ def test_fd_closed_after_the_cancel_is_forgotten(run: Callable[..., Any]) -> Non
         first, second = socket.socketpair(), socket.socketpair()
         number = first[0].fileno()
         await cancelled(await started(t.readable(number)))
-        os.dup2(second[0].fileno(), number)  # closes what has the number, and gives it to another one
+        os.dup2(second[0].fileno(), number)  # closes the fd of this number, which another one then has
         first[1].close()
         task = await started(t.readable(number))
         second[1].send(b"x")

@@ -1,4 +1,4 @@
-"""The pool, awaited from Python: blocking calls, which go on beside the loop."""
+"""The pool, awaited from Python: blocking calls that run beside the loop."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 import _cawait_test as t
 from support.common import all_ended, ended, results, settle, spawn, spawn_all, started, suspended_tasks, until
 
-MOST_THREADS = max(4, os.sysconf("SC_NPROCESSORS_ONLN"))  # of the default pool: as pool.c counts them
+MOST_THREADS = max(4, os.sysconf("SC_NPROCESSORS_ONLN"))  # of the default pool, as in pool.c
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """The test's end and the calls' end of what t.blocking_told talks on."""
+    """The two ends of the socket of t.blocking_told: the test's and the calls'."""
     mine, theirs = socket.socketpair()
     yield mine, theirs
     mine.close()
@@ -68,7 +68,7 @@ def test_queue_of_blocking_calls_can_be_cancelled_while_others_run(run: Callable
     async def main() -> None:
         mine, theirs = ends
         tasks = await suspended_tasks(t.blocking_told(theirs.fileno()) for _ in range(1000))
-        await t.readable(mine.fileno())  # one at least runs
+        await t.readable(mine.fileno())  # at least one runs
         for task in tasks:
             task.cancel()
         await until(lambda: sum(not task.done() for task in tasks) <= MOST_THREADS)

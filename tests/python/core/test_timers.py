@@ -1,4 +1,4 @@
-"""The reactor's timers, awaited from Python: they end in order, cancelled at once, thousands at a time."""
+"""The reactor's timers, awaited from Python: they end in order, can be cancelled at once, and run by the thousand."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import _cawait_test as t
 from support.common import cancellation, cancelled, results, settle, sleep, spawn_all, started
 
 MANY = 10_000
-MANY_IN_DEBUG_MODE = 1_000  # where asyncio keeps a traceback for each task
-LONG = 3600  # seconds; what sleeps so long is cancelled
+MANY_IN_DEBUG_MODE = 1_000  # in which asyncio keeps a traceback for each task
+LONG = 3600  # seconds; a sleep this long is always cancelled
 
 
 @pytest.fixture
 def many(kind: str) -> int:
-    """How many operations are many."""
+    """The number of operations for tests with many."""
     return MANY_IN_DEBUG_MODE if kind == "asyncio+debug" else MANY
 
 
@@ -49,7 +49,7 @@ def test_sleeps_of_one_turn_end_in_the_order_of_their_deadlines(run: Callable[..
         before = time.monotonic()
         tasks = spawn_all(sleeper(i) for i in (3, 1, 0, 2))
         await settle()
-        far_apart = time.monotonic() - before >= gap  # they may have begun so; then the deadlines have another order
+        far_apart = time.monotonic() - before >= gap  # else the deadlines may have another order
         await results(tasks)
         assert ended == [0, 1, 2, 3] or (far_apart and sorted(ended) == [0, 1, 2, 3])
 

@@ -19,7 +19,7 @@ from support.common import cancellation, ended, on_trio, spawn_all, started
 FUTURES_C = Path(__file__).parents[1] / "support" / "ext" / "futures.c"
 CODES = t.errors()
 
-# The table of python.h. What is not here is an OSError.
+# The table of python.h. A status that is not in it becomes an OSError.
 TABLE = {
     "CAW_ENOMEM": MemoryError,
     "CAW_ECANCELED": asyncio.CancelledError,
@@ -33,7 +33,7 @@ NOT_OS_ERRORS = {errno.ENOMEM, errno.ECANCELED}
 
 
 def error_of(coroutine: Any) -> BaseException:
-    """The exception with which a coroutine ends at its first step."""
+    """The exception of a coroutine that ends at its first step."""
     try:
         coroutine.send(None)
     except BaseException as error:
@@ -66,7 +66,7 @@ def test_code_comes_through_a_task_and_another_thread(run: Callable[..., Any], n
         task = await started(op.wait())
         op.resolve_later(0, CODES[name])
         outcome = await ended(task)
-        if name == "CAW_ECANCELED" and on_trio():  # whose own exception nobody else may raise
+        if name == "CAW_ECANCELED" and on_trio():  # only trio itself may raise its exception
             assert type(outcome) is RuntimeError and "(CAW_ECANCELED)" in str(outcome)
         elif name == "CAW_ECANCELED":
             assert outcome == "cancelled"
@@ -230,7 +230,7 @@ def test_traceback_of_a_thrown_exception_ends_in_the_c_function(run: Callable[..
         task = await started(user())
         task.cancel()
         assert await ended(task) == "cancelled"
-        ours = seen[1]  # below it may be what the framework raised it with
+        ours = seen[1]  # below may be frames of the framework
         assert (seen[0].name, ours.name, ours.filename.endswith("op.c")) == ("user", "wait", True)
 
     run(main)

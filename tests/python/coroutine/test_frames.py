@@ -1,4 +1,4 @@
-"""What debuggers and asyncio's own views see: frames, code objects, states, origins, names, stacks."""
+"""What debuggers and asyncio's own views show: frames, code objects, states, origins, names, stacks."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_coroutine_without_a_function_name_of_its_own_has_a_frame_too() -> None:
 
 
 async def python_coroutine() -> None:
-    """To compare with."""
+    """For comparison."""
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5, 1000])
@@ -329,7 +329,7 @@ def test_call_graph_shows_the_c_frame(run_asyncio: Callable[..., Any], loop_kind
 
 
 def test_call_graph_algorithm_finds_frames_all_along(run_asyncio: Callable[..., Any]) -> None:
-    """What asyncio/graph.py of 3.14 does: it reads cr_frame of whatever has cr_await."""
+    """As asyncio/graph.py of 3.14: it reads cr_frame of whatever has cr_await."""
 
     async def outer(op: Any) -> None:
         await op.wait()

@@ -1,4 +1,4 @@
-"""What keeps a coroutine alive, what it keeps alive, and that the collector finds it in a cycle."""
+"""What keeps a coroutine alive, what a coroutine keeps alive, and coroutines in cycles."""
 
 from __future__ import annotations
 

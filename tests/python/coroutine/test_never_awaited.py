@@ -1,4 +1,4 @@
-"""A coroutine that is dropped before its first step: the warning that Python gives, and nothing ran."""
+"""A coroutine that is dropped before its first step: Python's warning comes, and nothing has run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A poll that runs Python code: what that sees, and that it may call back into the library."""
+"""A poll that runs Python code, which may look at the coroutine and call back into the library."""
 
 import asyncio
 import contextvars
@@ -11,7 +11,7 @@ from support.common import AWAITED, awaiting, ended, plain_task, spawn, started
 
 
 def by_hand(coroutine):
-    """Drive what is ready to its end. It is a checkpoint too, so under trio it is suspended once."""
+    """Drive a coroutine that is ready to its end. It is a checkpoint too, so it is suspended once under trio."""
     with pytest.raises(StopIteration):
         coroutine.send(None)
         coroutine.send(None)

@@ -1,5 +1,5 @@
-"""Random sequences of everything that can be done to a coroutine, against a model: never a crash or a hang, the same
-outcome as the model's, the future freed exactly once, the native side told at most once."""
+"""Random sequences of everything that can be done to a coroutine, compared with a model: no crash, no hang, the same
+outcomes, the future freed exactly once, on_cancel called at most once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ settings = hypothesis.settings(
 
 @dataclass
 class Real:
-    """The same on a real coroutine, inside a task."""
+    """The actions on a real coroutine, inside a task."""
 
     method: str
     on_cancel: str
@@ -99,7 +99,7 @@ class Real:
         return state
 
 
-# How likely each action is: most of what ends a coroutine is rare, so that sequences get long.
+# How likely each action is: most actions that end a coroutine are rare, so that sequences get long.
 WEIGHTS = {
     ("send", None): 5,
     ("send", 1): 1,
@@ -135,12 +135,12 @@ def prompt_run(run_asyncio: Callable[..., Any], loop_kind: str) -> Callable[...,
 
 
 def argument(action: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of an action; a new exception for each use."""
+    """The arguments of an action, with a new exception for each use."""
     return (EXCEPTIONS[action[1]](),) if action[0] == "throw" else action[1:]
 
 
 async def outcome(one: Any, action: tuple[Any, ...]) -> Any:
-    """Do it; what came of it."""
+    """Do the action; return its outcome."""
     try:
         result = getattr(one, action[0])(*argument(action))
         return await result if asyncio.iscoroutine(result) else result
@@ -151,7 +151,7 @@ async def outcome(one: Any, action: tuple[Any, ...]) -> Any:
 
 
 async def play(method: str, on_cancel: str, actions: list[tuple[Any, ...]]) -> None:
-    """Do all on both sides and compare; then end it, and see that nothing is left."""
+    """Do all actions on both sides and compare. Then end the coroutine, and check that nothing is left."""
     before = t.live_futures()
     model, real = Model(method, on_cancel), Real(method, on_cancel)
     for i, action in enumerate(actions):
@@ -195,7 +195,7 @@ GATE_ACTIONS = st.sampled_from(
 
 
 async def gate_outcome(gate: Any, coroutine: Any, action: tuple[Any, ...]) -> Any:
-    """Do it to a real one."""
+    """Do the action on a real coroutine."""
     name = action[0]
     try:
         if name == "send":
@@ -215,7 +215,7 @@ async def gate_outcome(gate: Any, coroutine: Any, action: tuple[Any, ...]) -> An
 
 
 async def play_gate(actions: list[tuple[Any, ...]]) -> None:
-    """Compare, then let the waker outlive the coroutine."""
+    """Compare; then let the waker outlive the coroutine."""
     before = t.live_futures()
     gate, model = t.Gate(), GateModel(on_trio())
     coroutine = gate.wait()
@@ -238,7 +238,7 @@ async def play_gate(actions: list[tuple[Any, ...]]) -> None:
 def test_wakes_at_any_time_are_neither_lost_nor_doubled(
     run: Callable[..., Any], kind: str, actions: list[Any]
 ) -> None:
-    if kind != "asyncio+no-reader":  # there a helper thread decides when a wake arrives
+    if kind != "asyncio+no-reader":  # there it depends on another thread when a wake arrives
         run(play_gate, actions)
 
 
@@ -258,7 +258,7 @@ async def user(coroutine: Any, values: list[Any]) -> None:
 
 
 async def play_tasks(kinds: list[tuple[str, str]], actions: list[tuple[str, int]]) -> None:
-    """Four operations with a task each, and anything may happen to each of them; in the end all tasks end."""
+    """Four operations, each with a task, and anything may happen to each of them. In the end all tasks end."""
     before = t.live_futures()
     values: list[Any] = []
     ops = [t.Op(i, on_cancel=on_cancel) for i, (_, on_cancel) in enumerate(kinds)]
@@ -292,7 +292,7 @@ async def play_tasks(kinds: list[tuple[str, str]], actions: list[tuple[str, int]
         op.resolve()
     await turn()
     gc.collect()
-    # what a native thread has taken to resolve, it frees
+    # an operation that a native thread resolves is freed there
     wait_until(lambda: all(op.freed for op in ops) and t.live_futures() <= before)
     for op in ops:
         assert (op.freed, op.cancelled <= 1) == (1, True)

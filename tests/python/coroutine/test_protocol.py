@@ -1,4 +1,4 @@
-"""A coroutine made in C answers as one of `async def` does: to the language, to send, throw, close and await."""
+"""A coroutine made in C behaves as one of `async def`: in the language, and for send, throw, close and await."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_abstract_classes_and_asyncio_recognise_it() -> None:
     coroutine.close()
 
 
-# --- the same answers as a coroutine of Python ---
+# --- the same outcomes as a coroutine of Python ---
 
 
 async def python_ready(value: Any) -> Any:
@@ -223,7 +223,7 @@ def test_throw_with_three_arguments_answers_as_a_coroutine_of_python_does() -> N
     assert outcomes(t.ready) == outcomes(python_ready)
 
 
-# --- what it takes ---
+# --- arguments ---
 
 
 def test_value_sent_first_is_an_error_and_starts_nothing() -> None:

@@ -1,4 +1,4 @@
-"""The option python_coroutine: a coroutine of Python's own around the native one, for who takes no other."""
+"""The option python_coroutine: a coroutine of Python around the native one, for libraries that accept no other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.children import command, run_command
 from support.common import cancellation, ended, settle, started
 from support.scopes import every_backend, run_anyio
 
-ANYIO_413 = Path(sys.prefix, "anyio-4.13")  # tools/interpreters.py puts it there
+ANYIO_413 = Path(sys.prefix, "anyio-4.13")  # installed there by tools/interpreters.py
 
 
 # --- what it is ---
@@ -147,7 +147,7 @@ def test_one_that_is_never_awaited_warns_once_and_nothing_ran() -> None:
         op.wait_python()
         gc.collect()
     assert [str(one.message) for one in caught] == ["coroutine 'Op.wait_python' was never awaited"]
-    del caught  # they keep it
+    del caught  # their frames keep it alive
     assert (op.started, op.cancelled, op.freed) == (0, 0, 1)
 
 

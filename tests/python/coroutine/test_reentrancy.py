@@ -1,7 +1,8 @@
-"""Python code that runs in the middle of the library's own: signal handlers, finalizers, comparisons, a loop's methods.
+"""Python code that runs in the middle of the library's code: signal handlers, finalizers, comparisons, a loop's
+methods.
 
-Where a signal arrives inside a call is not for a test to choose; so the loop's own method does at that place what the
-handler would have done.
+A test cannot choose where a signal arrives inside a call. So a method of the loop does at that place what the handler
+would have done.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import _cawait_test as t
 
 @pytest.fixture
 def loop(loop_errors):
-    """A loop whose methods a test may replace."""
+    """A loop whose methods a test can replace."""
     loop = asyncio.SelectorEventLoop()
     loop.set_debug(False)
     loop.set_exception_handler(lambda _, context: loop_errors.append(context))
@@ -26,7 +27,8 @@ def loop(loop_errors):
 
 
 def interrupt_once(loop, name, when="before"):
-    """Replace a method: its next call raises KeyboardInterrupt, before or after its work; then it is itself again."""
+    """Replace a method: its next call raises KeyboardInterrupt, before or after its work. Then the method is
+    restored."""
 
     def interrupt(*args, **kwargs):
         del vars(loop)[name]
@@ -97,7 +99,7 @@ def test_cancel_inside_the_call_soon_of_a_throw_wakes_once(loop):
 
 @pytest.mark.parametrize("method, debug", [("get_debug", False), ("call_soon", True)])
 def test_interrupt_inside_the_drain_leaves_the_loop_and_loses_no_wake(loop, method, debug):
-    """In debug mode a wake goes through call_soon; out of it the drain asks get_debug first."""
+    """In debug mode a wake goes through call_soon; otherwise the drain calls get_debug first."""
     loop.set_debug(debug)
 
     async def main():
@@ -158,7 +160,7 @@ def test_exception_that_leaves_the_loop_loses_no_timer_that_expired_with_it(loop
 
 
 def sleep_over_all_of_them():
-    """All the timers expire in one turn."""
+    """All timers expire in one turn."""
     time.sleep(0.005)
 
 
@@ -166,7 +168,7 @@ def sleep_over_all_of_them():
 
 
 def test_comparison_that_closes_the_coroutine_is_safe(loop):
-    """remove_done_callback compares, and `__eq__` may do anything. The close has told the callback by then."""
+    """remove_done_callback compares, and `__eq__` may do anything. By then the close has called the callback."""
 
     class Callback(list):
         __call__ = list.append
@@ -227,7 +229,7 @@ def test_callback_cannot_be_added_to_what_has_ended(loop):
 
 
 def test_finalizer_of_a_replaced_cancellation_may_close_the_coroutine(loop):
-    """Under `shield` each cancellation that is thrown in takes the place of the one before."""
+    """Under `shield` each cancellation that is thrown in replaces the one before."""
 
     class Cancellation(asyncio.CancelledError):
         def __del__(self):
@@ -251,8 +253,8 @@ def test_finalizer_of_a_replaced_cancellation_may_close_the_coroutine(loop):
 
 
 def test_finalizer_of_a_returned_value_may_await_by_hand(loop):
-    """One StopIteration serves many awaits, and holds the last value for as long as the coroutine is kept: when the
-    next await drops that value, the one that its finalizer makes must not get the same StopIteration."""
+    """One StopIteration is used for many awaits, and holds the last value for as long as the coroutine is kept. When
+    the next await drops that value, an await in its finalizer must not get the same StopIteration."""
 
     class Value:
         def __init__(self, name):
@@ -304,7 +306,7 @@ def test_tracer_that_awaits_by_hand_gets_its_own_values(loop):
 
 
 def test_finalizer_called_by_hand_during_the_poll_does_nothing(loop):
-    """The collector never calls it then; `__del__` is there for anybody."""
+    """The collector never calls it then, but any code may call `__del__`."""
 
     async def main():
         coroutine = t.call_in_poll(lambda: [coroutine.__del__(), True][1])

@@ -1,5 +1,5 @@
-"""What an await gives: any object comes through intact, by each way to resume, and a result function that breaks its
-contract is told so."""
+"""The results of awaits: any object arrives intact, however the coroutine is resumed, and a result function that breaks
+its contract causes an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.common import awaiting, spawn
 
 
 class Thing:
-    """An object that can be seen to be dropped."""
+    """An object that tests can see being dropped."""
 
     def __repr__(self) -> str:
         return "Thing()"
@@ -113,7 +113,7 @@ def test_loop_over_it_ends_at_once() -> None:
     assert list(t.ready(5)) == []
 
 
-# --- the StopIteration that is used again ---
+# --- the reused StopIteration ---
 
 
 def stop_of_next(coroutine: Any) -> StopIteration:
@@ -155,7 +155,7 @@ def test_value_is_not_kept_alive(way: Callable[[Any], Any]) -> None:
 
 
 def test_value_taken_by_next_is_kept_alive_until_another_coroutine_ends() -> None:
-    """next() in Python attaches a traceback to the exception, which keeps the frame of its caller."""
+    """next() in Python attaches a traceback to the exception, which keeps the caller's frame alive."""
     reference = weakref.ref(by_next(t.ready(Thing())))
     by_await(t.ready_none(1))
     assert reference() is None

@@ -1,4 +1,4 @@
-"""A coroutine is awaited once, by one: the second await is an error, the first goes on."""
+"""A coroutine is awaited only once: a second await is an error, and the first one goes on."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A lot at once, a lot one after the other, and no memory."""
+"""Many at once, many one after the other, and out of memory."""
 
 import importlib.util
 
@@ -40,7 +40,7 @@ def test_completions_from_many_native_threads_are_all_seen(run):
 
 
 def test_operations_that_are_resolved_while_they_start_are_all_seen(run):
-    """The native thread resolves each at the moment it is started, so also during its first poll."""
+    """The native thread resolves each one when it is started, so also during its first poll."""
 
     async def main():
         ops = [t.Op(k) for k in range(600)]

@@ -62,7 +62,7 @@ def test_throw_into_a_coroutine_that_a_task_awaits_wakes_it_with_an_error(run: C
 
 @pytest.mark.parametrize("state", ["created", "suspended"])
 def test_stop_iteration_thrown_in_becomes_a_runtime_error(run: Callable[..., Any], state: str) -> None:
-    """As in a coroutine of Python that has started; one that has not lets it through on 3.12 and later."""
+    """As in a Python coroutine that has started. One that has not started lets it through on 3.12 and later."""
 
     async def main() -> None:
         op = t.Op(on_cancel="resolves")

@@ -30,14 +30,14 @@ def needs(module: str) -> pytest.MarkDecorator:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process's environment without what tells rich how to draw and asyncio to say what is slow."""
+    """The environment of this process, without the variables for rich's output and for asyncio's debug mode."""
     left_out = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TREE", *DEBUG)
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "PYTHONIOENCODING": "utf-8", **changes}
 
 
 def run(script: str, *args: str | Path, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of the examples, piped, and check its exit code."""
+    """Run a script of the examples, with its output in a pipe, and check its exit code."""
     command = [sys.executable, str(EXAMPLES / script), *map(str, args)]
     done = subprocess.run(command, env=environment(**env), capture_output=True, encoding="utf-8", timeout=55)
     assert done.returncode == code, done.stdout + done.stderr
@@ -147,7 +147,7 @@ def test_sum_numbers_adds_up_and_closes_the_generator(tree: Path) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A small tree with what trees have: folders, links, empty files, odd names."""
+    """A small tree with folders, links, empty files and odd names."""
     root = tmp_path / "tree"
     (root / "folder" / "deeper").mkdir(parents=True)
     for number in range(20):
@@ -191,7 +191,7 @@ def test_tour_with_colors_forced_shows_no_name_that_controls_the_terminal(tree: 
 
 @needs("_tour")
 def test_tour_reports_a_file_that_cannot_be_read(tree: Path) -> None:
-    (tree / "unreadable").symlink_to("/proc/self/mem")  # a regular file whose first byte nobody can read, not even root
+    (tree / "unreadable").symlink_to("/proc/self/mem")  # a regular file whose first byte even root cannot read
     done = run("tour/tour.py", tree, *QUICK, code=1)
     assert f"cannot read {tree}/unreadable: Input/output error" in done.stdout
     assert "1 files cannot be read" in done.stdout

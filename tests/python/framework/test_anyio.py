@@ -17,24 +17,24 @@ from support.scopes import every_backend, not_cancelled, on_asyncio, run_anyio
 
 
 def told_once(method: str, on_cancel: str) -> int:
-    """How often the native side is told of any number of cancels."""
+    """How often on_cancel is called after any number of cancels."""
     return int(method != "wait_shielded" and on_cancel != "none")
 
 
 def by_value(method: str, backend: str) -> bool:
-    """A shielded operation gives its value on trio, whose next checkpoint raises; on asyncio the await raises."""
+    """On trio a shielded operation returns its value, and the next checkpoint raises; on asyncio the await raises."""
     return method == "wait_shielded" and backend == "trio"
 
 
 async def settle() -> None:
-    """Let everything run that can, also where the scope around is cancelled."""
+    """Let everything run that can, also in a cancelled scope."""
     with anyio.CancelScope(shield=True):
         for _ in range(10):
             await anyio.lowlevel.checkpoint()
 
 
 async def goes_on() -> None:
-    """Nothing of a cancellation is left with this task."""
+    """Check that this task has nothing left of a cancellation."""
     op = t.Op("later")
     op.resolve_later(100)
     assert await op.wait() == "later"
@@ -46,7 +46,7 @@ async def goes_on() -> None:
 
 
 async def resolve_when_told(op: Any, method: str, on_cancel: str) -> None:
-    """End the operation once its awaiter was cancelled; a policy that detaches needs nobody."""
+    """End the operation after its awaiter was cancelled. A policy that detaches does not need it."""
     with anyio.CancelScope(shield=True):
         while op.cancelled < told_once(method, on_cancel):
             await anyio.sleep(0)
@@ -56,7 +56,7 @@ async def resolve_when_told(op: Any, method: str, on_cancel: str) -> None:
 
 
 async def expire(scope: anyio.CancelScope, op: Any) -> None:
-    """Have the time limit of a scope pass as soon as the operation is waited for."""
+    """Let a scope's time limit pass as soon as the operation is awaited."""
     while not op.started:
         await anyio.sleep(0)
     await settle()
@@ -64,7 +64,7 @@ async def expire(scope: anyio.CancelScope, op: Any) -> None:
 
 
 async def expire_and_resolve(scope: anyio.CancelScope, op: Any, method: str, on_cancel: str) -> None:
-    """And end the operation after that."""
+    """The same, and end the operation after that."""
     await expire(scope, op)
     while not scope.cancel_called:
         await anyio.sleep(0)
@@ -255,7 +255,7 @@ def test_outer_scope_that_is_cancelled_second_is_left_too(backend: str, method: 
 
 @every_backend
 def test_future_with_a_cancel_of_its_own_is_asked_once_by_any_number_of_scopes(backend: str) -> None:
-    """A promise would hide a second call; this future counts each."""
+    """A promise would hide a second call; this future counts every call."""
 
     async def main() -> None:
         gate = t.Gate()

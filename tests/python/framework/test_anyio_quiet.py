@@ -1,7 +1,7 @@
-"""A task that waits for its operation in a cancelled scope of anyio leaves the loop in peace, and itself as it was.
+"""A task that waits for its operation in a cancelled scope of anyio does not keep the loop busy, and is left unchanged.
 
-On asyncio such a scope asks its task again on every turn of the loop (anyio issues 1257 and 1258): some 10 000 turns in
-the 50 ms for which these operations go on after their cancel.
+On asyncio such a scope cancels its task again on every turn of the loop (anyio issues 1257 and 1258). That would be
+some 10 000 turns in the 50 ms for which these operations go on after their cancel.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ class Waiter:
             await getattr(self.op, self.method)()
 
     def resolve_later(self) -> None:
-        """From a native thread, 50 ms from now."""
+        """Resolve from a native thread, 50 ms from now."""
         self.op.resolve_later(WAIT_MICROSECONDS)
 
 
 async def few_turns_while(turns: Turns, waiters: list[Waiter], cancel: Callable[[], None]) -> None:
-    """Have the tasks wait, cancel them; few turns until the last one has ended. A scope around it raises at the end."""
+    """Let the tasks wait, then cancel them: there are few turns until the last one ends. The scope around raises at the
+    end."""
     before = 0
     try:
         async with anyio.create_task_group() as group:
@@ -105,7 +106,7 @@ def test_nested_scopes_that_are_both_cancelled_do_not_spin_the_loop(backend: str
 
 @every_backend
 def test_turns_are_counted_at_all(backend: str) -> None:
-    """Else the tests above would show nothing: a task that goes round is many turns."""
+    """Without this the tests above would prove nothing: a task that is cancelled again and again takes many turns."""
 
     async def main() -> None:
         before = turns.count
@@ -178,7 +179,7 @@ def test_second_scope_works_after_one_that_was_cancelled(backend: str, method: s
 @on_asyncio
 @pytest.mark.parametrize("method, on_cancel", WAITING)
 def test_cancel_of_the_task_itself_detaches_and_leaves_its_scopes(backend: str, method: str, on_cancel: str) -> None:
-    """The second one, as without anyio; whoever cancels the task meant all of it."""
+    """The second one wins, as without anyio: a cancel of the task is meant for all of it."""
 
     async def waiter(scope: anyio.CancelScope, op: Any) -> None:
         try:

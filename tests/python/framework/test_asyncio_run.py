@@ -1,4 +1,4 @@
-"""What runs a coroutine in asyncio takes one made in C: run, Runner, the loop, tasks, eager tasks, another thread."""
+"""All that runs a coroutine in asyncio accepts one made in C: run, Runner, the loop, tasks, eager tasks, threads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_runner_runs_it_twice() -> None:
         assert runner.run(t.sleep(0.001)) is None
 
 
-# uvloop asks it; from 3.14 on
+# called by uvloop; deprecated from 3.14 on
 @pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning")
 def test_run_coroutine_threadsafe_takes_it(run_asyncio: Callable[..., Any]) -> None:
     async def main() -> Any:

@@ -17,8 +17,8 @@ from support.policies import told
 
 
 async def begun(coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
-    """For wait_for to wait for, begun before the time limit. From 3.12 on it awaits a coroutine itself; before, it
-    made a task of it, which the limit could cancel before its first step."""
+    """An awaitable for wait_for that has begun before the time limit. From 3.12 on wait_for awaits a coroutine itself.
+    Older versions made a task of it, which the limit could cancel before its first step."""
     return coroutine if sys.version_info >= (3, 12) else await started(coroutine)
 
 

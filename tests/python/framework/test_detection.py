@@ -1,4 +1,4 @@
-"""Which framework an operation waits on: that of the innermost task, however they are mixed; and when there is none."""
+"""Which framework an operation waits on: that of the innermost task, however they are nested; or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.common import no_current_task
 
 
 def framework_here() -> str:
-    """What an operation yields to wait tells who it takes for the awaiter."""
+    """The framework that an operation waits on, by what it yields."""
     coroutine = t.Op(on_cancel="resolves").wait()
     yielded = type(coroutine.send(None))
     coroutine.close()
@@ -26,14 +26,14 @@ def framework_here() -> str:
 
 
 async def resolved(value: Any) -> Any:
-    """A value that comes from a native thread; wherever it is awaited."""
+    """A value that comes from a native thread, wherever it is awaited."""
     op = t.Op(value)
     op.resolve_later(100)
     return await op.wait()
 
 
 async def native_task(value: Any) -> Any:
-    """The same where the operation itself is a task: no frame of Python stands for it."""
+    """The same with the operation itself as a task, which has no Python frame."""
     op = t.Op(value)
     op.resolve_later(100)
     return await asyncio.ensure_future(op.wait())
@@ -51,7 +51,7 @@ async def native_child(value: Any) -> Any:
 
 
 def run_asyncio(async_fn: Callable[..., Any], *args: Any) -> Any:
-    """asyncio.run, which refuses to run where a loop of its own does: hidden from it, as some do."""
+    """asyncio.run, which refuses to run inside a loop of asyncio: that loop is hidden from it, as some programs do."""
     outer = asyncio._get_running_loop()
     with no_current_task(outer):
         asyncio._set_running_loop(None)
@@ -66,7 +66,7 @@ NATIVE = {"asyncio": native_task, "trio": native_child}
 
 
 async def nested(kinds: list[str]) -> list[str]:
-    """Run the first kind inside this task, and the next inside that; what each finds, before and after."""
+    """Run the first kind inside this task, and the next inside that one; return what each finds, before and after."""
     found = [framework_here()]
     assert await resolved("before") == "before"
     assert await NATIVE[found[0]]("native") == "native"
@@ -78,7 +78,7 @@ async def nested(kinds: list[str]) -> list[str]:
     return found
 
 
-# --- one inside the other ---
+# --- nested ---
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_innermost_run_is_what_an_operation_waits_on(kinds: list[str]) -> None:
 
 
 def test_asyncio_inside_a_task_of_a_guest_works() -> None:
-    """The host is a loop of asyncio too: three, one inside the other, and asyncio's own task is not the innermost."""
+    """The host is a loop of asyncio too: three nested loops, and asyncio's own task is not the innermost one."""
 
     async def host() -> Any:
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -162,7 +162,7 @@ def operation(value: Any) -> Any:
 
 
 class Wrapped(Coroutine[Any, Any, Any]):
-    """A coroutine that is none of Python's own, as Cython's are: nothing tells its frame."""
+    """A coroutine of another kind than Python's, like Cython's: its frame cannot be found."""
 
     def __init__(self, coroutine: Any) -> None:
         self.coroutine = coroutine
@@ -202,7 +202,7 @@ def test_innermost_run_is_found_though_a_task_has_no_frame(make: Callable[[Any],
     assert asyncio.run(main_without_a_frame()) == "trio"
 
 
-# --- nothing ---
+# --- none runs ---
 
 MISSING = "no running event loop: .* has to be awaited inside one .asyncio, uvloop, trio, anyio."
 
@@ -271,7 +271,7 @@ def test_curio_is_refused_with_an_error() -> None:
     curio.run(main)
 
 
-# --- what the program did not import ---
+# --- frameworks that are not imported ---
 
 
 @pytest.mark.parametrize(

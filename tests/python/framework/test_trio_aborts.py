@@ -16,12 +16,12 @@ blocked = trio.testing.wait_all_tasks_blocked
 
 
 def raise_cancel() -> None:
-    """What trio gives to an abort function, here with an exception that is not trio's."""
+    """The argument of an abort function, here with an exception that is not trio's."""
     raise LookupError("cancelled")
 
 
 class Forwarding:
-    """A task that awaits a coroutine through a driver, which keeps the abort function."""
+    """A task that awaits a coroutine through a driver that keeps the abort function."""
 
     def __init__(self, coroutine: Any) -> None:
         self.coroutine = coroutine
@@ -29,7 +29,7 @@ class Forwarding:
 
     @types.coroutine
     def drive(self) -> Any:
-        """To its end."""
+        """Await it to its end."""
         message = self.coroutine.send(None)
         self.abort = message.abort_func
         while True:
@@ -41,12 +41,12 @@ class Forwarding:
                 return stop.value
 
     async def main(self) -> Any:
-        """What the task does."""
+        """The code of the task."""
         return await self.drive()
 
 
 async def forwarding(nursery: trio.Nursery, coroutine: Any) -> Forwarding:
-    """One that is suspended."""
+    """Start one and let it suspend."""
     task = Forwarding(coroutine)
     nursery.start_soon(task.main)
     await blocked()
@@ -98,7 +98,7 @@ def test_abort_that_closes_the_coroutine_tells_nobody_of_it() -> None:
 
 
 def test_abort_while_somebody_else_steps_the_coroutine_is_not_lost() -> None:
-    """Its author is told of what was thrown, and cancels the task that waits."""
+    """The exception that was thrown is passed to the author's function, which cancels the waiting task."""
 
     async def main() -> None:
         op, scope = t.Op(), trio.CancelScope()

@@ -1,4 +1,4 @@
-"""On trio: what a cancelled scope does to an operation under each policy and option; and Ctrl-C."""
+"""On trio: the effect of a cancelled scope on an operation, under each policy and option; and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Scoped:
         self.value: Any = "no value"
 
     async def main(self) -> None:
-        """What the task does."""
+        """The code of the task."""
         with self.scope:
             self.value = await getattr(self.op, self.method)()
         self.over.set()
 
 
 async def scoped(nursery: trio.Nursery, op: Any, method: str) -> Scoped:
-    """One that is suspended."""
+    """Start one and let it suspend."""
     task = Scoped(op, method)
     nursery.start_soon(task.main)
     await blocked()
@@ -115,7 +115,7 @@ def test_failing_sibling_ends_the_nursery_and_each_operation_is_told_once(method
             raise LookupError("sibling")
 
         async def release() -> None:
-            """Operations of the policies that wait go on until they end."""
+            """With the policies that wait, operations go on until they end."""
             with trio.CancelScope(shield=True):
                 await blocked(0.001)
                 t.resolve_many(ops)
@@ -190,7 +190,7 @@ def test_value_that_wins_is_returned_and_the_next_checkpoint_raises() -> None:
 
 
 async def cancel_around(function: Any) -> trio.CancelScope:
-    """Cancel the scope around a task when it waits."""
+    """Cancel the scope around a task once the task waits."""
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(function)
@@ -249,14 +249,14 @@ def test_author_is_told_once_of_a_cancellation_that_trio_repeats() -> None:
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """Python's own handler, which trio takes the place of while it runs; a test worker may ignore the signal."""
+    """Set Python's own handler, which trio replaces while it runs; a test worker may ignore the signal."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def interrupt_when(condition: Any) -> threading.Thread:
-    """A thread that sends SIGINT to the process when it is so."""
+    """A thread that sends SIGINT to the process when the condition holds."""
 
     def main() -> None:
         wait_until(condition)
@@ -273,7 +273,7 @@ def test_ctrl_c_while_the_main_task_waits_is_raised_and_the_operation_told_once(
     ctrl_c: None, method: str, on_cancel: str
 ) -> None:
     async def main() -> None:
-        """The other task is the sign that the main one waits."""
+        """When the other task runs, the main one waits."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(release)
             with pytest.raises(KeyboardInterrupt):
@@ -306,7 +306,7 @@ def test_ctrl_c_while_the_main_task_waits_is_raised_and_the_operation_told_once(
 
 @pytest.mark.parametrize("method", ["wait_value_wins", "wait_thrown_wins"])
 def test_ctrl_c_is_raised_though_the_value_wins(ctrl_c: None, method: str) -> None:
-    """At once where the author was told of it, which takes it from trio; else at the next checkpoint."""
+    """At once if the author's function gets the exception; else at the next checkpoint."""
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""On trio: every operation is a checkpoint, what is sent is respected, and the code runs in the task's context."""
+"""On trio: every operation is a checkpoint, sent outcomes are respected, and the code runs in the task's context."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import trio.testing
 
 import _cawait_test as t
 
-# One coroutine of each kind that there is, and how it ends: a value or an exception.
+# One coroutine of each kind, and how it ends: a value or an exception.
 ENDS: dict[str, tuple[Callable[[], Coroutine[Any, Any, Any]], Any]] = {
     "ready": (lambda: t.ready(1), 1),
     "ready none": (lambda: t.ready_none(1), None),
@@ -38,7 +38,7 @@ def resolved(op: Any, status: int = 0) -> Coroutine[Any, Any, Any]:
 
 
 async def ends(coroutine: Coroutine[Any, Any, Any], end: Any) -> None:
-    """Await it and see that it ends so."""
+    """Await it and check that it ends in this way."""
     if isinstance(end, type):
         with pytest.raises(end):
             await coroutine
@@ -60,7 +60,7 @@ def test_each_end_of_an_operation_was_a_checkpoint(make: Callable[[], Coroutine[
 
 @every_end
 def test_others_have_their_turn_between_operations(make: Callable[[], Coroutine[Any, Any, Any]], end: Any) -> None:
-    """Trio steps what can run in a random order: an even chance for each of 200 awaits."""
+    """Trio steps runnable tasks in a random order: an even chance for each of 200 awaits."""
 
     async def main() -> None:
         turns = []
@@ -117,7 +117,7 @@ def test_cancelled_scope_polls_nothing() -> None:
 
 
 class AtTheScheduling(trio.abc.Instrument):
-    """Calls a function when a task has been made able to run, and has not run yet."""
+    """Calls a function when a task was made runnable and has not run yet."""
 
     def __init__(self, task: trio.lowlevel.Task, function: Callable[[], None]) -> None:
         self.task, self.function = task, function
@@ -130,7 +130,7 @@ class AtTheScheduling(trio.abc.Instrument):
 
 @pytest.mark.parametrize("make", [lambda: t.ready("taken"), lambda: resolved(t.Op("taken"))], ids=["ready", "resolved"])
 def test_cancel_of_a_task_that_can_run_comes_too_late(make: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-    """As with trio's own functions: what is done is done, and the next checkpoint raises."""
+    """As with trio's own functions: a completed operation returns, and the next checkpoint raises."""
 
     async def main() -> None:
         with trio.CancelScope() as scope:
@@ -166,12 +166,12 @@ def test_expired_deadline_raises_at_a_ready_future() -> None:
     trio.run(main)
 
 
-# --- what is sent ---
+# --- sent outcomes ---
 
 
 @types.coroutine
 def passing(coroutine: Any, swap: Callable[[Any], Any]) -> Any:
-    """Await it, and swap what trio sends."""
+    """Await it, and replace what trio sends."""
     yielded = coroutine.send(None)
     while True:
         sent = yield yielded
@@ -214,7 +214,7 @@ def test_value_that_is_sent_resumes_and_is_not_the_result(sent: Any) -> None:
 
 @types.coroutine
 def ending_in_the_checkpoint(coroutine: Any, end: Callable[[Any], Any]) -> Any:
-    """Two steps of the checkpoint of a cancelled scope; then the task itself ends the coroutine."""
+    """Two steps of the checkpoint in a cancelled scope; then the task itself ends the coroutine."""
     sent = yield coroutine.send(None)
     yield coroutine.send(sent)
     end(coroutine)
@@ -272,7 +272,7 @@ def test_polls_and_the_code_after_the_await_run_in_the_context_of_the_task() -> 
 
 
 def test_context_of_the_first_await_is_not_kept_by_the_run() -> None:
-    """The library's own task lives as long as the run: what the first awaiter had in its context must not."""
+    """The library's own task lives as long as the run: it must not keep the first awaiter's context alive."""
 
     class Value:
         pass

@@ -38,7 +38,7 @@ def test_end_is_clean(function: str, mode: str) -> None:
 
 
 def test_allocation_that_fails_while_trio_is_learned_is_a_memory_error() -> None:
-    """Not one that says that nothing runs."""
+    """Not an exception which says that nothing runs."""
     pytest.importorskip("_testcapi", reason="this Python is without _testcapi, which makes allocations fail")
     assert run_child("trio_ends", "every_allocation_fails_while_trio_is_learned") == ""
 
@@ -56,7 +56,7 @@ def test_exception_at_top_level_is_all_that_is_said() -> None:
 
 
 def interrupt(function: str) -> tuple[int, str, str]:
-    """Send SIGINT when the child says that it waits; how it ends."""
+    """Send SIGINT when the child has printed that it waits; return how it ends."""
     child = subprocess.Popen(
         command("trio_ends", function), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -72,6 +72,6 @@ def test_interrupt_while_awaiting_ends_the_run_as_usual() -> None:
 
 
 def test_interrupt_during_the_first_await_of_the_process_is_not_lost() -> None:
-    """Which has to learn what there is of trio first, and runs Python code for it."""
+    """It has to look up trio's functions first, and runs Python code for that."""
     for _ in range(5):
         assert interrupt("interrupted_at_once") == (0, "KeyboardInterrupt()\n", "")

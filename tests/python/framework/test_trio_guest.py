@@ -1,4 +1,4 @@
-"""trio as a guest in a loop of asyncio: both live in one thread, and operations are awaited on both sides at once."""
+"""trio as a guest of an asyncio loop: both run in one thread, and operations are awaited on both sides at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Function = Callable[[], Awaitable[Any]]
 
 
 async def host_and_guest(host: Function, guest: Function) -> tuple[Any, Any]:
-    """Run the one as a task of this loop and the other one as the main task of a guest; their results."""
+    """Run one as a task of this loop and the other as the main task of a guest; return their results."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
     trio.lowlevel.start_guest_run(
@@ -42,7 +42,7 @@ def run_both(request: pytest.FixtureRequest, loop_errors: list[Any]) -> Callable
 
 
 def test_operations_are_awaited_on_both_sides_at_once(run_both: Any) -> None:
-    """Neither is resolved before the other one waits."""
+    """Neither is resolved before the other waits."""
     host_op, guest_op = t.Op("host"), t.Op("guest")
 
     async def host() -> Any:
@@ -125,7 +125,7 @@ def test_scope_that_is_cancelled_in_the_guest_leaves_the_host_alone(run_both: An
 
 
 def told_once(op: Any, method: str, on_cancel: str) -> int:
-    """How often the native side is told of a cancel."""
+    """How often on_cancel is called."""
     return int(method != "wait_shielded" and told(op, on_cancel) and on_cancel != "none")
 
 
@@ -176,7 +176,7 @@ def test_guest_that_ends_leaves_the_host_going(run_both: Any, hubs: Callable[[],
 
 
 def test_coroutine_that_waits_in_the_guest_is_refused_in_the_host(run_both: Any) -> None:
-    """They are two loops, though in one thread."""
+    """They are two loops, although in one thread."""
     op = t.Op("guest")
     coroutine = op.wait()
 

@@ -1,4 +1,4 @@
-"""On trio: coroutines that somebody else closes, throws into or drives by hand, and that are taken to another run."""
+"""On trio: coroutines that other code closes, throws into, drives by hand, or takes to another run."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ ELSEWHERE = "suspended on a different event loop"
 
 
 class Awaiting:
-    """A task that awaits a coroutine, and notes how that ends."""
+    """A task that awaits a coroutine, and records how that ends."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.coroutine = coroutine
         self.ends: list[Any] = []
 
     async def main(self) -> None:
-        """What the task does."""
+        """The code of the task."""
         try:
             self.ends.append(await self.coroutine)
         except Exception as error:
             self.ends.append(error)
 
     def assert_failed(self, text: str) -> None:
-        """It ended once, by a RuntimeError."""
+        """Check that it ended once, by a RuntimeError."""
         assert [type(one) for one in self.ends] == [RuntimeError]
         assert text in str(self.ends[0])
         self.ends.clear()
 
 
 async def awaiting(nursery: trio.Nursery, coroutine: Coroutine[Any, Any, Any]) -> Awaiting:
-    """One that is suspended."""
+    """Start one and let it suspend."""
     task = Awaiting(coroutine)
     nursery.start_soon(task.main)
     await blocked()
@@ -83,7 +83,7 @@ def test_task_whose_coroutine_is_thrown_into_wakes_with_an_error() -> None:
 
 @pytest.mark.parametrize("method", ["wait", "wait_shielded"])
 def test_task_wakes_when_its_coroutine_was_closed_after_its_scope_was_cancelled(method: str) -> None:
-    """Trio has asked already, and was told to wait: now nothing else would wake the task."""
+    """Trio has called abort already, and it returned FAILED: now nothing else would wake the task."""
 
     async def main() -> None:
         op = t.Op(on_cancel="ignored")
@@ -136,7 +136,7 @@ def test_close_of_a_coroutine_whose_task_can_run_already_wakes_it_once() -> None
 
 
 class CloseAtTheScheduling(trio.abc.Instrument):
-    """Closes a coroutine when the next task of the test's own has been made able to run."""
+    """Closes a coroutine when the next task of the test was made runnable."""
 
     def __init__(self, coroutine: Any, scheduled: trio.Event) -> None:
         self.coroutine, self.scheduled = coroutine, scheduled
@@ -152,14 +152,14 @@ class CloseAtTheScheduling(trio.abc.Instrument):
 
 
 def test_coroutine_driven_by_hand_and_woken_does_not_break_the_run() -> None:
-    """The task that drove it is not waiting for it: to reschedule it would end the run with an internal error."""
+    """The task that drove it does not wait for it: rescheduling that task would end the run with an internal error."""
 
     async def main() -> None:
         op = t.Op("by hand")
         coroutine = op.wait()
         assert coroutine.send(None) is not None
         op.resolve()
-        await t.sleep(0.001)  # the drain that finds it is over
+        await t.sleep(0.001)  # until the drain that finds it is over
         with pytest.raises(StopIteration) as stop:
             coroutine.send(None)
         assert stop.value.value == "by hand"
@@ -232,7 +232,7 @@ def test_coroutine_driven_by_hand_on_and_on_ends_with_its_value() -> None:
 
 
 def test_coroutine_driven_by_hand_cannot_be_awaited_afterwards() -> None:
-    """As a coroutine of Python's own: whoever began has to go on."""
+    """As with a coroutine of Python: whoever began it has to go on."""
 
     async def main() -> None:
         gate = t.Gate()

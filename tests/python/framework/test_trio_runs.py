@@ -33,7 +33,7 @@ async def resolved(value: Any) -> Any:
 
 
 async def resolved_twenty_times(value: Any) -> list[Any]:
-    """As many, one after the other."""
+    """Await this many, one after the other."""
     return [await resolved(value) for _ in range(20)]
 
 
@@ -44,7 +44,7 @@ def test_run_has_one_task_of_the_library_however_many_wait(hubs: Callable[[], li
     async def main() -> None:
         ops = [t.Op(n) for n in range(500)]
         assert watchers() == []
-        assert await t.ready(1) == 1 and watchers() == []  # nothing has waited yet
+        assert await t.ready(1) == 1 and watchers() == []  # no operation has waited yet
         async with trio.open_nursery() as nursery:
             for op in ops:
                 nursery.start_soon(op.wait)
@@ -61,7 +61,7 @@ def test_run_has_one_task_of_the_library_however_many_wait(hubs: Callable[[], li
 
 
 def test_awaiters_woken_at_once_are_resumed_by_one_drain() -> None:
-    """A wake of many is one event for trio: the library's task has one step for them all, and another one at most."""
+    """A wake of many is one event for trio: the library's task takes one step for all of them, or at most two."""
 
     async def main() -> None:
         ops = [t.Op() for _ in range(200)]
@@ -80,7 +80,7 @@ def test_awaiters_woken_at_once_are_resumed_by_one_drain() -> None:
 
 
 class CountSteps(trio.abc.Instrument):
-    """How often a task is stepped."""
+    """Counts the steps of a task."""
 
     def __init__(self, task: trio.lowlevel.Task) -> None:
         self.task, self.count = task, 0
@@ -116,7 +116,7 @@ def test_trio_and_asyncio_in_threads_of_one_process_do_not_disturb_each_other() 
 
 
 def test_both_kinds_wait_at_the_same_time_in_two_threads() -> None:
-    """Neither is resumed before the other one waits: no run goes through alone."""
+    """Neither is resumed before the other waits: no run can end alone."""
     ops = {"trio": t.Op("trio"), "asyncio": t.Op("asyncio")}
     values = {}
 
@@ -138,11 +138,11 @@ def test_both_kinds_wait_at_the_same_time_in_two_threads() -> None:
 
 
 async def awaited(op: Any) -> Any:
-    """The operation's value, for asyncio.run, which takes a coroutine of Python's own only."""
+    """The operation's value, for asyncio.run, which accepts only a coroutine of Python."""
     return await op.wait()
 
 
-# --- clocks, and knowing when all wait ---
+# --- clocks, and finding out when all tasks wait ---
 
 
 def test_all_tasks_count_as_blocked_while_they_wait_for_operations() -> None:
@@ -166,7 +166,7 @@ def test_all_tasks_count_as_blocked_while_they_wait_for_operations() -> None:
 
 
 def test_nobody_counts_as_blocked_whose_operation_has_ended() -> None:
-    """A completion that is not delivered yet is an event that trio sees before it says so."""
+    """Trio sees a completion that is not delivered yet as an event, before it reports that all tasks wait."""
 
     async def main() -> None:
         op, done = t.Op(), []
@@ -186,7 +186,7 @@ def test_nobody_counts_as_blocked_whose_operation_has_ended() -> None:
 
 
 def test_clock_that_jumps_goes_on_while_an_operation_is_in_flight() -> None:
-    """For such a clock a native operation takes no time, as a thread of trio's own takes none."""
+    """For such a clock a native operation takes no time, like a thread of trio."""
 
     async def main() -> None:
         op = t.Op("value")
@@ -259,7 +259,7 @@ def test_native_threads_may_resolve_around_the_end_of_a_run() -> None:
 
 @pytest.mark.parametrize("on_cancel", ["none", "resolves", "ignored"])
 def test_system_task_that_waits_while_the_run_ends_ends_by_the_policy(on_cancel: str) -> None:
-    """It is cancelled with the other system tasks, the library's among them; which resumes it all the same."""
+    """It is cancelled with the other system tasks, including the library's, which resumes it all the same."""
 
     async def main() -> None:
         trio.lowlevel.spawn_system_task(waiter)
@@ -286,7 +286,7 @@ def test_system_task_that_waits_while_the_run_ends_ends_by_the_policy(on_cancel:
 
 
 def test_system_task_awaits_operations_after_it_was_cancelled(hubs: Callable[[], list[Any]]) -> None:
-    """Shielded: also where it begins when nothing of the library runs any more."""
+    """Shielded, also if it begins when the library has no task any more."""
 
     async def main() -> None:
         trio.lowlevel.spawn_system_task(waiter)
@@ -297,7 +297,7 @@ def test_system_task_awaits_operations_after_it_was_cancelled(hubs: Callable[[],
             await trio.sleep_forever()
         finally:
             with trio.CancelScope(shield=True):
-                await blocked(0.001)  # for the library's own task to end, if there is one
+                await blocked(0.001)  # until the library's own task has ended, if there is one
                 values.append(await resolved("late"))
                 await blocked(0.001)
                 values.append(await resolved("later"))
@@ -323,7 +323,7 @@ def test_run_that_ends_by_an_exception_leaves_nothing(hubs: Callable[[], list[An
 
 
 def test_async_generator_that_trio_finalizes_last_gets_an_error_and_no_hang(hubs: Callable[[], list[Any]]) -> None:
-    """That is after the system tasks have ended, and no new one is taken."""
+    """That is after the system tasks have ended, when no new one can be started."""
 
     async def numbers() -> Any:
         try:
@@ -348,7 +348,7 @@ def test_async_generator_that_trio_finalizes_last_gets_an_error_and_no_hang(hubs
 
 
 def test_coroutine_that_is_kept_suspended_by_hand_does_not_keep_the_run() -> None:
-    """No task waits for it: nobody would ever wake it."""
+    """No task waits for it, so it would never be woken."""
 
     async def main() -> None:
         coroutine = op.wait()
@@ -365,7 +365,7 @@ def test_coroutine_that_is_kept_suspended_by_hand_does_not_keep_the_run() -> Non
 
 
 async def at_the_end(async_fn: Callable[[], Any]) -> None:
-    """A system task that does something when the end of the run cancels it."""
+    """A system task that runs code when the end of the run cancels it."""
     try:
         await trio.sleep_forever()
     finally:
@@ -373,7 +373,7 @@ async def at_the_end(async_fn: Callable[[], Any]) -> None:
 
 
 async def shielded(async_fn: Callable[[], Any]) -> None:
-    """A system task that the end of the run does not disturb."""
+    """A system task that ignores the end of the run."""
     with trio.CancelScope(shield=True):
         await async_fn()
 
@@ -381,7 +381,7 @@ async def shielded(async_fn: Callable[[], Any]) -> None:
 @pytest.mark.parametrize("waiter", [shielded, at_the_end])
 @pytest.mark.parametrize("method, on_cancel", [("wait", "none"), ("wait_detached", "ignored")])
 def test_run_ends_when_the_last_operation_it_waits_for_is_given_up(method: str, on_cancel: str, waiter: Any) -> None:
-    """By its task, which detaches from it: nothing else wakes the library's own task then."""
+    """By its task, which detaches from it. Then nothing else wakes the library's own task."""
 
     async def main() -> None:
         await resolved(1)
@@ -396,7 +396,7 @@ def test_run_ends_when_the_last_operation_it_waits_for_is_given_up(method: str, 
     async def give_up() -> None:
         while not op.started:
             await trio.sleep(0)
-        await blocked(0.001)  # for the library's own task to wait for this one
+        await blocked(0.001)  # until the library's own task waits for this one
         scope.cancel()
 
     op, scope = t.Op(on_cancel=on_cancel), trio.CancelScope()

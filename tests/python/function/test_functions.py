@@ -1,4 +1,4 @@
-"""Async functions made in C, of modules and of types: what Python code sees of them, and how they take arguments."""
+"""Async functions made in C, of modules and of types: their attributes, and how they take arguments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import _cawait_test as t
 
 
 def outcome(coroutine: Any) -> Any:
-    """The value of a coroutine that is ready at once."""
+    """The result of a coroutine that is ready at once."""
     with pytest.raises(StopIteration) as stop:
         coroutine.send(None)
     return stop.value.value
@@ -84,7 +84,7 @@ def test_wraps_copies_what_it_needs() -> None:
         (t.Op.wait, "(self, /)"),
         (t.Op().wait, "()"),
         (functools.partial(t.add, 1), "(b=10)"),
-        # without a signature in the doc: what the calling convention says
+        # without a signature in the doc: from the calling convention
         (t.nothing, "()"),
         (t.blocking, "(arg, /)"),
         (t.yield_times, "(*args, **kwargs)"),

@@ -1,4 +1,4 @@
-"""Tables that are written in C++ 17: what their rows say is what Python finds."""
+"""Tables that are written in C++17: Python gets what their rows say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancelling who waits for the next item, under each policy, on every framework."""
+"""Cancelling the task that waits for the next item, under each policy, on every framework."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_cancel_around_a_loop_ends_it_at_once(run: Run) -> None:
 
 
 def test_shielded_item_is_kept_for_the_next_step(run: Run) -> None:
-    """On trio the cancellation comes at the next checkpoint after the step, which has given its item."""
+    """On trio the cancellation comes at the next checkpoint after the step, which has returned its item."""
 
     async def main() -> None:
         channel = t.Channel(4)
@@ -148,7 +148,7 @@ def test_item_that_comes_with_the_cancel_is_not_given_to_a_cancelled_awaiter(run
 
 
 def test_task_that_is_cancelled_before_its_step_begins_ends_the_generator(run: Run) -> None:
-    """As with one of Python: the cancellation comes at the `yield`; or while the step waits, where a task runs its
+    """As with one of Python, the cancellation comes at the `yield`. It comes while the step waits if a task runs its
     first part at once, and on trio."""
 
     async def main() -> None:
@@ -210,7 +210,7 @@ def test_shielded_wait_outlives_a_time_limit_and_keeps_the_item(run_asyncio: Run
 
 @pytest.mark.parametrize("how", ["aclose", "athrow"])
 def test_cancelled_aclose_ends_the_generator_all_the_same(run: Run, how: str) -> None:
-    """Here it waits for Python, which takes its time."""
+    """Here the stream waits for Python code, which takes its time."""
 
     async def main() -> None:
         log: list[str] = []

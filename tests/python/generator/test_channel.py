@@ -16,7 +16,7 @@ from support.kinds import MAIN_KINDS, each_kind, kind_fixture
 
 Run = Callable[..., Any]
 
-kind = kind_fixture(MAIN_KINDS)  # what is on top of awaiting runs on one of each kind
+kind = kind_fixture(MAIN_KINDS)  # what is built on awaiting is tested on one of each kind
 PRODUCER = 10_000_000  # the numbers of a producer of feed() begin at a multiple of this
 
 
@@ -26,7 +26,7 @@ async def items(generator: Any) -> list[Any]:
 
 
 def in_order(seen: list[int], producers: int, each: int) -> bool:
-    """Whether all came, in order for each producer."""
+    """Whether all numbers came, in order for each producer."""
     sorted_out: list[list[int]] = [[] for _ in range(producers)]
     for n in seen:
         sorted_out[n // PRODUCER].append(n % PRODUCER)
@@ -44,13 +44,13 @@ def test_all_items_of_four_threads_come_in_order(run: Run, waits: bool, options:
         flat = [n for one in seen for n in one] if "batch" in options else seen
         assert in_order(flat, 4, 50)
         assert channel.cancelled == 0
-        await until(lambda: channel.freed)  # the last thread is still on its way out
+        await until(lambda: channel.freed)  # the last thread may still be ending
 
     run(main)
 
 
 def test_a_million_items_of_four_threads_go_through_ten_slots(loop_errors: list[Any]) -> None:
-    """On one kind of loop. The producers try again rather than wait, which takes a fourth of the time."""
+    """On one kind of loop. The producers try again instead of waiting, which takes a quarter of the time."""
     each = 250_000
 
     async def main() -> None:
@@ -140,7 +140,7 @@ def test_producer_against_a_consumer_that_never_reads_is_bounded_by_a_time_limit
         assert sent == channel.length == 3
         seen = channel.generator()
         assert [await anext(seen) for _ in range(3)] == [0, 1, 2]
-        assert channel.try_send(7) == 0 and await anext(seen) == 7  # the one that was given up was not sent
+        assert channel.try_send(7) == 0 and await anext(seen) == 7  # the send that was dropped has sent nothing
 
     run(main)
 

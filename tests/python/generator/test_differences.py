@@ -1,4 +1,4 @@
-"""What async generators made in C do where Python's answer otherwise, or have done: see test_protocol.py."""
+"""Where async generators made in C differ from Python's, of this version or of older ones; see test_protocol.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.twin import Side, attempt, make_and_step, ours, step
 
 
 def by_hand(test: Callable[[Side], Awaitable[None]]) -> Callable[[list[Any]], None]:
-    """A test that has a generator made in C, on a loop."""
+    """A test with a generator made in C, on a loop."""
 
     def run_it(loop_errors: list[Any]) -> None:
         async def main() -> None:

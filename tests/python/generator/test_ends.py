@@ -37,14 +37,14 @@ def test_break_cancels_the_native_side_as_soon_as_nobody_has_the_generator(run: 
         channel.try_send(1)
         async for _ in channel.generator():
             break
-        gc.collect()  # PyPy would need it; here the generator goes with its last reference
+        gc.collect()  # PyPy would need this; here the generator ends with its last reference
         assert channel.cancelled == 1 and channel.try_send(2) < 0
 
     run(main)
 
 
 async def channel_of_a_generator_in_a_cycle() -> t.Channel:
-    """The channel; nothing but the cycle refers to the generator, which has given an item."""
+    """Return the channel. Only a cycle refers to the generator, which has given an item."""
     channel = t.Channel(4)
     channel.try_send(1)
     cycle: list[Any] = [channel.generator()]
@@ -262,7 +262,7 @@ async def endless(log: list[str]) -> Any:
 
 
 async def turn_of_any() -> None:
-    """A turn of whatever runs."""
+    """One turn of the running framework."""
     await anyio.sleep(0)
 
 
@@ -302,7 +302,7 @@ def test_generator_that_the_collector_has_cleared_has_no_name() -> None:
         pass
 
     class Last:
-        """Makes references that the collector does not clear any more."""
+        """Makes references that the collector no longer clears."""
 
         def __init__(self, generator: Any, victim: Any) -> None:
             self.generator, self.victim = generator, victim

@@ -95,7 +95,7 @@ def test_anext_with_a_default_waits_for_an_item(run: Run) -> None:
         channel = t.Channel(2)
         generator = channel.generator()
 
-        async def with_default() -> Any:  # a task cannot be made of what anext() returns here
+        async def with_default() -> Any:  # no task can be made of the awaitable of anext() here
             return await anext(generator, "default")
 
         task = await started(with_default())
@@ -193,7 +193,7 @@ def test_traceback_names_the_place_of_the_function(run: Run) -> None:
     async def main() -> None:
         with pytest.raises(FileNotFoundError) as raised:
             await items(t.numbers(0, -2))
-        assert str(raised.traceback[-1].path).endswith("streams.c")  # a Path only where there is such a file
+        assert str(raised.traceback[-1].path).endswith("streams.c")  # it is a Path only if the file exists
 
     run(main)
 
@@ -220,7 +220,7 @@ def test_second_step_while_one_waits_is_an_error_and_changes_nothing(run: Run) -
 
 
 def test_items_that_are_there_need_no_suspension(loop_errors: list[Any]) -> None:
-    """By hand, without any loop: each step returns at its first send."""
+    """Driven by hand, without any loop: each step returns at its first send."""
     generator = t.numbers(3)
     for n in range(3):
         with pytest.raises(StopIteration) as stop:
@@ -239,7 +239,7 @@ def test_step_that_would_wait_without_a_loop_says_so_and_ends_it(loop_errors: li
 
 
 def test_context_variables_of_the_awaiter_are_those_of_the_item_function(run: Run) -> None:
-    """A relay's iterable runs in the context of who asks for the item."""
+    """A relay's iterable runs in the context of whoever awaits the item."""
     import contextvars
 
     variable = contextvars.ContextVar("variable", default="none")
@@ -419,7 +419,7 @@ def test_generator_goes_on_in_another_loop(run: Run) -> None:
         return value
 
     assert run(first) == 1
-    if generator.ag_frame is None:  # asyncio has closed it: it knew of it
+    if generator.ag_frame is None:  # asyncio knew of it, and has closed it
         assert not on_trio() and channel.cancelled == 1
         return
     assert run(main, 2) == 2

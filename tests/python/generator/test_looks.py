@@ -1,4 +1,4 @@
-"""What can be seen of an async generator made in C: as of one of Python, state by state."""
+"""The attributes of an async generator made in C, compared with one of Python, state by state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.twin import Side, attempt, ours, step, theirs
 
 
 def look(side: Side) -> dict[str, Any]:
-    """What the attributes say, as far as it can be compared; the newer ones only where Python has them too."""
+    """The attributes, as far as they can be compared; newer ones only if Python has them too."""
     g = side.generator
     return {
         "ag_running": g.ag_running,
@@ -36,7 +36,7 @@ def look(side: Side) -> dict[str, Any]:
 
 
 async def through_all_states(side: Side) -> list[Any]:
-    """What is seen on the way."""
+    """The attributes seen on the way."""
     seen = [look(side)]
     first = side.generator.__anext__()
     seen.append(look(side))
@@ -111,7 +111,7 @@ def test_repr_names_function_stream_and_state() -> None:
     asyncio.run(main())
 
 
-# --- the same answers as a generator of Python ---
+# --- the same outcomes as a generator of Python ---
 
 
 def rename_it(g: Any) -> list[Any]:
@@ -210,7 +210,7 @@ def test_bad_arguments_of_the_function_are_raised_by_the_call() -> None:
 @since_312
 def test_locals_are_refused_as_they_are_not_pythons() -> None:
     with pytest.raises(TypeError):
-        inspect.getasyncgenlocals(t.numbers(1))  # it asks for the type, not for what there is
+        inspect.getasyncgenlocals(t.numbers(1))  # it checks the type, not the attributes
 
 
 # --- lifetime ---
@@ -265,7 +265,7 @@ def test_cycle_through_a_generator_is_collected() -> None:
 
 
 def test_cycle_through_a_generator_that_waits_is_collected(loop_errors: list[Any]) -> None:
-    """The generator is held by its step, the step by the frame that awaits it, and that by the generator's item."""
+    """The step holds the generator, the frame that awaits holds the step, and the generator's item holds the frame."""
 
     class Items:
         def __aiter__(self) -> Any:

@@ -1,5 +1,5 @@
-"""Random sequences of everything that can be done to an async generator, its steps and its native side, against a
-model: the same outcomes, the native side told at most once, nothing left."""
+"""Random sequences of everything that can be done to an async generator, its steps and its native side, compared with a
+model: the same outcomes, cancel called at most once, nothing left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ N = 3  # steps at a time
 
 
 class Real:
-    """The same with a real generator, by hand."""
+    """The actions on a real generator, driven by hand."""
 
     def __init__(self, policy: str) -> None:
         self.channel = t.Channel(100)
@@ -98,7 +98,7 @@ ACTIONS = st.one_of(
 
 
 async def outcome(one: Any, action: tuple[Any, ...]) -> Any:
-    """Do it; what came of it."""
+    """Do the action; return its outcome."""
     name, *args = action
     if name == "throw":
         args[1] = EXCEPTIONS[args[1]]()
@@ -114,14 +114,14 @@ async def outcome(one: Any, action: tuple[Any, ...]) -> Any:
 
 
 def possible(model: GeneratorModel, action: tuple[Any, ...]) -> bool:
-    """Whether the step is there; and no more than N are made."""
+    """Whether the action is possible: the step exists, or fewer than N steps were made."""
     if action[0] == "make":
         return len(model.steps) < N
     return action[0] not in ("send", "throw", "close", "drop") or action[1] < len(model.steps)
 
 
 async def play(policy: str, actions: list[tuple[Any, ...]]) -> None:
-    """Do all on both sides and compare; then drop it, and see that nothing is left."""
+    """Do all actions on both sides and compare. Then drop the generator, and check that nothing is left."""
     before = t.live_futures()
     model, real = GeneratorModel(policy), Real(policy)
     for i, action in enumerate(actions):
@@ -142,7 +142,7 @@ async def play(policy: str, actions: list[tuple[Any, ...]]) -> None:
     assert t.live_futures() == before
 
 
-# A few turns are enough for a wake to arrive; on a loop without add_reader they may not be. By hand the other kinds are
+# A few turns are enough for a wake to arrive, except on a loop without add_reader. Driven by hand, the other kinds are
 # the same.
 loop_kind = kind_fixture(["asyncio", "uvloop"])
 
@@ -170,8 +170,8 @@ TASK_ACTIONS = st.lists(
 
 
 async def play_tasks(options: dict[str, Any], actions: list[tuple[Any, ...]]) -> None:
-    """Tasks that ask for items, close, throw and are cancelled, in any order: all end once the native side has ended,
-    no item comes twice, and those that come are in order."""
+    """Tasks that take items, close, throw and are cancelled, in any order. All end once the native side has ended, no
+    item comes twice, and items come in order."""
     before = t.live_futures()
     channel = t.Channel(50)
     generator: Any = channel.generator(**options)

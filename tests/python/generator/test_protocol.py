@@ -1,10 +1,10 @@
-"""Every method of an async generator in every state answers as Python's own does.
+"""Every method of an async generator behaves as Python's in every state.
 
 Each case brings two generators into a state, the one made in C and its twin in Python (twin.py), does the same to both,
-and compares what came of it: what was returned or raised; then ag_running, whether the native side was told, and what
-the next item gives.
+and compares the outcomes: what was returned or raised; then ag_running, whether cancel was called on the native side,
+and the next item.
 
-Python's answers have changed over the versions. Ours are those of the newest that was looked at, 3.13:
+Python's behaviour has changed over the versions. Ours is that of 3.13, the newest that was examined:
 
     close() of an awaitable that has not begun                 ends the generator (before 3.13: leaves it)
     close() of one that is pending                             ends the generator (before: it is `running` for ever)
@@ -12,7 +12,8 @@ Python's answers have changed over the versions. Ours are those of the newest th
     a step that was refused because another one is pending     is used up (before: may be tried again)
     StopIteration, StopAsyncIteration thrown in                RuntimeError, PEP 479 (before 3.12: in part)
 
-is_older() says what is not compared because of that, and ON_PURPOSE where ours differs from all versions, and why.
+is_older() names the cases that are not compared because of that. ON_PURPOSE has those where ours differs from all
+versions, and why.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ from support.generator_states import (
 )
 from support.twin import Side, attempt, make_and_step, ours, step, theirs
 
-# --- what is done ---
+# --- actions ---
 
 Action = Callable[[Side], Any]
 
 
 def fresh(args: tuple[Any, ...]) -> list[Any]:
-    """Arguments for one use: functions make exceptions."""
+    """Arguments for one use: functions are called to make exceptions."""
     return [arg() if callable(arg) and not isinstance(arg, type) else arg for arg in args]
 
 
@@ -59,7 +60,7 @@ def on_generator(name: str, *args: Any) -> Action:
 
 
 def on_held(name: str, *args: Any) -> Action:
-    """Do it to the awaitable at hand."""
+    """Do it to the awaitable of the case."""
     return lambda side: attempt(getattr(side.held, name), *fresh(args))
 
 
@@ -126,7 +127,7 @@ ON_HELD = {
 
 
 async def outcomes(side: Side, state: State, action: Action) -> list[Any]:
-    """What comes of it, and what is afterwards."""
+    """The outcome, and the state afterwards."""
     await state(side)
     began = [side.cancelled, side.generator.ag_running]
     came = action(side)
@@ -137,7 +138,7 @@ async def outcomes(side: Side, state: State, action: Action) -> list[Any]:
     return [*began, came, now, after, following, side.cancelled]
 
 
-# --- where the answers differ ---
+# --- differences ---
 
 SENDS = {"send None", "send None twice", "send value", "send value, None", "next", "iterate"}
 VALUES = {"send value", "send value, None"}
@@ -164,12 +165,12 @@ ON_PURPOSE: list[tuple[str, set[str], set[State]]] = [
 
 
 def is_on_purpose(state: State, action: str) -> bool:
-    """Whether ours is to differ from the newest Python's."""
+    """Whether ours differs on purpose from the newest Python's."""
     return any(action in actions and state in states for _, actions, states in ON_PURPOSE)
 
 
 def is_older(state: State, action: str) -> bool:
-    """Whether this Python's answer is not the newest's."""
+    """Whether this Python behaves otherwise than the newest."""
     if sys.version_info >= (3, 13):
         return False
     return (
@@ -186,7 +187,7 @@ def is_older(state: State, action: str) -> bool:
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_generator_answers_as_one_of_python_does(state: State, loop_errors: list[Any]) -> None:
     async def main() -> None:
-        sys.set_asyncgen_hooks(None, None)  # what is left in the middle is dropped, not closed by a task
+        sys.set_asyncgen_hooks(None, None)  # generators that are left in the middle are dropped, not closed by a task
         probe = theirs()
         await state(probe)
         actions = {**ON_GENERATOR, **(ON_HELD if probe.held else {})}

@@ -14,7 +14,7 @@ from support.kinds import MAIN_KINDS, kind_fixture
 
 Run = Callable[..., Any]
 
-kind = kind_fixture(MAIN_KINDS)  # what is on top of awaiting runs on one of each kind
+kind = kind_fixture(MAIN_KINDS)  # what is built on awaiting is tested on one of each kind
 
 
 # --- native code stops early ---

@@ -17,7 +17,7 @@ from support.kinds import MAIN_KINDS, kind_fixture
 
 Run = Callable[..., Any]
 
-kind = kind_fixture(MAIN_KINDS)  # what is on top of awaiting runs on one of each kind
+kind = kind_fixture(MAIN_KINDS)  # what is built on awaiting is tested on one of each kind
 
 
 # --- all items ---
@@ -212,7 +212,7 @@ def test_posted_iterable_is_ahead_by_its_capacity_at_most(run: Run) -> None:
         async for n in generator:
             await settle(8)
             ahead = max(ahead, source.given - n)
-        # What is made and does not fit waits in the task: one more than the queue holds.
+        # An item that does not fit waits in the task: one more than the queue holds.
         assert 3 <= ahead <= 5
 
     run(main)
@@ -287,7 +287,7 @@ def test_lists_of_an_iterable_in_place_have_one_item_each(run: Run) -> None:
 
 
 def test_consumer_on_another_thread_that_keeps_pace_loses_nothing(loop_errors: list[Any]) -> None:
-    """The queue is full, and not, while the other side is being told of it."""
+    """The queue becomes full, and has room again, while pause is being called on the other side."""
 
     async def source() -> Any:
         for n in range(1, 6):

@@ -12,7 +12,7 @@ from support.frameworks import NoReaderLoop
 
 
 def hubs_left(hubs, loop_kind):
-    """The hubs that are alive: those that a helper thread is just using are waited for."""
+    """The hubs that are alive, after waiting for those that the watching thread is just using."""
     if loop_kind == "asyncio+no-reader":
         wait_until(lambda: hubs() == [])
     return hubs()
@@ -32,7 +32,7 @@ def test_closed_loop_takes_its_hub_with_it(new_loop, loop_kind, hubs):
     assert hubs_left(hubs, loop_kind) == []
 
 
-@pytest.mark.parametrize("kind", [asyncio.SelectorEventLoop, NoReaderLoop])  # uvloop keeps one that is not closed
+@pytest.mark.parametrize("kind", [asyncio.SelectorEventLoop, NoReaderLoop])  # uvloop keeps a loop that is not closed
 def test_loop_that_is_dropped_without_close_takes_its_hub_with_it(kind, hubs):
     async def main():
         await t.yield_times(1)
@@ -44,7 +44,7 @@ def test_loop_that_is_dropped_without_close_takes_its_hub_with_it(kind, hubs):
     gone = weakref.ref(loop)
     del loop
     with pytest.warns(ResourceWarning, match="unclosed event loop"):
-        wait_until(lambda: gc.collect() is not None and gone() is None)  # the helper may just be using it
+        wait_until(lambda: gc.collect() is not None and gone() is None)  # the watching thread may just be using it
     wait_until(lambda: hubs() == [])
 
 
@@ -91,7 +91,7 @@ def test_task_that_outlives_its_loop_is_pending_and_harmless(new_loop):
     op.resolve()
     assert not task.done()
     task._log_destroy_pending = False
-    assert task.cancel() and not task.done()  # nobody is left to deliver it
+    assert task.cancel() and not task.done()  # nothing is left to deliver it
     assert op.cancelled == 0
     del task
     gc.collect()

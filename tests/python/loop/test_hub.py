@@ -1,4 +1,4 @@
-"""The hub, one for each loop: what it asks of the loop, and its helper thread where the loop watches no fds."""
+"""The hub, one for each loop: its calls of the loop, and its thread where the loop watches no fds."""
 
 import asyncio
 import contextvars
@@ -16,7 +16,7 @@ variable = contextvars.ContextVar("variable", default="unset")
 
 
 class CountingLoop(asyncio.SelectorEventLoop):
-    """Counts what the bridge asks of the loop."""
+    """Counts the bridge's calls of the loop."""
 
     def __init__(self):
         self.readers, self.threadsafe = [], 0
@@ -65,7 +65,7 @@ def test_one_run_has_one_hub_and_takes_it_with_it(run, kind, hubs):
 
     assert run(main) == 1
     if kind == "asyncio+no-reader":
-        wait_until(lambda: hubs() == [])  # the helper may just be using it
+        wait_until(lambda: hubs() == [])  # the watching thread may just be using it
     assert hubs() == []
 
 
@@ -108,13 +108,13 @@ def test_hub_does_not_keep_the_context_it_was_made_in(new_loop):
 
 
 def helpers():
-    """The helper threads that run, each by the function that it was started with."""
+    """The threads that stand in for add_reader, each by the function that it was started with."""
     return [one for one in gc.get_objects() if type(one) is BuiltinFunctionType and one.__name__ == "cawait_thread"]
 
 
 @pytest.fixture
 def no_helpers():
-    """Those of the test before have ended."""
+    """Wait until those of earlier tests have ended."""
     wait_until(lambda: helpers() == [])
 
 
@@ -134,7 +134,7 @@ def test_helper_calls_the_loop_once_per_batch():
 
 
 def test_helper_survives_its_loop_standing_still():
-    """What is completed while the loop does not run is delivered when it runs again."""
+    """An operation that is completed while the loop does not run is delivered when it runs again."""
 
     async def begin(ops):
         return await suspended_tasks(op.wait() for op in ops)

@@ -12,7 +12,7 @@ from support.common import no_current_task, resolve_all, settle
 
 
 class NestingLoop(asyncio.SelectorEventLoop):
-    """A loop that may be run inside itself, as the nest_asyncio package patches it."""
+    """A loop that can be run inside itself, as patched by the package nest_asyncio."""
 
     def __init__(self):
         super().__init__()
@@ -118,7 +118,7 @@ def test_another_loop_run_inside_a_resumed_task_works():
         return await op.wait()
 
     def run_other():
-        """As code does that starts a loop of its own in the middle of another one."""
+        """Like code that starts a loop of its own in the middle of another one."""
         outer, other = asyncio.get_running_loop(), asyncio.SelectorEventLoop()
         other.set_debug(False)
         with no_current_task(outer):

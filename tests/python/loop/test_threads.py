@@ -14,7 +14,7 @@ N_THREADS = 8
 
 
 def in_threads(function, *arguments):
-    """Call it in one thread for each argument; the results in order. Exceptions come out here."""
+    """Call it in one thread for each argument. Returns the results in order; an exception is raised here."""
     results = [None] * len(arguments)
 
     def call(n, argument):
@@ -125,7 +125,7 @@ def test_cancel_from_many_threads_is_told_once(run, on_cancel):
         def cancel_here():
             answers.append(task.cancel())
             if len(answers) == 1:
-                op.resolve_later(0)  # by one more thread, while the other cancels arrive
+                op.resolve_later(0)  # by another thread, while the cancels arrive
 
         def cancel():
             for _ in range(20):

@@ -93,7 +93,7 @@ def test_wake_that_is_queued_when_the_coroutine_closes_is_ignored(run):
 
 
 def test_late_wake_of_a_finished_coroutine_does_not_wake_the_next_one(run):
-    """Native halves are used again; a waker that was kept must not reach the new owner."""
+    """Wake targets are reused; an old waker must not wake the new owner."""
 
     async def main():
         for _ in range(50):

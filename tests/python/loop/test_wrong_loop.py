@@ -26,7 +26,8 @@ def test_await_on_another_loop_is_an_error_and_the_first_one_goes_on(new_loop):
 
 
 def test_coroutine_woken_on_one_loop_cannot_go_on_on_another(new_loop):
-    """Driven by hand, and woken: whoever comes first may resume it, but it can wait only where it waited before."""
+    """Driven by hand, and woken: whoever comes first may resume it, but it can wait only on the loop where it waited
+    before."""
 
     async def begin(coroutine, gate):
         assert coroutine.send(None) is not None

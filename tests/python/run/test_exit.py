@@ -1,4 +1,4 @@
-"""The end of a process: each in its own one, exit code as it should be and nothing on stderr."""
+"""The end of a process: each test has a process of its own, with the expected exit code and nothing on stderr."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ LOOPS = [kind for kind in WAKE_KINDS if is_here(kind)]
 loops = each_kind("kind", WAKE_KINDS)
 modes = pytest.mark.parametrize("mode", MODES)
 
-# What a loop says when it is left open is not the point.
+# Warnings of loops that are left open do not matter here.
 QUIET = ["-W", "ignore::ResourceWarning"]
 
 

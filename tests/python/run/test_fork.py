@@ -1,4 +1,4 @@
-"""fork(): the child starts afresh, the parent goes on undisturbed. Each in a process of its own."""
+"""fork(): the child starts afresh, and the parent goes on undisturbed. Each test has a process of its own."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Programs whose main is C: each test is a process of its own."""
+"""Programs whose main is C. Each test has a process of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = needs(PROGRAM)
 
 
 def run(test: str, loop: str = "asyncio", *arguments: str) -> tuple[int, list[str], str]:
-    """Its exit code, the lines that it wrote, and its stderr."""
+    """Run it; return its exit code, the lines that it wrote, and its stderr."""
     done = run_program(PROGRAM, test, loop, *arguments)
     return done.returncode, done.stdout.splitlines(), done.stderr
 

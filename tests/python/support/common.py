@@ -1,6 +1,6 @@
-"""What the tests share: what came with which Python, and how to bring a task to a point and see how it ended.
+"""Helpers of all tests: features by Python version, and how to bring a task to a point and find out how it ended.
 
-All of it works on every kind of framework: a task is an asyncio.Task, or what frameworks.py has in its place.
+All of this works on every kind of framework: a task is an asyncio.Task, or its counterpart in frameworks.py.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ since_311 = pytest.mark.skipif(
 )
 since_312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio has eager tasks from 3.12 on")
 
-# What a coroutine says to a second awaiter: after the first one, and beside it.
+# The messages for a second awaiter: after the first one, and at the same time.
 REUSED = "cannot reuse already awaited coroutine"
 AWAITED = "coroutine is being awaited already"
 
 
 class Value:
-    """A result that can be seen to be dropped, and may refer to what refers to it."""
+    """A result that tests can see being dropped; it may be part of a reference cycle."""
 
 
 # --- the framework that runs here ---
@@ -44,17 +44,17 @@ def on_trio() -> bool:
 
 
 def cancellation() -> type[BaseException]:
-    """What a cancelled task raises."""
+    """The exception of a cancelled task."""
     return current().Cancelled
 
 
 def spawn(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """A task of it."""
+    """Start a task of the coroutine."""
     return current().spawn(coroutine)
 
 
 def spawn_all(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """A task of each."""
+    """Start a task of each."""
     return [spawn(coroutine) for coroutine in coroutines]
 
 
@@ -69,7 +69,7 @@ async def turn() -> None:
 
 
 class Steps:
-    """A coroutine function that says how far it came, and returns this object."""
+    """A coroutine function that records how far it came, and returns this object."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -96,12 +96,12 @@ def current_task() -> Any:
 
 
 def shield() -> AbstractContextManager[Any]:
-    """A block in which a cancellation that lasts is not felt."""
+    """A block in which a cancellation that lasts has no effect."""
     return current().shield()
 
 
 def caller() -> Callable[..., Any]:
-    """A function that has another one called by the loop; threads may call it."""
+    """A function that makes the loop call another one; any thread may call it."""
     return current().caller()
 
 
@@ -109,13 +109,13 @@ def caller() -> Callable[..., Any]:
 
 
 async def settle(turns: int = 10) -> None:
-    """Let everything that can run do so."""
+    """Let everything run that can."""
     for _ in range(turns):
         await turn()
 
 
 async def started(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """A task of it that is suspended."""
+    """Start a task of the coroutine and let it suspend."""
     task = spawn(coroutine)
     await settle()
     assert not task.done()
@@ -123,14 +123,14 @@ async def started(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 async def suspended_tasks(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """A task of each, suspended."""
+    """Start a task of each and let all suspend."""
     tasks = spawn_all(coroutines)
     await settle()
     return tasks
 
 
 async def suspended(coroutine: Any) -> Any:
-    """Drive it by hand until it is suspended."""
+    """Drive a coroutine by hand until it is suspended."""
     assert coroutine.send(None) is not None
     assert coroutine.cr_suspended
     return coroutine
@@ -143,20 +143,20 @@ def resolve_all(ops: Iterable[Any]) -> None:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Let the loop turn until it is so."""
+    """Let the loop turn until the condition holds."""
     while not condition():
         await turn()
 
 
 async def resolve_once(op: Any, condition: Callable[[], Any]) -> None:
-    """Complete an operation once it is so, and only after whoever does not wait for it has gone on."""
+    """Complete an operation once the condition holds, after all tasks that do not wait for it have gone on."""
     await until(condition)
     await settle()
     op.resolve()
 
 
 def wait_until(condition: Callable[[], Any]) -> None:
-    """For what other threads have still to do."""
+    """Wait for what other threads have still to do."""
     give_up = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < give_up
@@ -178,7 +178,7 @@ async def resolved_soon(op: Any) -> Any:
 
 
 async def seeing(awaitable: Awaitable[Any], seen: list[BaseException]) -> Any:
-    """Await it, and note the exception as the coroutine itself sees it."""
+    """Await it, and record the exception that is raised here."""
     try:
         return await awaitable
     except BaseException as error:
@@ -191,9 +191,9 @@ async def seeing(awaitable: Awaitable[Any], seen: list[BaseException]) -> Any:
 
 @contextmanager
 def no_current_task(loop: Any) -> Iterator[None]:
-    """While no task of the running loop is current: that of an outer loop would be in the way of an inner one."""
+    """A block without a current task: the current task of an outer loop would disturb an inner loop."""
     tasks: Any = asyncio.tasks
-    if sys.version_info >= (3, 14):  # one for the thread, not for the loop
+    if sys.version_info >= (3, 14):  # one for each thread, not for each loop
         outer = loop and tasks._swap_current_task(loop, None)
     else:
         outer = tasks._current_tasks.pop(loop, None)
@@ -216,18 +216,18 @@ async def all_ended(tasks: Iterable[Any]) -> None:
 
 
 async def ended(task: Any) -> Any:
-    """How a task ended, without raising."""
+    """How a task ended: its result, or its exception, which is not raised."""
     await all_ended([task])
     return "cancelled" if task.cancelled() else task.exception() or task.result()
 
 
 async def results(tasks: Iterable[Any]) -> list[Any]:
-    """What tasks returned, in their order."""
+    """The results of tasks, in their order."""
     return [await task for task in tasks]
 
 
 async def cancelled(*tasks: Any) -> None:
-    """Cancel tasks and see them all end by that."""
+    """Cancel tasks, and check that all of them end by it."""
     for task in tasks:
         task.cancel()
     await all_ended(tasks)

@@ -1,10 +1,9 @@
-"""The frameworks that the tests run on, behind one face: see kinds.py, and `current()` for what a test's helpers ask.
+"""The frameworks that the tests run on, behind one interface: `current()` gives the running one to a test's helpers.
 
 On the asyncio kinds a test starts Tasks. On the others it starts a Child: a coroutine in a child task, inside a cancel
-scope of its own, with those methods of a Task that the tests use. Trio and anyio themselves have nothing of that kind:
-there a task can be waited for only by what opened its nursery, and the end of one by an exception ends all. So
-`run_structured` opens a nursery around the test's function, a Child keeps its exception to itself, and what is left is
-cancelled at the end.
+scope of its own, with those methods of a Task that the tests use. Trio and anyio have nothing like it: only the code
+that opened a nursery can wait for its tasks, and an exception of one ends all. So `run_structured` opens a nursery
+around the test's function, a Child does not pass on its exception, and children that are left are cancelled at the end.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ import trio
 from support.children.asan import SLOWER
 from support.kinds import STRUCTURED_KINDS, uvloop
 
-RUN_SECONDS = 30 * SLOWER  # one run of a test's function, before it counts as hanging
+RUN_SECONDS = 30 * SLOWER  # after this time a run of a test's function counts as hanging
 
 
-# --- what runs here ---
+# --- the running framework ---
 
 
 class Asyncio:
-    """asyncio by itself: any of its kinds, and what runs in a loop that a test has made."""
+    """asyncio by itself: any of its kinds, also in a loop that a test has made."""
 
-    by_level = False  # a cancellation is raised once, not at each await until the scope is left
+    by_level = False  # a cancellation is raised once, not at each await in the scope
     on_trio = False
     Cancelled: type[BaseException] = asyncio.CancelledError
     sleep = staticmethod(asyncio.sleep)
 
     @staticmethod
     def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task of it, which has begun where tasks are eager."""
+        """Start a task of the coroutine. It has begun where tasks are eager."""
         return asyncio.ensure_future(coroutine)
 
     @staticmethod
     def spawn_late(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task of it, of the running kind, that begins at the next turn of the loop, also where tasks are eager."""
+        """Start a task of the running kind that begins at the next turn of the loop, also where tasks are eager."""
         return type(asyncio.current_task())(coroutine, loop=asyncio.get_running_loop())
 
     @staticmethod
@@ -65,7 +64,7 @@ class Asyncio:
 
     @staticmethod
     def shield() -> AbstractContextManager[Any]:
-        """A block in which a cancellation that lasts is not felt: here none lasts."""
+        """A block in which a cancellation that lasts has no effect: here none lasts."""
         return nullcontext()
 
     @staticmethod
@@ -75,7 +74,7 @@ class Asyncio:
 
 
 class Structured:
-    """trio, or anyio on one of the two: names that both libraries have, and a nursery for the tasks of the test."""
+    """trio, or anyio on one of its backends: by the names that both have, with a nursery for the tasks of the test."""
 
     by_level = True
 
@@ -83,11 +82,11 @@ class Structured:
         self.library, self.on_trio, self.nursery = library, on_trio, nursery
         self.sleep = library.sleep
         self.Cancelled: type[BaseException] = trio.Cancelled if on_trio else asyncio.CancelledError
-        self.children: set[Child] = set()  # that run
-        self.failed: set[Child] = set()  # with an exception that nobody has looked at
+        self.children: set[Child] = set()  # those that run
+        self.failed: set[Child] = set()  # those with an exception that was not retrieved
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Child:
-        """A child task of it."""
+        """Start a child task of the coroutine."""
         child = Child(self)
         self.children.add(child)
         self.nursery.start_soon(child.main, coroutine)
@@ -96,7 +95,7 @@ class Structured:
     spawn_late = spawn
 
     async def turn(self) -> None:
-        """Let the scheduler go round once."""
+        """Let the scheduler turn once."""
         await (trio.lowlevel.checkpoint() if self.on_trio else asyncio.sleep(0))
 
     @staticmethod
@@ -109,16 +108,16 @@ class Structured:
         return trio.lowlevel.current_task() if self.on_trio else asyncio.current_task()
 
     def shield(self) -> AbstractContextManager[Any]:
-        """A block in which a cancellation that lasts is not felt."""
+        """A block in which a cancellation that lasts has no effect."""
         return self.library.CancelScope(shield=True)
 
     def caller(self) -> Callable[..., Any]:
-        """A function that has another one called by the scheduler; threads may call it."""
+        """A function that makes the scheduler call another one; any thread may call it."""
         return trio.lowlevel.current_trio_token().run_sync_soon if self.on_trio else Asyncio.caller()
 
 
 class Child:
-    """A coroutine in a child task: what the tests use of an asyncio.Task."""
+    """A coroutine in a child task, with the methods of an asyncio.Task that the tests use."""
 
     def __init__(self, framework: Structured) -> None:
         self.framework = framework
@@ -129,7 +128,7 @@ class Child:
         self.was_cancelled = False
 
     async def main(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """What the child task does."""
+        """The code of the child task."""
         try:
             with self.scope:
                 await self.keep_outcome(coroutine)
@@ -138,7 +137,7 @@ class Child:
             self.over.set()
 
     async def keep_outcome(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Only the cancellation goes on: to the scope, which takes it."""
+        """Keep the outcome. Only a cancellation is raised: the scope catches it."""
         try:
             self.value = await coroutine
         except self.framework.Cancelled:
@@ -150,7 +149,7 @@ class Child:
             self.framework.failed.add(self)
 
     def cancel(self) -> bool:
-        """Ask it to end; False when it has."""
+        """Cancel it; False if it has ended."""
         if not self.done():
             self.scope.cancel()
         return not self.done()
@@ -164,12 +163,12 @@ class Child:
         return self.was_cancelled
 
     def exception(self) -> BaseException | None:
-        """What it ended with, if that was an exception."""
+        """The exception that it ended with, or None."""
         self.framework.failed.discard(self)
         return self.error
 
     def result(self) -> Any:
-        """What it returned; raises what it raised."""
+        """The value that it returned; raises the exception that it ended with."""
         if error := self.exception():
             raise error
         if not self.done() or self.was_cancelled:
@@ -177,7 +176,7 @@ class Child:
         return self.value
 
     async def wait(self) -> Any:
-        """Wait for its end; what result() gives then."""
+        """Wait for its end; return result()."""
         await self.over.wait()
         return self.result()
 
@@ -198,7 +197,7 @@ def current() -> Asyncio | Structured:
 
 
 def print_awaits(coroutine: Any) -> None:
-    """Say where a coroutine stands."""
+    """Print where a coroutine is suspended."""
     while getattr(coroutine, "cr_frame", None):
         traceback.print_stack(coroutine.cr_frame, limit=1)
         coroutine = coroutine.cr_await
@@ -211,7 +210,7 @@ async def supervise(
     errors: list[Any],
     coroutine: Coroutine[Any, Any, Any],
 ) -> Any:
-    """Run a test's function as the first child, at most RUN_SECONDS; cancel what it leaves, and wait for that."""
+    """Run a test's function as the first child, for at most RUN_SECONDS; cancel what is left and wait for it."""
     async with open_nursery() as nursery:
         here = Structured(library, on_trio, nursery)
         framework.set(here)
@@ -230,7 +229,7 @@ async def supervise(
 
 
 def run_structured(kind: str, errors: list[Any], async_fn: Callable[..., Any], *args: Any) -> Any:
-    """Run to the end on trio or anyio; what failed in it unseen goes to the errors."""
+    """Run to the end on trio or anyio; exceptions that were not retrieved go to the errors."""
     if kind == "trio":
         return trio.run(lambda: supervise(trio, True, trio.open_nursery, errors, async_fn(*args)))
     backend = kind.removeprefix("anyio/")
@@ -245,8 +244,8 @@ def run_structured(kind: str, errors: list[Any], async_fn: Callable[..., Any], *
 # --- asyncio ---
 
 
-# From 3.14 on asyncio.current_task() and all_tasks() know the tasks written in Python only where those use the same
-# functions as anybody else's tasks: CPython keeps the two implementations apart.
+# From 3.14 on asyncio.current_task() and all_tasks() see tasks of the Python implementation only if those use the same
+# functions as all other tasks: CPython keeps the two implementations apart.
 if sys.version_info >= (3, 14):
     for _name in ("enter_task", "leave_task", "swap_current_task", "register_task", "unregister_task"):
         setattr(asyncio.tasks, f"_py_{_name}", getattr(asyncio.tasks, f"_c_{_name}"))
@@ -269,12 +268,12 @@ class NoReaderLoop(asyncio.SelectorEventLoop):
 
 
 def python_task(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
-    """Make a Task of the implementation that is written in Python."""
+    """Make a Task of the implementation in Python."""
     return asyncio.tasks._PyTask(coro, loop=loop, **kwargs)
 
 
 def make_loop(kind: str, errors: list[Any]) -> asyncio.AbstractEventLoop:
-    """Make a loop that reports to the errors; its debug mode is on for one kind only, also under `python -X dev`."""
+    """Make a loop that reports to the errors. Debug mode is on for one kind only, also under `python -X dev`."""
     if kind == "uvloop":
         loop = uvloop.new_event_loop()
     elif kind == "asyncio+no-reader":
@@ -291,7 +290,7 @@ def make_loop(kind: str, errors: list[Any]) -> asyncio.AbstractEventLoop:
 
 
 def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what is left on the loop and wait for it, as asyncio.run does."""
+    """Cancel the tasks that are left and wait for them, as asyncio.run does."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
@@ -316,7 +315,7 @@ def close_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def run_on_loop(loop: asyncio.AbstractEventLoop, async_fn: Callable[..., Any], *args: Any) -> Any:
-    """Run to the end, at most RUN_SECONDS, and close the loop."""
+    """Run to the end, for at most RUN_SECONDS, and close the loop."""
     late = False
 
     def give_up() -> None:

@@ -20,19 +20,19 @@ def running(kind: str) -> Any:
 
 
 def outcome_of(exception: BaseException) -> Any:
-    """The outcome that an exception is."""
+    """The outcome for an exception."""
     return type(exception), str(exception)
 
 
 @dataclass
 class StepModel:
-    """An awaitable that the generator has made."""
+    """An awaitable made by the generator."""
 
     kind: str
     value: Any = None  # what was sent
     state: str = "created"
     woken: bool = False
-    cancel: BaseException | None = None  # a cancellation that waits for the next item: under `shield`
+    cancel: BaseException | None = None  # a cancellation that waits for the next item, under `shield`
 
 
 @dataclass
@@ -79,7 +79,7 @@ class GeneratorModel:
     # the generator
 
     def give_up(self) -> None:
-        """The stream is told, and destroyed."""
+        """The stream is cancelled and destroyed."""
         if self.open and self.status is None:
             self.cancelled = 1
         self.open = False
@@ -116,7 +116,7 @@ class GeneratorModel:
         return "value", item
 
     def finish(self, step: StepModel) -> Any:
-        """aclose() and athrow() of a generator that is open."""
+        """aclose() and athrow() of an open generator."""
         waits = self.policy in ("default", "wait") and self.started
         error = self.status if waits else 0
         self.over(step)
@@ -203,6 +203,6 @@ class GeneratorModel:
         self.collect()
 
     def collect(self) -> None:
-        """A generator to which nothing refers is gone."""
+        """A generator without references is collected."""
         if not self.held and all(step is None or step.state == "over" for step in self.steps):
             self.give_up()

@@ -1,4 +1,4 @@
-"""Async iterables of Python for the tests of what consumes them in C, and the places where it does."""
+"""Async iterables of Python for the tests of C code that consumes them, and the places where that runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ each_relay = pytest.mark.parametrize("relay", RELAYS.values(), ids=list(RELAYS))
 
 
 class Source:
-    """Numbers, and how far they have been asked for; with a cleanup that awaits."""
+    """Numbers, with a record of how many were produced, and a cleanup that awaits."""
 
     def __init__(self, n: int, waits: bool = True) -> None:
         self.n = n
@@ -58,5 +58,5 @@ def iterator_class(source: AsyncIterator[Any]) -> Any:
 
 
 def counted(total: Any, n: int, where: str) -> bool:
-    """Whether that many numbers were added; a join of the pool cannot see."""
+    """Whether this many numbers were added up. A join of the pool has no total: None."""
     return total is None if where in ("pool", "scope") else total == (n, n * (n + 1) // 2)

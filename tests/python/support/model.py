@@ -14,7 +14,7 @@ NOT_STARTED = TypeError, "can't send non-None value to a just-started coroutine"
 CANCELLED = asyncio.CancelledError, "cancelled"
 
 METHODS = {
-    "wait": None,  # the default: waits where the native side can be asked, else detaches
+    "wait": None,  # the default: waits if there is an on_cancel, else detaches
     "wait_nogil": None,
     "wait_waiting": "wait",
     "wait_detached": "detach",
@@ -25,7 +25,7 @@ ON_CANCEL = ["none", "resolves", "value", "ignored"]
 
 @dataclass
 class Model:
-    """What a coroutine of an Op must do. Its steps have the names of the actions."""
+    """The behaviour of a coroutine of an Op. The methods have the names of the actions."""
 
     method: str
     on_cancel: str
@@ -34,7 +34,7 @@ class Model:
     resolved: bool = False
     status: int = 0
     told: bool = False
-    heard: int = 0  # how often its on_cancel was called
+    heard: int = 0  # how often on_cancel was called
     woken: bool = False
     cancelling: bool = False
     pending: bool = False  # a cancellation waits for the end of the operation
@@ -180,8 +180,8 @@ class Model:
 
 @dataclass
 class GateModel:
-    """A coroutine of a Gate: polled once for each send that was allowed. On trio one that is ready at its first poll
-    lets others run first, and ends with the next send."""
+    """A coroutine of a Gate, which is polled once for each send that is allowed. On trio a coroutine that is ready at
+    its first poll lets other tasks run first, and ends with the next send."""
 
     on_trio: bool
     state: str = "created"

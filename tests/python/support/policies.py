@@ -1,4 +1,4 @@
-"""The three policies of cancellation, for tests to be repeated with: (method of Op, its on_cancel) that give them."""
+"""The three policies of cancellation, with which tests are repeated, as pairs (method of Op, its on_cancel)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ every = pytest.mark.parametrize("method, on_cancel", EVERY)
 
 
 def told(op: Any, on_cancel: str) -> bool:
-    """What `cancelled` must be when the native side was told once: it cannot be where there is no hook."""
+    """Whether on_cancel was called once; where there is none, whether nothing was counted."""
     return op.cancelled == (0 if on_cancel == "none" else 1)
 
 
 def after_cancel(method: str, value: Any) -> Any:
-    """How a task ends whose operation was cancelled and has ended since. On trio a shielded operation gives its value,
+    """How a task ends after its operation was cancelled and has ended. On trio a shielded operation returns its value,
     and the next checkpoint raises."""
     return value if method == "wait_shielded" and on_trio() else "cancelled"

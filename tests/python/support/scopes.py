@@ -18,19 +18,20 @@ on_asyncio = each_kind("backend", ["asyncio", "uvloop"])
 
 
 def run_anyio(backend: str, async_fn: Callable[..., Any], *args: Any) -> Any:
-    """anyio.run, on one of the three."""
+    """anyio.run on one of the three backends."""
     if backend == "trio":
         return anyio.run(async_fn, *args, backend="trio")
     return anyio.run(async_fn, *args, backend="asyncio", backend_options={"use_uvloop": backend == "uvloop"})
 
 
 def not_cancelled(task: Any) -> bool:
-    """Whether a task of asyncio is as if it had never been cancelled; asyncio counts from 3.11 on."""
+    """Whether a task of asyncio is in the state of one that was never cancelled; asyncio counts cancels from 3.11
+    on."""
     return sys.version_info < (3, 11) or task.cancelling() == 0
 
 
 class Turns:
-    """How often a loop has turned; where it cannot be asked, how many callbacks it was given."""
+    """How often a loop has turned; if that cannot be found out, how many callbacks it was given."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -59,7 +60,7 @@ class CountingInstrument(trio.abc.Instrument):
 
 
 def counting_uvloop(turns: Turns) -> asyncio.AbstractEventLoop:
-    """A loop of uvloop that counts what it is asked to call, soon or because a file descriptor is ready."""
+    """A loop of uvloop that counts its callbacks: those of call_soon, and those of ready file descriptors."""
 
     class Counting(uvloop.Loop):
         def call_soon(self, *args: Any, **kwargs: Any) -> Any:
@@ -77,7 +78,7 @@ def counting_uvloop(turns: Turns) -> asyncio.AbstractEventLoop:
 
 
 def run_counted(backend: str, turns: Turns, async_fn: Callable[..., Any], *args: Any) -> Any:
-    """anyio.run on one of the three, whose turns are counted."""
+    """anyio.run on one of the three backends, with its turns counted."""
     if backend == "trio":
         options: Any = {"instruments": [CountingInstrument(turns)]}
         return anyio.run(async_fn, *args, backend="trio", backend_options=options)

@@ -22,7 +22,7 @@ def much(length: int = BIG) -> bytes:
 
 
 class Connection:
-    """A stream of the framework that runs, for each direction, and the socket at its other end."""
+    """A stream of the running framework for each direction, and the socket at the other end."""
 
     def __init__(self, source: Any, sink: Any, peer: socket.socket) -> None:
         self.source, self.sink, self.peer = source, sink, peer
@@ -43,7 +43,7 @@ class Connection:
                 pass
 
     async def receive(self, n: int) -> bytes:
-        """As a program would."""
+        """Receive as a program would."""
         method = getattr(
             self.source,
             {True: "receive_some", False: "receive"}[hasattr(self.source, "receive_some")],
@@ -53,7 +53,7 @@ class Connection:
 
 
 async def connect(listener: socket.socket) -> Connection:
-    """A connection to the listener, by the framework that runs."""
+    """A connection to the listener, by the running framework."""
     port = listener.getsockname()[1]
     here = current()
     if isinstance(here, Structured) and here.library is anyio:
@@ -66,7 +66,7 @@ async def connect(listener: socket.socket) -> Connection:
 
 
 class Peer(threading.Thread):
-    """A thread at the other end: sends, says that this was all, and reads until the end."""
+    """A thread at the other end: sends, shuts its direction down, and reads until the end."""
 
     def __init__(self, peer: socket.socket, data: bytes) -> None:
         super().__init__()
@@ -91,11 +91,11 @@ class Peer(threading.Thread):
 
 
 class Trouble(Exception):
-    """An exception of a stream's."""
+    """An exception raised by a stream."""
 
 
 class Source:
-    """A stream of the kind of its class that gives these things, and then the end."""
+    """A stream of the kind of its class, which gives these things and then the end."""
 
     def __init__(self, *things: Any) -> None:
         self.things, self.asked = list(things), []

@@ -1,4 +1,4 @@
-"""The twin of an async generator made in C: one of Python with the same behaviour, and both behind one face.
+"""The twin of an async generator made in C: one of Python with the same behaviour, and both behind one interface.
 
 Each side has a generator, and a native side that the test controls: Ours is a Channel, Theirs a queue of Python.
 """
@@ -19,7 +19,7 @@ PENDING = "pending"  # the outcome of a step that waits for the native side
 
 
 class Twin:
-    """What the native side does, in Python."""
+    """The native side, in Python."""
 
     def __init__(self) -> None:
         self.items: deque[int] = deque()
@@ -50,50 +50,50 @@ class Twin:
 
     @property
     def cancelled(self) -> int:
-        """As if the generator cancelled the native side where the end is not the native side's own, also before it
+        """As if the generator cancelled the native side whenever the end does not come from it, also before it
         began."""
         return int(self.generator.ag_frame is None and self.status is None)
 
 
 class Side:
-    """A generator, its native side, and an awaitable of it that a test has at hand."""
+    """A generator, its native side, and the awaitable of it that the test uses."""
 
     def __init__(self, native: Any, generator: Any) -> None:
         self.native = native
         self.generator = generator
         self.held: Any = None
-        self.stepped: list[Any] = []  # awaitables that are not to be dropped yet
+        self.stepped: list[Any] = []  # awaitables that must not be dropped yet
 
     @property
     def cancelled(self) -> int:
-        """How often the native side was told that nobody wants more."""
+        """How often cancel was called on the native side."""
         return self.native.cancelled
 
     async def put(self, *items: int) -> None:
-        """Items come, and are there."""
+        """Send items, and let them arrive."""
         for item in items:
             self.native.try_send(item)
         await turns()
 
     async def end(self, status: int = 0) -> None:
-        """The native side ends."""
+        """End the native side."""
         self.native.close(status)
         await turns()
 
     def drop(self) -> None:
-        """Nobody refers to anything of it any more."""
+        """Drop all references."""
         self.stepped.clear()
         self.held = self.generator = None
 
 
 def ours(**options: Any) -> Side:
-    """The one made in C."""
+    """The side with the generator made in C."""
     channel = t.Channel(16)
     return Side(channel, channel.generator(**options))
 
 
 def theirs() -> Side:
-    """The one of Python."""
+    """The side with the generator of Python."""
     twin = Twin()
     return Side(twin, twin.generator)
 
@@ -104,7 +104,7 @@ async def turns(n: int = 3) -> None:
         await asyncio.sleep(0)
 
 
-# Words in which the two differ: ours are those of a coroutine, whatever made it.
+# Words in which the two differ: ours are those of a coroutine.
 WORDS = [
     (r"cannot reuse already awaited .*", "cannot reuse"),
     (r"can't send non-None value to a just-started .*", "can't send a value"),
@@ -137,7 +137,7 @@ def step(awaitable: Coroutine[Any, Any, Any], value: Any = None) -> Any:
 
 
 def make_and_step(side: Side, name: str, *args: Any) -> Any:
-    """The outcome of the first step of what the method makes, or of making it."""
+    """The outcome of the method; or, if it returns an awaitable, of that one's first step."""
 
     def made_and_stepped() -> Any:
         side.stepped.append(getattr(side.generator, name)(*args))

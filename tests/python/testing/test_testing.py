@@ -1,4 +1,4 @@
-"""The harness for tests in C: a program of tests, and the pytest plugin, each as a process of its own."""
+"""The harness for tests in C: a program of tests, and the pytest plugin, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ program = needs(PROGRAM)
 
 
 class Run:
-    """A run of the program: its exit code, what it wrote, and of each test the lines that say why it failed."""
+    """A run of the program: its exit code, its output, and for each test the lines that say why it failed."""
 
     def __init__(self, *arguments: str) -> None:
         done = run_program(PROGRAM, *arguments)
@@ -34,7 +34,7 @@ class Run:
         self.passed: list[str] = []
         self.failed: dict[str, list[str]] = {}
         why: list[str] = []
-        for line in self.lines[:-1]:  # the last one is the sum
+        for line in self.lines[:-1]:  # the last one is the totals
             result, _, name = line.partition(" - ")
             if result.startswith("ok "):
                 self.passed.append(name)
@@ -111,14 +111,14 @@ class TestProgram:
         assert (run.code, run.passed, run.errors) == (1, ["coroutine_passes"], "")
         assert list(run.failed) == [name for name in ALL if name.startswith("hangs_")]
         assert all(why[0] == "timed out after 0.1 seconds" for why in run.failed.values())
-        assert run.lines.count("cleaned up") == 2  # of a coroutine, and of one that a future awaits in place
+        assert run.lines.count("cleaned up") == 2  # one coroutine, and one that a future awaits in place
 
     @each_loop
     def test_jobs_run_at_a_time(self, loop: str) -> None:
         run = Run("--loop", loop, "--jobs", "3", "--timeout", "20", "meets_")
         assert (run.code, sorted(run.passed)) == (0, ["meets_one", "meets_three", "meets_two"])
         run = Run("--loop", loop, "--jobs=2", "--timeout=0.1", "meets_")
-        assert (run.code, len(run.failed)) == (1, 2)  # the third finds the two that were left behind
+        assert (run.code, len(run.failed)) == (1, 2)  # the third test finds the two that were left
 
     @each_loop
     def test_sys_exit_is_a_failure_like_any_other(self, loop: str) -> None:

@@ -13,7 +13,7 @@ static caw_py_run_options options;
 
 /* --- what a run awaits --- */
 
-/* The coroutine function of __main__ that a test has defined by this source. */
+/* A future of main(), the coroutine function that this source defines in __main__. */
 static caw_future *
 begin_source(PyObject *module, void *source)
 {
@@ -167,7 +167,7 @@ interrupted_in_begin(void)
     return run(begin_interrupted, &ms);
 }
 
-/* Something else than the future ends the run. */
+/* Something other than the future ends the run. */
 static int
 crashes(void)
 {

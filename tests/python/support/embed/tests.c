@@ -7,7 +7,7 @@
 
 #define MILLISECOND UINT64_C(1000000)
 
-/* Python that a test awaits: the coroutine function `test` of this source, called. */
+/* The Python awaitable of a test: a call of the coroutine function `test` that this source defines. */
 static PyObject *
 python(const char *source)
 {
@@ -29,7 +29,7 @@ python(const char *source)
     "    library = 'trio' if 'trio' in sys.modules else 'asyncio'\n"                                                   \
     "    await __import__(library).sleep(seconds)\n"
 
-/* --- what passes --- */
+/* --- tests that pass --- */
 
 static caw_future *
 async_passes(PyObject *Py_UNUSED(module))
@@ -55,7 +55,7 @@ async_runs_python(PyObject *Py_UNUSED(module))
     return caw_py_await(NULL, python(SLEEP "async def test(): await sleep(0.005)\n"));
 }
 
-/* --- what fails --- */
+/* --- tests that fail --- */
 
 static caw_future *
 async_fails(PyObject *Py_UNUSED(module))
@@ -161,7 +161,7 @@ check_fails_in_a_poll_and_the_status_too(PyObject *Py_UNUSED(module))
     return &f;
 }
 
-/* --- what hangs --- */
+/* --- tests that hang --- */
 
 static caw_future *
 hangs_in_async(PyObject *Py_UNUSED(module))
@@ -205,7 +205,7 @@ never_cancel(caw_future *f)
     (void)f;
 }
 
-/* It is asked to stop, and does not. */
+/* It ignores its cancellation. */
 static caw_future *
 hangs_for_ever(PyObject *Py_UNUSED(module))
 {
@@ -265,7 +265,8 @@ odd_text(PyObject *Py_UNUSED(module))
 
 /* --- several at a time --- */
 
-/* A number of tests that each wait until all of them run: with fewer --jobs than that, the first of them times out. */
+/* Several tests that each wait until all of them run. With fewer --jobs the first one times out. The count is
+ * sequentially consistent and publishes nothing else. */
 static atomic_int arrived;
 
 static int

@@ -13,14 +13,14 @@ await_start(PyObject *Py_UNUSED(module), PyObject *awaitable)
 
 /* --- in_turn(items, on_error="raise"): await each of them, one after the other --- */
 
-/* An item is an awaitable, or a function that makes one when its turn has come, or a number: so many microseconds. */
+/* An item is an awaitable, or a function that makes one when it is needed, or a number of microseconds to sleep. */
 typedef struct turns {
     caw_future future;
     PyObject *items;   /* a tuple */
     PyObject *results; /* a list, with the values and, unless on_error is "raise", the exceptions */
     Py_ssize_t at;
     caw_future *child;
-    caw_future *after; /* on_error "cleanup": awaited after the first error, which is the outcome */
+    caw_future *after; /* on_error "cleanup": awaited after the first error, which is the result */
     int error;         /* with after */
     char on_error;     /* 'r'aise, 'k'eep, 'c'leanup, 's'wap for an error of its own */
 } turns;
@@ -34,7 +34,7 @@ turns_child(PyObject *item)
     return caw_py_await(NULL, PyCallable_Check(item) ? PyObject_CallNoArgs(item) : Py_NewRef(item));
 }
 
-/* Take the outcome of the child: 0 to go on. */
+/* Take the result of the child: 0 to go on. */
 static int
 turns_take(turns *t)
 {

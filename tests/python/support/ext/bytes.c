@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A source or sink is an fd, or a stream of Python: for where it is polled first, or with locals. */
+/* A source or sink is an fd or a Python stream. It has locals, or it belongs where it is polled first. */
 static caw_reader *
 bytes_reader(PyObject *source, caw_py_locals *locals)
 {
@@ -37,7 +37,7 @@ typedef struct copy {
     caw_close_op close;
     long long total;
     int closes;
-    bool cancelled; /* what was under way then may yet end well */
+    bool cancelled; /* the operation under way may still succeed */
     size_t size;
     char buffer[];
 } copy;
@@ -48,7 +48,7 @@ copy_child(copy *c)
     return c->state == COPY_READS ? &c->read.future : c->state == COPY_WRITES ? &c->write.future : &c->close.future;
 }
 
-/* After one of them. False: it was the last. */
+/* One operation has ended: begin the next one. False if it was the last. */
 static bool
 copy_go_on(copy *c)
 {
@@ -118,13 +118,13 @@ copy_free(void *arg)
     caw_future_destroy(arg);
 }
 
-/* how: "here", in the coroutine; "posted", too, but by calls; "pool", as a future on the pool; "scope", too, but the
- * streams have no locals of their own; "thread", on a thread of its own, which is blocked */
+/* how: "here", in the coroutine; "posted", in the coroutine, but by calls; "pool", as a future on the pool; "scope",
+ * also on the pool, but the streams have no locals of their own; "thread", on a thread of its own, which blocks */
 static caw_future *
 copy_place(copy *c, const char *how, caw_py_locals *locals)
 {
     caw_future *f = &c->future;
-    if (strcmp(how, "pool") == 0 || strcmp(how, "scope") == 0) { /* in a scope, which keeps the exception */
+    if (strcmp(how, "pool") == 0 || strcmp(how, "scope") == 0) { /* in a scope, which holds the exception */
         f = caw_py_scope(locals, f);
         f = f ? caw_spawn(NULL, f) : NULL;
     }
@@ -134,7 +134,7 @@ copy_place(copy *c, const char *how, caw_py_locals *locals)
     return f;
 }
 
-/* how "moved": the first bytes are copied by the coroutine, the others by a future on the pool */
+/* how "moved": the coroutine copies the first bytes, a future on the pool the others */
 typedef struct moved {
     caw_future future;
     copy *copy;
@@ -241,7 +241,7 @@ wrong_place_start(PyObject *Py_UNUSED(module), PyObject *source)
     atomic_fetch_add(&ext_live_futures, 1);
     caw_future_init(&c->future, &copy_ops);
     caw_read_init(&c->read, c->reader, c->buffer, 1);
-    int status = caw_block_on(&c->read.future); /* no coroutine of the library: whether the GIL is held or not */
+    int status = caw_block_on(&c->read.future); /* not a coroutine of the library, whether the GIL is held or not */
     copy_destroy(&c->future);
     return caw_ready(status);
 }
@@ -250,7 +250,7 @@ static PyObject *
 copy_result(caw_future *f)
 {
     if (f->ops != &copy_ops) {
-        Py_RETURN_NONE; /* somewhere else */
+        Py_RETURN_NONE; /* elsewhere */
     }
     return PyLong_FromLongLong(CAW_CONTAINER_OF(f, copy, future)->total);
 }

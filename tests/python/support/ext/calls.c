@@ -84,7 +84,7 @@ call_from_thread_result(caw_future *f)
     return Py_BuildValue("li", c->sum, c->status);
 }
 
-/* --- called(function), called_without_gil(function): in a coroutine, for which nobody has to say where --- */
+/* --- called(function), called_without_gil(function): in a coroutine, so without locals --- */
 
 static PyObject *
 called_call(void *arg)

@@ -38,7 +38,7 @@ ext_number_value(const caw_item *item)
     return CAW_CONTAINER_OF(item, const number, item)->value;
 }
 
-/* -1 stands for a value that cannot be made. */
+/* A number as a value. -1 stands for one that cannot be made. */
 PyObject *
 ext_number_object(caw_stream *Py_UNUSED(s), caw_item *item)
 {
@@ -48,7 +48,8 @@ ext_number_object(caw_stream *Py_UNUSED(s), caw_item *item)
 
 /* --- the channel --- */
 
-/* What the native side counts; it outlives the object. */
+/* What the native side counts; it outlives the object. All counts are sequentially consistent; they publish nothing,
+ * except that the last release of `refs` frees. */
 typedef struct channel_counts {
     _Atomic int refs;
     _Atomic int cancelled, paused, resumed, freed;
@@ -114,7 +115,7 @@ channel_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     spec.cancel = channel_cancelled;
     spec.free = channel_freed;
     caw_channel *channel;
-    ext_live_futures++; /* until channel_freed, which comes at once where this fails */
+    ext_live_futures++; /* until channel_freed, which is called at once if this fails */
     int error = caw_channel_new(&spec, &channel);
     if (error) {
         counts_release(counts);
@@ -228,7 +229,7 @@ typedef struct feeder {
     bool waits;
 } feeder;
 
-/* With back-pressure: by a send that waits; or by one that tries again. Stops when nobody takes any more. */
+/* Send with back-pressure: by a send that waits, or by one that is tried again. Stops when the consumer is gone. */
 static void *
 feeder_main(void *arg)
 {

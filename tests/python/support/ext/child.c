@@ -1,4 +1,4 @@
-/* child.c: C futures around one Python awaitable that treat it in other ways than to poll it until it is ready. */
+/* child.c: C futures around one Python awaitable that do something other than poll it until it is ready. */
 #include "ext.h"
 
 #include <pthread.h>
@@ -8,19 +8,19 @@ typedef enum how {
     CANCEL_FIRST,    /* before its first poll */
     DROP_WHEN_READY, /* in the poll */
     DROP_IN_PLACE,   /* in its first poll */
-    LEAVE_IN_PLACE,  /* for `left` to go on with */
-    WAKE_BEFORE,     /* its own waker, before it polls the child with it */
+    LEAVE_IN_PLACE,  /* so that `left` can go on with it */
+    WAKE_BEFORE,     /* wakes its own waker, before it polls the child with it */
     WAKE_AFTER,
     WAKE_TWICE,    /* by a native thread, and then await the child */
-    CANCEL_POSTED, /* when it runs, and wait for its end */
-    WAKE_LATE,     /* in the first poll and the second, which polls the child; the third ends it */
+    CANCEL_POSTED, /* once it runs; then wait for its end */
+    WAKE_LATE,     /* wakes in the first poll and in the second, which polls the child; the third ends it */
     JUST_POLL,
 } how;
 
 typedef struct parent {
     caw_future future;
     caw_future *child;
-    PyObject *told; /* a list: what was thrown in; or NULL */
+    PyObject *told; /* a list of the exceptions that were thrown in, or NULL */
     how how;
     int polls;
 } parent;
@@ -28,7 +28,7 @@ typedef struct parent {
 static caw_future *left;
 static caw_waker kept; /* of WAKE_LATE, until `wake_kept` */
 
-/* Two clones are woken by a thread, one right after the other. */
+/* A thread wakes two clones, one right after the other. */
 static void *
 wake_twice_main(void *arg)
 {
@@ -54,7 +54,7 @@ wake_twice(const caw_context *cx)
     }
 }
 
-/* What comes before the child is polled. True: it is not polled. */
+/* The step before the child is polled. True: it is not polled. */
 static bool
 parent_begin(parent *p, const caw_context *cx)
 {
@@ -193,7 +193,7 @@ left_start(PyObject *Py_UNUSED(module))
     return f;
 }
 
-/* told(awaitable, list): the list gets what is thrown in. */
+/* told(awaitable, list): exceptions that are thrown in are appended to the list. */
 static caw_future *
 told_start(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *Py_UNUSED(kwnames))
 {
@@ -207,10 +207,10 @@ told_start(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
 static void
 told_thrown(caw_future *f, PyObject *exception)
 {
-    (void)PyList_Append(CAW_CONTAINER_OF(f, parent, future)->told, exception); /* what it raises is reported */
+    (void)PyList_Append(CAW_CONTAINER_OF(f, parent, future)->told, exception); /* an exception of this is reported */
 }
 
-/* What is thrown in is the end of the child. */
+/* A thrown exception destroys the child. */
 static void
 drop_thrown(caw_future *f, PyObject *Py_UNUSED(exception))
 {

@@ -1,4 +1,4 @@
-/* ext.h: the test extension: operations whose every turn a test controls, made with the public API only. */
+/* ext.h: the test extension: operations that a test controls step by step, made with the public API only. */
 #ifndef CAWAIT_TEST_EXT_H
 #define CAWAIT_TEST_EXT_H
 
@@ -6,7 +6,8 @@
 
 #include <stdatomic.h>
 
-/* Natively allocated futures that are alive: a test that leaves one behind fails. */
+/* How many native futures are alive: a test that leaves one behind fails. A sequentially consistent count, which
+ * publishes nothing. */
 extern _Atomic long ext_live_futures;
 
 extern const caw_py_async_def ext_future_functions[];     /* futures.c */

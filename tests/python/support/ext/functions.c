@@ -124,7 +124,7 @@ note_exception(PyObject *list)
     return failed;
 }
 
-/* What the public functions answer to NULL: the exceptions, in order. */
+/* The exceptions of the public functions when they are given NULL, in order. */
 static PyObject *
 null_arguments(PyObject *module, PyObject *Py_UNUSED(ignored))
 {

@@ -1,4 +1,4 @@
-/* futures.c: futures with a poll of their own, and what the core offers. */
+/* futures.c: futures with a poll of their own, and those of the core. */
 #include "ext.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@ _Atomic long ext_live_futures;
 typedef struct value_future {
     caw_future future;
     PyObject *value;
-    int left; /* yield_times: polls still to be answered with CAW_PENDING */
+    int left; /* yield_times: how many more polls return CAW_PENDING */
     int wakes;
 } value_future;
 
@@ -87,7 +87,7 @@ fail_start(PyObject *Py_UNUSED(module), PyObject *status)
 static void
 own_error(caw_future *Py_UNUSED(f), int status)
 {
-    if (status != -1) { /* -1: forgets to set one */
+    if (status != -1) { /* -1: no exception is set, by mistake */
         PyErr_Format(PyExc_LookupError, "own error %d", status);
     }
 }
@@ -152,7 +152,7 @@ call_start(PyObject *Py_UNUSED(module), PyObject *callable)
     return f;
 }
 
-/* --- the core's own --- */
+/* --- futures of the core --- */
 
 static caw_future *
 sleep_start(PyObject *Py_UNUSED(module), PyObject *seconds)
@@ -197,8 +197,7 @@ blocking_start(PyObject *Py_UNUSED(module), PyObject *seconds)
     return caw_blocking(NULL, spin, ns, free);
 }
 
-/* blocking_told(fd): says with a byte at the socket that it runs, and ends when it is told to by one, or by the end of
- * the other end. */
+/* blocking_told(fd): writes a byte to the socket when it runs. Ends when a byte arrives or the other end is closed. */
 static int
 wait_to_be_told(void *arg)
 {

@@ -1,4 +1,5 @@
-/* module.c: the test extension's module: multi-phase initialisation, no static state but a counter of live futures. */
+/* module.c: the test extension's module, with multi-phase initialisation. Its only static state is a counter of live
+ * futures. */
 #include "ext.h"
 
 static int

@@ -1,4 +1,4 @@
-/* op.c: `Op`: one operation (a promise) that the test starts, resolves and looks at. */
+/* op.c: `Op`, one operation (a promise) that a test starts, resolves and inspects. */
 #include "ext.h"
 
 #include <pthread.h>
@@ -8,17 +8,19 @@
 #include <time.h>
 
 typedef enum op_on_cancel {
-    OP_CANCEL_NONE = 0, /* nobody can be asked */
+    OP_CANCEL_NONE = 0, /* there is no on_cancel */
     OP_CANCEL_RESOLVES, /* ends with CAW_ECANCELED inside on_cancel */
     OP_CANCEL_VALUE,    /* ends with its value inside on_cancel: the result wins */
     OP_CANCEL_IGNORED,  /* the test resolves later */
 } op_on_cancel;
 
-/* What the Python object and the native operation share; counted, since either may outlive the other. */
+/* What the Python object and the native operation share. It is counted, because either may outlive the other. All
+ * atomics are sequentially consistent. `started` is set after `job`, so whoever sees it set finds the job. The exchange
+ * of `job` decides who resolves. The other counts publish nothing. */
 typedef struct op_control {
     _Atomic int refs;
     _Atomic int started, cancelled, freed, resolved;
-    struct op_job *_Atomic job; /* while the operation is in flight: for the one who resolves */
+    struct op_job *_Atomic job; /* while the operation is in flight: taken by whoever resolves */
 } op_control;
 
 typedef struct op_job {
@@ -32,7 +34,7 @@ typedef struct op_job {
 typedef struct op_object {
     PyObject_HEAD
     PyObject *value;
-    PyObject *thrown; /* NULL, a list that `wait_thrown` appends to, or what it calls */
+    PyObject *thrown; /* NULL, a list that `wait_thrown` appends to, or the function that it calls */
     op_control *control;
     op_on_cancel on_cancel;
     int start_status;
@@ -58,7 +60,7 @@ control_resolve(op_control *control, int status)
     return true;
 }
 
-/* For native threads: the same, once the operation is started. Gives up when nobody else knows of it any more. */
+/* For native threads: the same, once the operation is started. Gives up when all other references are gone. */
 static void
 control_resolve_started(op_control *control, int status)
 {
@@ -79,7 +81,7 @@ job_start(caw_promise *p)
     if (status == 0) {
         atomic_store(&control->job, job);
     }
-    atomic_fetch_add(&control->started, 1); /* last: control_resolve_started looks at it */
+    atomic_fetch_add(&control->started, 1); /* last: control_resolve_started waits for it */
     return status;
 }
 
@@ -147,7 +149,7 @@ op_wait_thrown(caw_future *f, PyObject *exception)
     }
 }
 
-/* As an author's error function does that leaves what it does not know to the library. */
+/* Like an author's error function that leaves other statuses to the library. */
 static void
 op_wait_error(caw_future *Py_UNUSED(f), int status)
 {
@@ -202,7 +204,7 @@ later_main(void *arg)
     return NULL;
 }
 
-/* A thread that is being started; on the stack of the one that starts it. */
+/* A thread that is being started; on the stack of the thread that starts it. */
 struct starting {
     void *(*run)(void *);
     void *arg;
@@ -215,11 +217,12 @@ detached_main(void *arg)
     struct starting *starting = arg;
     void *(*run)(void *) = starting->run;
     void *run_arg = starting->arg;
-    sem_post(&starting->begun); /* from here on it is gone */
+    sem_post(&starting->begun); /* after this the struct may be gone */
     return run(run_arg);
 }
 
-/* Returns when the thread runs: for a process that ends while a thread is started AddressSanitizer reports a leak. */
+/* Returns when the thread runs, because AddressSanitizer reports a leak if a process ends while a thread is being
+ * started. */
 static int
 start_detached(void *(*run)(void *), void *arg)
 {
@@ -237,7 +240,7 @@ start_detached(void *(*run)(void *), void *arg)
     return error;
 }
 
-/* resolve_later(delay_us, status=0): from a native thread, which Python does not know; not before it is started. */
+/* resolve_later(delay_us, status=0): from a native thread without a thread state, once the operation is started. */
 static PyObject *
 op_resolve_later(PyObject *self, PyObject *args)
 {
@@ -305,7 +308,7 @@ ext_resolve_many(PyObject *Py_UNUSED(module), PyObject *args)
     int error = start_detached(many_main, many);
     if (error) {
         many->delay_us = many->gap_us = 0;
-        many_main(many); /* without the thread */
+        many_main(many); /* no thread could be started */
     }
     Py_RETURN_NONE;
 }
@@ -320,7 +323,7 @@ at_exit_main(void)
     control_release(at_exit_control);
 }
 
-/* resolve_at_exit(status=0): from exit(), when the interpreter is gone. One operation of a process. */
+/* resolve_at_exit(status=0): in exit(), when the interpreter is gone. For one operation of a process. */
 static PyObject *
 op_resolve_at_exit(PyObject *self, PyObject *args)
 {
@@ -332,7 +335,8 @@ op_resolve_at_exit(PyObject *self, PyObject *args)
     return PyLong_FromLong(atexit(at_exit_main));
 }
 
-/* resolve_twice(): breaks the rule of one resolve. The awaiter, held off by the GIL, keeps the struct alive. */
+/* resolve_twice(): breaks the rule of one resolve. The awaiter keeps the struct alive: it cannot run while the GIL is
+ * held here. */
 static PyObject *
 op_resolve_twice(PyObject *self, PyObject *Py_UNUSED(ignored))
 {

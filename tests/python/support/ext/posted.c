@@ -1,4 +1,4 @@
-/* posted.c: futures that poll Python awaitables from elsewhere: on the pool, and beside others. */
+/* posted.c: futures that poll Python awaitables from elsewhere: on the pool, and several at once. */
 #include "ext.h"
 
 #include <pthread.h>
@@ -15,7 +15,7 @@ posted_start(PyObject *module, PyObject *awaitable)
     return f;
 }
 
-/* In the pool the value stays with the child; the coroutine takes it from there. */
+/* On the pool the value stays with the child, and the coroutine takes it from there. */
 static caw_future *
 spawn_in_scope(PyObject *module, caw_future *child)
 {
@@ -35,7 +35,7 @@ spawned_start(PyObject *module, PyObject *awaitable)
     return spawn_in_scope(module, caw_py_await(NULL, Py_NewRef(awaitable)));
 }
 
-/* spawned_without_scope(ignored): nobody has said which loop it is for. */
+/* spawned_without_scope(ignored): without locals and without a scope. */
 static caw_future *
 spawned_without_scope_start(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
@@ -54,7 +54,7 @@ typedef struct child {
     all_children *all;
 } child;
 
-/* Wakers may outlive the future: counted. */
+/* It is counted, because wakers may outlive the future. The atomics are sequentially consistent. */
 struct all_children {
     caw_future future;
     _Atomic int refs;

@@ -164,7 +164,7 @@ total_convert(void *Py_UNUSED(user), PyObject *value, caw_item **out)
     return 0;
 }
 
-/* The limit is reached. */
+/* The limit is reached: stop the stream. */
 static caw_poll
 total_stop(total *t)
 {
@@ -216,7 +216,7 @@ total_destroy(caw_future *f)
 
 static const caw_future_ops total_ops = {"total", total_poll, total_cancel, total_destroy};
 
-/* In place; or on the pool, by a scope or by locals of its own; or here, but as a task. */
+/* Where it runs: in place; on the pool, by a scope or by locals of its own; or here, but as a task. */
 static caw_future *
 total_place(PyObject *module, caw_future *f, const char *where)
 {
@@ -263,7 +263,7 @@ static PyObject *
 total_result(caw_future *f)
 {
     if (f->ops !=
-        &total_ops) { /* a join: its child is the scope, whose child cannot be seen: nothing but that it ended */
+        &total_ops) { /* a join: its child is the scope, whose child cannot be reached, so only the end can be seen */
         Py_RETURN_NONE;
     }
     const total *t = CAW_CONTAINER_OF(f, const total, future);

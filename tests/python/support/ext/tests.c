@@ -1,4 +1,4 @@
-/* tests.c: tests in C that the extension carries, for testing/test_testing.py: they are not all meant to pass. */
+/* tests.c: tests in C that the extension carries, for testing/test_testing.py. Not all are meant to pass. */
 #include "ext.h"
 
 #include <unistd.h>
@@ -15,7 +15,7 @@ blocking_passes(void)
     return CAW_TEST_CHECK(usleep(1000) == 0) ? 0 : -EINVAL;
 }
 
-/* A coroutine of the module's own: that of `await sleep(0.001)`. */
+/* A coroutine of the module: the one of `await sleep(0.001)`. */
 static PyObject *
 coroutine_passes(PyObject *module)
 {

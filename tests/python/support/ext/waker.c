@@ -1,4 +1,4 @@
-/* waker.c: `Gate`: a future that only keeps its waker; a test wakes it at any time: twice, late, from any thread. */
+/* waker.c: `Gate`, a future that only keeps its waker. A test wakes it at any time: twice, late, from any thread. */
 #include "ext.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ typedef struct gate_object {
 
 typedef struct gate_future {
     caw_future future;
-    gate_object *gate; /* a reference: destroy runs with the GIL, in the coroutine's hands */
+    gate_object *gate; /* a reference: destroy is called by the coroutine, with the GIL */
 } gate_future;
 
 static caw_poll
@@ -85,7 +85,7 @@ static const caw_py_async_def gate_async_methods[] = {
     CAW_PY_ASYNC_END,
 };
 
-/* wake(times=1): wakes, keeping the waker. Without the GIL, as a native thread would. */
+/* wake(times=1): wakes, and keeps the waker. Without the GIL, as in a native thread. */
 static PyObject *
 gate_wake(PyObject *self, PyObject *args)
 {
@@ -118,7 +118,7 @@ at_exit_wake(void)
     caw_waker_wake(at_exit_waker);
 }
 
-/* wake_at_exit(): twice, from exit(), when the interpreter is gone. One gate of a process. */
+/* wake_at_exit(): wakes twice in exit(), when the interpreter is gone. For one gate of a process. */
 static PyObject *
 gate_wake_at_exit(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -172,8 +172,8 @@ static PyMethodDef gate_methods[] = {
 
 static PyGetSetDef gate_getset[] = {
     {"polls", gate_get_polls, NULL, NULL, NULL},
-    {"cancels", gate_get_cancels, NULL, NULL, NULL}, /* how often `wait_asked` was told */
-    {"told", gate_get_told, NULL, NULL, NULL},       /* and `wait_told` of what was thrown */
+    {"cancels", gate_get_cancels, NULL, NULL, NULL}, /* how often cancel of `wait_asked` was called */
+    {"told", gate_get_told, NULL, NULL, NULL},       /* how often on_throw of `wait_told` was called */
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -1,11 +1,11 @@
-/* tables.cpp: the tables of a module in C++ 17, by the public headers alone: functions, streams, methods, and tests. */
+/* tables.cpp: the tables of a module in C++17, with the public headers only: functions, streams, methods, and tests. */
 #include <cawait_testing.h>
 
 #include <new>
 
 namespace {
 
-/* --- futures: a sum, made on the pool --- */
+/* --- futures: a sum, computed on the pool --- */
 
 struct sum {
     long a, b, value;
