@@ -86,7 +86,7 @@ stop_renew(caw__state *state)
     stop = (PyStopIterationObject *)PyObject_CallNoArgs(PyExc_StopIteration);
     if (stop) {
         Py_CLEAR(stop->value); /* it is None */
-        Py_INCREF(stop); /* first: the old one's frames may run Python code, which must not reuse this one */
+        Py_INCREF(stop);       /* first: the old one's frames may run Python code, which must not reuse this one */
         Py_XSETREF(state->stop_iteration, stop);
     }
     return stop;
