@@ -32,7 +32,7 @@ from rows_stream import ITEMS, numbers
 
 STREAMS = 100
 LIST = 60
-"""Items of a stream: fewer than the 64 after which a generator looks at the clock, and does what depends on it."""
+"""Items of a stream: fewer than the 64 after which a generator reads the clock, and then depends on the time."""
 
 
 @dataclass

@@ -110,8 +110,8 @@ def output(command: Sequence[str | Path], env: dict[str, str] = ENVIRONMENT) -> 
 def section(file: Path) -> Count:
     """The counts that callgrind wrote down at one mark: a file in the Callgrind Profile Format.
 
-    "ob=(3) path" names the binary that the lines after it belong to, the path only the first time. After "calls=" comes
-    a line with what the called function cost, which is counted under that function."""
+    "ob=(3) path" names the binary that the lines after it belong to, with the path only the first time. The line after
+    "calls=" is the cost of the called function, which is counted with that function."""
     names: dict[str, str] = {}
     count, ours = Count(0, 0), False
     with file.open() as lines:

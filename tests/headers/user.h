@@ -1,5 +1,5 @@
-/* user.h: what a file of an author does with the core's headers, in C and in C++: each macro and inline function is
- * used here. tools/check.py compiles it in every standard by every compiler, with all warnings; nothing runs it. */
+/* user.h: code that uses the core's headers as an author would, in C and in C++, with each macro and each inline
+ * function. tools/check.py compiles it with every compiler in every standard, with all warnings. It is never run. */
 #ifndef CAWAIT_TESTS_HEADERS_USER_H
 #define CAWAIT_TESTS_HEADERS_USER_H
 

@@ -1,4 +1,4 @@
-/* user_of_python.h: the same for the bridge's headers: each macro is used here, in C and in C++. */
+/* user_of_python.h: code that uses the bridge's headers as an author would, in C and in C++, with each macro. */
 #ifndef CAWAIT_TESTS_HEADERS_USER_OF_PYTHON_H
 #define CAWAIT_TESTS_HEADERS_USER_OF_PYTHON_H
 

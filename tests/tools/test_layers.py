@@ -388,7 +388,7 @@ def test_a_comment_says_more_than_where_to_look(make: Make) -> None:
 
 def test_a_path_of_a_machine_is_a_problem(make: Make) -> None:
     tree = make({"README.md": "Look into /" + "home/somebody/notes.\n"})
-    assert "README.md:1: a path of somebody's machine" in found(tree, "paths")
+    assert "README.md:1: a path of one particular machine" in found(tree, "paths")
 
 
 def test_what_is_too_long_is_a_problem(make: Make) -> None:

@@ -66,11 +66,11 @@ def openings(tree: Tree) -> Iterator[Problem]:
 
 
 def paths(tree: Tree) -> Iterator[Problem]:
-    """No path of somebody's machine."""
+    """No path of one particular machine."""
     for name in tree.names:
         for number, line in tree.numbered(name):
             if MACHINE_PATH.search(line):
-                yield Problem(name, number, "a path of somebody's machine")
+                yield Problem(name, number, "a path of one particular machine")
 
 
 def lengths(tree: Tree) -> Iterator[Problem]:

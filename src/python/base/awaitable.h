@@ -7,7 +7,7 @@
 CAW__INTERNAL_BEGIN
 
 /* The name in the ops of a Python awaitable as a future (await/in_place.h). A coroutine recognises such a future by the
- * address of this string, not by the ops: so an extension that awaits nothing of Python's is linked without those. */
+ * address of this string, not by the ops: so an extension that never awaits Python is linked without those. */
 extern const char caw__await_name[];
 
 /* What `await` takes. Also an iterator with send() and throw(), as an __await__ returns it, and a future of

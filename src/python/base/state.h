@@ -51,8 +51,8 @@ typedef struct caw__wake_target caw__wake_target;
 typedef struct caw__orphans caw__orphans;
 
 /* The objects of trio that framework/trio_api.c keeps: X(object). Either all are set, or only `modules`, which is
- * sys.modules. Two may be NULL besides. `context` is where trio keeps the current task; it is private to trio and may
- * be missing. `locals` is its content for the thread that looked last; it is NULL while `thread` is 0. */
+ * sys.modules. Two of them may be missing all the same. `context` is where trio keeps the current task; it is private
+ * to trio. `locals` is its content for the thread that looked last; it is NULL while `thread` is 0. */
 #define CAW__TRIO_OBJECTS(X)                                                                                           \
     X(trio)                                                                                                            \
     X(in_trio_task)                                                                                                    \

@@ -305,7 +305,7 @@ generator_step_cancel(caw_future *f)
     }
 }
 
-/* Its memory, which may be the generator's own: a reference to the generator is left. */
+/* Free the step's memory, unless it is the generator's own. The reference to the generator is left. */
 static inline void
 generator_step_free(caw__generator_step *a, caw__generator *g)
 {

@@ -196,7 +196,7 @@ iteration_poll_with_gil(caw__iteration *s, caw_context *cx, caw__coroutine *c, c
     return CAW_PENDING;
 }
 
-/* In a poll that has released the GIL. */
+/* The surrounding poll has released the GIL: take it for this one. */
 static CAW__APART caw_poll
 iteration_poll_without_gil(caw__iteration *s, caw_context *cx, caw_item **out)
 {

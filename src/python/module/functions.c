@@ -4,7 +4,7 @@
 #include "python/generator/step_result.h"
 #include "python/module/module.h"
 
-/* --- rows of the two tables: what a call of the function makes. False: the table's end --- */
+/* --- a row of one of the two tables, as the definition of a function. False at the table's end --- */
 
 typedef bool (*functions_row)(const void *table, size_t i, caw__function_def *out);
 
@@ -70,8 +70,8 @@ functions_add(caw__state *state, PyObject *module, PyTypeObject *type, const caw
     return failed;
 }
 
-/* `state_of` makes what the rows need. Generators are named by those callers alone that need them: where these are not
- * used, the linker leaves generators out. */
+/* `state_of` returns the module's state with the types that the rows need. Only the callers that need generators refer
+ * to them: if those callers are not used, the linker leaves generators out. */
 static int
 functions_add_all(PyObject *module, PyTypeObject *type, const void *table, functions_row row,
                   caw__state *(*state_of)(PyObject *module), const char *caller)

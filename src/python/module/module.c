@@ -198,7 +198,7 @@ caw__state_with_generators(PyObject *module)
         if (module_make_type(((PyHeapTypeObject *)state->coroutine_type)->ht_module, &caw__generator_spec, &type) < 0) {
             return NULL;
         }
-        Py_XSETREF(state->generator_type, type); /* the collector may have run, and whatever it called */
+        Py_XSETREF(state->generator_type, type); /* the collector may have run other code, which has made one */
     }
     return state;
 }

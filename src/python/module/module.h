@@ -10,7 +10,7 @@ CAW__INTERNAL_BEGIN
  * exception. */
 caw__state *caw__state_of_module(PyObject *module);
 
-/* The same for what makes async generators: it has their type. An extension without streams has nothing of them. */
+/* The same, also with the type of async generators. An extension without streams is linked without that. */
 caw__state *caw__state_with_generators(PyObject *module);
 
 CAW__INTERNAL_END

@@ -32,7 +32,7 @@ static int
 forever_start(caw_promise *p)
 {
     caw_py_stopper *s = CAW_CONTAINER_OF(p, caw_py_stopper, promise);
-    /* acq_rel, pairs with the exchange of bits in forever_end: whoever resolves sees what the other side did before. */
+    /* acq_rel, pairs with the one in forever_end: whoever resolves sees what the other side did before. */
     if (atomic_fetch_or_explicit(&s->flags, FOREVER_BEGUN, memory_order_acq_rel) & FOREVER_STOPPED) {
         caw_promise_resolve(p, 0);
     }
@@ -42,6 +42,7 @@ forever_start(caw_promise *p)
 static void
 forever_end(caw_py_stopper *s, int status)
 {
+    /* acq_rel, pairs with the one in forever_start, as there. */
     uint32_t flags = atomic_fetch_or_explicit(&s->flags, FOREVER_STOPPED, memory_order_acq_rel);
     if (flags == FOREVER_BEGUN) {
         caw_promise_resolve(&s->promise, status);
@@ -78,6 +79,7 @@ caw_py_stopper_stop(caw_py_stopper *stopper)
 void
 caw_py_stopper_release(caw_py_stopper *stopper)
 {
+    /* acq_rel, pairs with itself on other threads: all uses before their release happen before the free. */
     if (stopper && atomic_fetch_sub_explicit(&stopper->refs, 1, memory_order_acq_rel) == 1) {
         free(stopper);
     }

@@ -124,7 +124,7 @@ caw_test_fail(const char *file, int line, const char *function, const char *text
     }
     caw__mutex_unlock(&test_lock);
     if (!told) {
-        atomic_fetch_add_explicit(&test_strays, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&test_strays, 1, memory_order_relaxed); /* relaxed: a count, publishes nothing */
         fprintf(stderr, "%s (no test runs that it belongs to)\n", buffer);
     }
 }
@@ -132,5 +132,5 @@ caw_test_fail(const char *file, int line, const char *function, const char *text
 unsigned
 caw__test_strays(void)
 {
-    return atomic_load_explicit(&test_strays, memory_order_relaxed);
+    return atomic_load_explicit(&test_strays, memory_order_relaxed); /* relaxed: as above */
 }
