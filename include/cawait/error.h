@@ -19,7 +19,7 @@
     X(CAW_ETIMEDOUT, -ETIMEDOUT, "timed out")                                                                          \
     X(CAW_EBADF, -EBADF, "not an open file descriptor")                                                                \
     X(CAW_ECLOSED, -4101, "the reactor, pool or loop it ran on was closed")                                            \
-    X(CAW_EBROKEN, -4102, "the producer gave up without a result")                                                     \
+    X(CAW_EBROKEN, -4102, "the producer ended without a result")                                                       \
     X(CAW_ENOREACTOR, -4103, "polled in a place that has no reactor")                                                  \
     X(CAW_EPYTHON, -4104, "a Python exception")                                                                        \
     X(CAW_EFORKED, -4105, "made before a fork(), used in the child")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shape.symbols import Symbols, read
 
-SKIPPED = {".git", "build", "__pycache__"}
+SKIPPED = {".git", ".pytest_cache", ".ruff_cache", "build", "__pycache__"}
 SUFFIXES = {".c", ".h", ".py", ".md", ".build", ".options", ".txt", ".supp", ".yml", ".toml", ".cfg", ".ini", ""}
 # the folders with C files; those in the last three see public headers only
 C_FOLDERS = ("include", "src", "tests", "examples", "bench")

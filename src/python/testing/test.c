@@ -239,7 +239,7 @@ test_begin(test_future *t)
 static caw_poll
 test_finish(test_future *t)
 {
-    char orphans[64];
+    char text[64];
     bool timed_out = t->stopping && !t->cancelled;
     const char *checks = NULL;
     if (t->record) {
@@ -247,11 +247,11 @@ test_finish(test_future *t)
         checks = caw__test_record_text(t->record);
     }
     if (timed_out) {
-        (void)snprintf(orphans, sizeof orphans, "timed out after %g seconds", (double)t->timeout_ns / 1e9);
+        (void)snprintf(text, sizeof text, "timed out after %g seconds", (double)t->timeout_ns / 1e9);
         PyErr_Clear(); /* most likely the cancellation */
     }
     if (timed_out || checks) {
-        test_set_failure(timed_out ? orphans : NULL, checks);
+        test_set_failure(timed_out ? text : NULL, checks);
     }
     return caw_future_finish(&t->future, PyErr_Occurred() ? CAW_EPYTHON : t->cancelled ? CAW_ECANCELED : 0);
 }
