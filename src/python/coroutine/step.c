@@ -49,8 +49,8 @@ step_poll(caw__state *state, caw__coroutine *c)
         PyErr_NoMemory();
         return -1;
     }
-    c->waiter.polled = true;
     c->waiter.queued = caw__wake_target_is_queued(c->waiter.target);
+    c->waiter.polled = true;
     caw__poll_place place = {.state = state, .coroutine = c};
     caw_context cx = {.waker = caw__wake_target_waker(c->waiter.target), .host = &caw__poll_host, .place = &place};
     int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
