@@ -1,7 +1,7 @@
 """Code in the documentation is compiled code: it is included from a source file, by marker.
 
-    tools/snippets.py            prints what differs, with exit code 1 tools/snippets.py --write    brings the
-    documentation up to date
+    tools/snippets.py            prints what differs, with exit code 1
+    tools/snippets.py --write    brings the documentation up to date
 
 The source has `/* [name] */` above the code and `/* [/name] */` below it; the document has `<!-- snippet: FILE [name]
 -->` above the fenced block.

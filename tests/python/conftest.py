@@ -7,9 +7,9 @@
                            the same for a test that needs asyncio itself
     new_loop()             a new loop of that kind; it is closed after the test if the test has not closed it
 
-    unraisable             the calls of sys.unraisablehook; a test that expects entries clears it loop_errors
-    the errors that loops reported to their exception handler; cleared in the same way hubs()                 the hubs
-    that are alive
+    unraisable             the calls of sys.unraisablehook; a test that expects entries clears it
+    loop_errors            the errors that loops reported to their exception handler; cleared in the same way
+    hubs()                 the hubs that are alive
 
 After each test: no native future is alive, no coroutine or hub of the library, no file descriptor more than before.
 """
@@ -22,6 +22,7 @@ import functools
 import gc
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -50,9 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the option; keep the real stderr for the watchdog."""
+    """Read the option; keep the real stderr for the watchdog; see to it that children take SIGINT."""
     config.stash[chosen] = choose(config.getoption("kinds"))
     config.stash[watchdog_fd] = os.dup(2)  # nothing is captured yet
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # by a shell that runs this in the background; inherited
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,7 +15,7 @@
  *              written by the runner before it closes the channel or ends, read by the consumer after that
  *   the others never change
  *
- *   runner touched by the loop's thread with the GIL only
+ *   runner     touched by the loop's thread with the GIL only
  *
  * How it stops. If the runner waits for the iterator's next item, its task is cancelled: the cancellation reaches the
  * iterator where it waits, as in a task of Python. Otherwise the task is not cancelled: the runner finds `stopped` and

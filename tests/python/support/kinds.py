@@ -1,18 +1,22 @@
 """The kinds of frameworks on which tests are repeated, and the choice among them by pytest's option --kinds.
 
-    asyncio              its loop and its tasks unchanged, in a program that has not imported anyio asyncio+debug
-    the loop in debug mode asyncio+pure         tasks of the implementation in Python asyncio+eager tasks that begin at
-    once; from 3.12 on asyncio+no-reader    a loop that cannot watch file descriptors, like those of Windows
-    asyncio+anyio        as asyncio, in a program that has imported anyio, which the library checks uvloop, trio
-    unchanged anyio/asyncio        anyio on one of its two backends anyio/trio
+    asyncio              its loop and its tasks unchanged, in a program that has not imported anyio
+    asyncio+debug        the loop in debug mode
+    asyncio+pure         tasks of the implementation in Python
+    asyncio+eager        tasks that begin at once; from 3.12 on
+    asyncio+no-reader    a loop that cannot watch file descriptors, like those of Windows
+    asyncio+anyio        as asyncio, in a program that has imported anyio, which the library checks
+    uvloop, trio         unchanged
+    anyio/asyncio        anyio on one of its two backends
+    anyio/trio
 
 A test that is repeated has the mark `kind` for the kind of each of its items. --kinds leaves out the items of the other
 kinds; a test that is not repeated always runs. The option is a list of words with commas between them:
 
     --kinds=trio,anyio/trio    these
     --kinds='asyncio*'         those that match a pattern
-    --kinds=one-each           one kind for each that has C code of its own --kinds=-uvloop,-anyio/*   all but these;
-    after other words: these but not those
+    --kinds=one-each           one kind for each that has C code of its own
+    --kinds=-uvloop,-anyio/*   all but these; after other words: these but not those
 """
 
 from __future__ import annotations
