@@ -18,11 +18,7 @@ build_text(void)
     kind = "not optimized";
 #endif
     static char text[96];
-#ifdef CAWAIT_JOINED
-    const char *source = "joined source";
-#else
     const char *source = BENCH_LTO ? "link-time optimization" : "file by file";
-#endif
 #ifdef __clang__
     (void)snprintf(text, sizeof text, "%s, %s, Clang %s", kind, source, __clang_version__);
 #else

@@ -473,28 +473,3 @@ caw__posted_new(caw_py_locals *locals, PyObject *object, const caw_py_call_spec 
     }
     return r;
 }
-
-/* --- nobody waits for it --- */
-
-static void
-detached_keep(void *Py_UNUSED(data))
-{
-}
-
-static void
-detached_wake(void *data)
-{
-    caw_future_destroy(data);
-}
-
-/* The one clone is the promise's, which wakes it at the end and touches nothing afterwards. */
-static const caw_waker_ops detached_ops = {detached_keep, detached_wake, detached_keep};
-
-void
-caw__future_detach(caw_future *f)
-{
-    caw_context cx = {.waker = {&detached_ops, f}};
-    if (caw_future_poll(f, &cx) == CAW_READY) {
-        caw_future_destroy(f);
-    }
-}

@@ -57,9 +57,6 @@ caw__posted *caw__posted_of(const caw_future *f);
 /* Whether the consumer has seen it end with what Python gave: a value or an exception. */
 bool caw__posted_has_ended(const caw__posted *r);
 
-/* Let a posted future run to its end, with nobody to wait for it. Takes the future.
- *   any-thread · no-gil */
-void caw__future_detach(caw_future *f);
 CAW__INTERNAL_END
 
 #endif

@@ -105,6 +105,32 @@ aclose_free(void *arg)
 
 static const caw_py_call_spec aclose_spec = {aclose_call, NULL, aclose_free};
 
+/* --- the call's future, which nobody waits for --- */
+
+static void
+detached_keep(void *Py_UNUSED(data))
+{
+}
+
+static void
+detached_wake(void *data)
+{
+    caw_future_destroy(data);
+}
+
+/* The one clone is the promise's, which wakes it at the end and touches nothing afterwards. */
+static const caw_waker_ops detached_ops = {detached_keep, detached_wake, detached_keep};
+
+/* Let a posted future run to its end. Takes the future. */
+static void
+aclose_detach(caw_future *f)
+{
+    caw_context cx = {.waker = {&detached_ops, f}};
+    if (caw_future_poll(f, &cx) == CAW_READY) {
+        caw_future_destroy(f);
+    }
+}
+
 void
 caw__aclose_later(caw_py_locals *locals, PyObject *iterator)
 {
@@ -121,6 +147,6 @@ caw__aclose_later(caw_py_locals *locals, PyObject *iterator)
     *a = (aclose_arg){caw_py_locals_retain(locals), ref};
     caw_future *f = caw_py_call(locals, &aclose_spec, a);
     if (f) {
-        caw__future_detach(f);
+        aclose_detach(f);
     }
 }
