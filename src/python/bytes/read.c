@@ -100,20 +100,39 @@ input_end(input *in)
     return status;
 }
 
+/* The first poll. True when there is something to read; false when an earlier read has left enough, or it fails. */
+static bool
+input_first(input *in, int *status)
+{
+    *status = in->cancelled ? CAW_ECANCELED : input_begin(in);
+    bool enough = !in->to_end && (in->length > 0 || in->size == 0);
+    return *status == 0 && !enough;
+}
+
+/* A read of the reader has ended. True when the next one follows; else with the status of this future. */
+static bool
+input_go_on(input *in, int *status)
+{
+    if (in->read.length == 0) {
+        *status = input_end(in);
+        return false;
+    }
+    in->length += in->read.length;
+    *status = !in->to_end ? 0 : in->cancelled ? CAW_ECANCELED : input_make_room(in);
+    return in->to_end && *status == 0;
+}
+
 static caw_poll
 input_poll(caw_future *f, caw_context *cx)
 {
     input *in = CAW_CONTAINER_OF(f, input, future);
-    int status = in->holds ? 0 : in->cancelled ? CAW_ECANCELED : input_begin(in);
-    bool ended = status < 0 || (!in->to_end && (in->length > 0 || in->size == 0));
-    while (!ended) {
+    int status = 0;
+    bool more = in->holds || input_first(in, &status);
+    while (more) {
         if (caw_future_poll(&in->read.future, cx) == CAW_PENDING) {
             return CAW_PENDING;
         }
-        in->length += in->read.length;
-        ended = in->read.length == 0 || !in->to_end;
-        status = in->read.length == 0 ? input_end(in) : ended ? 0 : in->cancelled ? CAW_ECANCELED : input_make_room(in);
-        ended = ended || status < 0;
+        more = input_go_on(in, &status);
     }
     input_release(in);
     return caw_future_finish(f, status);

@@ -52,31 +52,42 @@ output_next(output *out)
     return false;
 }
 
-/* Begin to use the stream's writer: 0. 1: there is nothing to do. CAW_EPYTHON with an exception: it is not allowed
- * now. */
-static int
-output_begin(output *out)
+/* What comes before the writer is used. True when it may be; else with a status: 0 when there is nothing to do, or
+ * CAW_EPYTHON with an exception. */
+static bool
+output_may_begin(const output *out, int *status)
 {
     caw__byte_stream *s = out->stream;
-    bool closes = out->what == OUTPUT_CLOSE;
-    if (!closes && out->what != OUTPUT_NOTHING && !caw__byte_stream_may_write(s)) {
-        return CAW_EPYTHON;
-    }
-    if (closes) {
+    *status = 0;
+    switch (out->what) {
+    case OUTPUT_NOTHING:
+        return false;
+    case OUTPUT_CLOSE:
         s->closing = true;
         if (s->reading) {
             caw_future_cancel(s->reading);
         }
+        if (s->writing) { /* the stream is closed as soon as that write has ended */
+            caw_future_cancel(s->writing);
+            return false;
+        }
+        break;
+    default:
+        *status = caw__byte_stream_may_write(s) ? 0 : CAW_EPYTHON;
     }
-    if (closes && s->writing) { /* closed as soon as that write has ended */
-        caw_future_cancel(s->writing);
-        return 1;
+    if (*status == 0 && s->writer && s->writing) {
+        *status = output_refuse("another coroutine is already writing to this stream");
     }
-    if (out->what == OUTPUT_NOTHING || !s->writer) {
-        return 1;
-    }
-    if (s->writing) {
-        return output_refuse("another coroutine is already writing to this stream");
+    return *status == 0 && s->writer;
+}
+
+/* Begin to use the stream's writer. As above; also false when it has nothing to write. */
+static bool
+output_begin(output *out, int *status)
+{
+    caw__byte_stream *s = out->stream;
+    if (!output_may_begin(out, status)) {
+        return false;
     }
     s->writing = &out->future;
     out->holds = true;
@@ -87,7 +98,7 @@ output_begin(output *out)
     if (out->ends) {
         caw_close_init(&out->close, s->writer);
     }
-    return out->ends && out->what < OUTPUT_EOF ? 1 : 0;
+    return !out->ends || out->what >= OUTPUT_EOF;
 }
 
 /* A write has ended. True: another one has begun. */
@@ -138,21 +149,42 @@ output_release(output *out)
     caw__byte_stream_settle(s);
 }
 
+static caw_future *
+output_child(output *out)
+{
+    return out->ends ? &out->close.future : &out->write.future;
+}
+
+/* The first poll, and one after a child has ended: true when there is a child to poll; else with a status. */
+static bool
+output_first(output *out, int *status)
+{
+    *status = CAW_ECANCELED;
+    return !out->cancelled && output_begin(out, status);
+}
+
+static bool
+output_step(output *out, int *status)
+{
+    *status = output_child(out)->status;
+    if (*status < 0 || out->ends || !output_go_on(out)) {
+        return false;
+    }
+    *status = out->cancelled ? CAW_ECANCELED : 0;
+    return !out->cancelled;
+}
+
 static caw_poll
 output_poll(caw_future *f, caw_context *cx)
 {
     output *out = CAW_CONTAINER_OF(f, output, future);
-    int status = out->holds ? 0 : out->cancelled ? CAW_ECANCELED : output_begin(out);
-    bool ended = status != 0;
-    while (!ended) {
-        caw_future *child = out->ends ? &out->close.future : &out->write.future;
-        if (caw_future_poll(child, cx) == CAW_PENDING) {
+    int status = 0;
+    bool more = out->holds || output_first(out, &status);
+    while (more) {
+        if (caw_future_poll(output_child(out), cx) == CAW_PENDING) {
             return CAW_PENDING;
         }
-        status = child->status;
-        ended = status < 0 || out->ends || !output_go_on(out);
-        status = !ended && out->cancelled ? CAW_ECANCELED : status;
-        ended = ended || status < 0;
+        more = output_step(out, &status);
     }
     if (status == CAW_ECANCELED && out->what != OUTPUT_CLOSE && out->stream->closing) {
         status = output_refuse("the stream is closed"); /* close() was called during this write */
