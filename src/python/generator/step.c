@@ -140,12 +140,14 @@ generator_step_add(caw__generator_step *a, caw_item ***last, caw_item *item, siz
     a->length++;
     size_t more = most > a->length ? caw_stream_take_ready(g->stream, most - a->length, &item->next) : 0;
     **last = item;
-    for (size_t i = 0; i < more; i++) {
-        item = item->next;
-    }
-    *last = &item->next;
     a->length += (uint32_t)more;
     g->run_length += 1 + (uint32_t)more;
+    if (a->length < most) { /* others may follow behind the last one */
+        for (size_t i = 0; i < more; i++) {
+            item = item->next;
+        }
+        *last = &item->next;
+    }
 }
 
 /* Take one item, or for a list as many as are ready. */
