@@ -11,7 +11,7 @@
  *                  the producer (resolve) or the consumer (to replace or drop it)
  *   CLAIMED        somebody resolves. Set once: who finds it set came second
  *   RESOLVED       the status is there. Set once, by the producer that set CLAIMED
- *   CANCELLED      the consumer wants no result. Set by the consumer
+ *   CANCELLED      nobody takes the result. Set by the consumer
  *   PRODUCER_DONE  the producer will not touch the struct again. True before start and after a failed one
  *   CONSUMER_DONE  the consumer will not touch the struct again. Set by destroy
  *

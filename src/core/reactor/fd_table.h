@@ -20,7 +20,7 @@ int caw__fds_add(caw_reactor *r, caw_fd_source *source);
  *   locked · no-gil · - · never fails · quiet */
 void caw__fds_remove(caw_reactor *r, caw_fd_source *source);
 
-/* Do what an event asks for. Returns how many were woken or called.
+/* Handle an event. Returns how many were woken or called.
  *   turning thread, not locked · no-gil · - · never fails · wakes, calls-user */
 int caw__fds_dispatch(caw_reactor *r, const caw__fd_event *event);
 

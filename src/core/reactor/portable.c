@@ -4,9 +4,9 @@
  * The thread starts with the first timer or fd. A reactor that is only woken has none: a wake is a byte in the pipe.
  *
  * The thread sleeps in poll() on a copy of the table, `polls`, and on a second pipe, by which it is woken when the
- * table or the alarm has changed. What it sees it writes into the table (`fired`), rings, and does not look at that fd
- * again until the turn has handled it: then the turn asks anew (`watch`), as it does with an epoll fd in its one-shot
- * mode.
+ * table or the alarm has changed. What it sees it writes into the table (`fired`), rings, and does not look at that
+ * fd again until the turn has handled it: then the turn watches it anew (`watch`), as it does with an epoll fd in its
+ * one-shot mode.
  *
  * Locks. The reactor's lock guards all of caw__portable but `polls`, `stamps`, `length`, which are the thread's
  * own. `spare` is filled by those who add an fd, so that the thread itself never needs memory.
@@ -233,7 +233,7 @@ portable_kick(caw_reactor *r)
     return error;
 }
 
-/* What the reactor asks for. */
+/* What the reactor calls. */
 
 static int
 portable_set_alarm(caw_reactor *r, uint64_t deadline)

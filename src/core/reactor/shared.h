@@ -30,7 +30,7 @@ CAW__INTERNAL_BEGIN
 typedef struct caw__fd {
     caw_fd_source *first; /* who waits, in order of arrival; linked by links[0] */
     unsigned stamp;       /* of this use of the fd number; events of earlier uses, with other stamps, may still come */
-    unsigned char armed;  /* the events that the backend was asked for and has not reported */
+    unsigned char armed;  /* the events that the backend watches for and has not reported */
     unsigned char known;  /* private to the backend */
     unsigned char fired;  /* private to the backend; cleared when its event was handled */
 } caw__fd;

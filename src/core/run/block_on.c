@@ -1,6 +1,6 @@
 /* block_on.c: a future on this thread.
  *
- * The thread sleeps on a condition, until the future asks for a reactor, for a timer or an fd: then it sleeps in that
+ * The thread sleeps on a condition, until the future needs a reactor, for a timer or an fd: then it sleeps in that
  * one. The waker is a reference to the sleeper, which outlives the call as long as somebody may wake it.
  *
  * Words: `refs` any thread, atomic. `notified` is set under the lock, and cleared by the sleeping thread at any time,

@@ -105,7 +105,7 @@ channel_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     return CAW_READY;
 }
 
-/* The consumer wants no more: destroy what is there. Twice is once. */
+/* The consumer takes no more: destroy what is there. Twice is once. */
 static void
 channel_shut(caw_channel *c)
 {

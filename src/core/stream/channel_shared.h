@@ -12,7 +12,7 @@
  *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so
  *                     that it locks once for many items
  *   received          written by the consumer, read by anybody. `sent - received` items are between the two sides;
- *                     when the consumer wants no more it counts the rest too, and the lock is held
+ *                     when the consumer takes no more it counts the rest too, and the lock is held
  *   watched           set by whoever waits for room, before it looks at `received` once more; read by the consumer
  *                     after each item; cleared under `lock`
  *   refs              any thread, atomic: one of all producers together, one of the consumer
@@ -57,7 +57,7 @@ struct caw_channel {
     caw_waker waker; /* the consumer's: empty unless it is pending */
     int status;      /* with closed */
     bool closed;     /* by a producer, or by the consumer's cancel: nothing goes in any more */
-    bool shut;       /* the consumer wants no more */
+    bool shut;       /* the consumer takes no more */
     bool paused, signalled, signalling;
     atomic_bool has_consumer;
 
@@ -172,7 +172,7 @@ void caw__channel_signal(caw_channel *c);
 void caw__channel_serve(caw_channel *c);
 
 /* Nothing goes in any more, and `status` comes after what is in. False when it was closed before. `shuts`: by the
- * consumer, who wants no items either: they are the caller's, in *rest.
+ * consumer, which takes no items either: they are the caller's, in *rest.
  *   any-thread · no-gil · borrows(c) · never fails · wakes, calls-user */
 bool caw__channel_end(caw_channel *c, int status, bool shuts, caw_item **rest);
 

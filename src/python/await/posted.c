@@ -46,7 +46,7 @@ posted_release(caw__posted *r)
     }
 }
 
-/* Have the loop look at `asked`. False when it is closed. */
+/* Have the loop look at `requests`. False when it is closed. */
 static bool
 posted_push(caw__posted *r)
 {
@@ -145,7 +145,7 @@ static void
 posted_task_lost(caw__py_task *task)
 {
     caw__posted *r = CAW_CONTAINER_OF(task, caw__posted, task);
-    if (!(atomic_load_explicit(&r->asked, memory_order_relaxed) & POSTED_FINISH)) {
+    if (!(atomic_load_explicit(&r->requests, memory_order_relaxed) & POSTED_FINISH)) {
         posted_resolve(r, CAW_EBROKEN);
     }
 }
@@ -186,7 +186,7 @@ posted_finished(PyObject *capsule, PyObject *future)
     (void)future;
     if (task) {
         caw__posted *r = CAW_CONTAINER_OF(task, caw__posted, task);
-        atomic_fetch_or_explicit(&r->asked, POSTED_FINISH, memory_order_release);
+        atomic_fetch_or_explicit(&r->requests, POSTED_FINISH, memory_order_release);
         (void)posted_push(r); /* closed: then it has ended */
     }
     Py_RETURN_NONE;
@@ -208,7 +208,7 @@ posted_watch(caw__posted *r, PyObject *future)
 static void
 posted_cancel(const caw__posted *r, caw__hub *hub)
 {
-    if (r->spares && r->spares(r->arg)) {
+    if (r->shields && r->shields(r->arg)) {
         return;
     }
     PyObject *task = Py_NewRef(r->task.handle);
@@ -349,22 +349,22 @@ posted_begin(caw__posted *r, caw__hub *hub)
 }
 
 static int
-posted_do_asked(caw__posted *r, caw__job_place place, caw__hub *hub)
+posted_do_requests(caw__posted *r, caw__job_place place, caw__hub *hub)
 {
-    uint32_t asked = atomic_exchange_explicit(&r->asked, 0, memory_order_acquire);
+    uint32_t requests = atomic_exchange_explicit(&r->requests, 0, memory_order_acquire);
     if (place != JOB_ON_LOOP) {
-        if (asked & POSTED_BEGIN) {
+        if (requests & POSTED_BEGIN) {
             posted_resolve(r, CAW_ECLOSED);
         }
         return 0;
     }
-    if (asked & POSTED_BEGIN) {
+    if (requests & POSTED_BEGIN) {
         return posted_begin(r, hub);
     }
-    if ((asked & POSTED_CANCEL) && r->tenant.hub && r->task.handle) {
+    if ((requests & POSTED_CANCEL) && r->tenant.hub && r->task.handle) {
         posted_cancel(r, hub);
     }
-    if ((asked & POSTED_FINISH) && r->tenant.hub) {
+    if ((requests & POSTED_FINISH) && r->tenant.hub) {
         posted_end(r, PyObject_CallMethod(r->task.handle, "result", NULL));
     }
     return 0;
@@ -374,7 +374,7 @@ static int
 posted_run_begin(caw__job *job, caw__job_place place, caw__hub *hub)
 {
     caw__posted *r = CAW_CONTAINER_OF(job, caw__posted, begin);
-    int failed = posted_do_asked(r, place, hub);
+    int failed = posted_do_requests(r, place, hub);
     posted_release(r); /* the queue's */
     return failed;
 }
@@ -389,7 +389,7 @@ posted_start(caw_promise *p)
         return CAW_EFORKED;
     }
     /* Release: publishes the object, to the exchange in posted_run_begin. */
-    atomic_fetch_or_explicit(&r->asked, POSTED_BEGIN, memory_order_release);
+    atomic_fetch_or_explicit(&r->requests, POSTED_BEGIN, memory_order_release);
     return posted_push(r) ? 0 : CAW_ECLOSED;
 }
 
@@ -397,7 +397,7 @@ static void
 posted_on_cancel(caw_promise *p)
 {
     caw__posted *r = CAW_CONTAINER_OF(p, caw__posted, promise);
-    atomic_fetch_or_explicit(&r->asked, POSTED_CANCEL, memory_order_release);
+    atomic_fetch_or_explicit(&r->requests, POSTED_CANCEL, memory_order_release);
     (void)posted_push(r); /* closed: then it is over, or will be at once */
 }
 

@@ -8,9 +8,9 @@
  * Words and who may touch them:
  *
  *   promise        see promise.c
- *   begin, drop    jobs, see job.h. `begin` is pushed to begin, and again to cancel; `asked` says which
+ *   begin, drop    jobs, see job.h. `begin` is pushed to begin, and again to cancel; `requests` says which
  *   refs           any thread, atomic
- *   asked          any thread, atomic: set before a push, taken by the loop
+ *   requests       any thread, atomic: set before a push, taken by the loop
  *   object         the consumer's until `begin` is pushed, then the loop's; NULL once the task has it
  *   outcome        written by the loop before it resolves, read by the consumer afterwards
  *   the others     the loop's, with the GIL
@@ -37,14 +37,14 @@ typedef struct caw__posted {
     caw__tenant tenant;    /* in the hub's list while it runs */
     caw__py_task task;     /* while it runs */
     caw_py_locals *locals; /* a reference */
-    _Atomic uint32_t refs, asked;
+    _Atomic uint32_t refs, requests;
     bool raised;           /* with outcome: it is an exception */
     bool seen;             /* a poll has said that it is ready: the consumer's */
     PyObject *object;      /* the awaitable: a reference, or NULL */
     caw_py_ref *outcome;   /* the value or the exception: a reference; NULL for None */
     caw_py_call_spec spec; /* of a call; all NULL of an awaitable */
     void *arg;
-    bool (*spares)(const void *arg); /* whether a cancel is not for the task now; NULL: it always is */
+    bool (*shields)(const void *arg); /* whether a cancel is not for the task now; NULL: it always is */
 } caw__posted;
 
 /* A posted one with this awaitable, or for this call. NULL when out of memory: then it has taken nothing.

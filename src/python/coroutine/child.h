@@ -4,8 +4,8 @@
  *   awaited   a Python awaitable (await/in_place.h). While it is awaited in place it is the coroutine's `inner`
  *   step      a step of an async generator (generator/step.h)
  *
- * Both begin with a caw__child. Of a step the coroutine knows that it is one; a Python awaitable is recognised by its
- * name (base/awaitable.h), since in_place.c stands above.
+ * Both begin with a caw__child. The flag `steps` of the coroutine is set for a step; a Python awaitable is recognised
+ * by its name (base/awaitable.h), since in_place.c stands above.
  */
 #ifndef CAWAIT_PYTHON_COROUTINE_CHILD_H
 #define CAWAIT_PYTHON_COROUTINE_CHILD_H

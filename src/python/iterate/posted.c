@@ -115,15 +115,15 @@ struct runner {
     caw_stream *inner;             /* owned */
     caw_item *kept;                /* the item that found the channel full, owned; or NULL */
     bool cancelled;                /* the inner stream was cancelled */
-    bool asks;                     /* it waits for the iterator's next item or its end */
+    bool awaiting;                 /* it waits for the iterator's next item or its end */
 };
 
-/* Whether the task must not be cancelled now: the `spares` of caw__posted. */
+/* Whether the task must not be cancelled now: the `shields` of caw__posted. */
 static bool
-runner_is_spared(const void *posted)
+runner_shields_task(const void *posted)
 {
     const runner *r = ((const caw__posted_iteration *)posted)->runner;
-    return r && (!r->asks || caw__iteration_is_closing(r->inner));
+    return r && (!r->awaiting || caw__iteration_is_closing(r->inner));
 }
 
 static void
@@ -210,7 +210,7 @@ static caw_poll
 runner_poll(caw_future *f, caw_context *cx)
 {
     runner *r = CAW_CONTAINER_OF(f, runner, future);
-    r->asks = false;
+    r->awaiting = false;
     for (int n = 0; n < POSTED_ITERATION_RUN_LENGTH; n++) {
         if (runner_waits(r, cx->waker)) {
             return CAW_PENDING;
@@ -225,7 +225,7 @@ runner_poll(caw_future *f, caw_context *cx)
             break; /* full, but `pause` was not called yet: see runner_send */
         }
         if (!item && caw_stream_poll_next(r->inner, cx, &item) == CAW_PENDING) {
-            r->asks = true;
+            r->awaiting = true;
             return CAW_PENDING;
         }
         if (!item) {
@@ -322,7 +322,7 @@ posted_iteration_begin(caw__posted_iteration *p)
         atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed); /* relaxed: the consumer has one */
         p->call = caw_py_call(p->locals, &posted_iteration_call_spec, p);
         if (p->call) {
-            caw__posted_of(p->call)->spares = runner_is_spared;
+            caw__posted_of(p->call)->shields = runner_shields_task;
         }
     }
     return p->call != NULL;

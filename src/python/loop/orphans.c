@@ -8,7 +8,7 @@
 struct caw__orphans {
     _Atomic uint32_t refs;
     _Atomic uint32_t users;
-    _Atomic bool asked;
+    _Atomic bool requested;
     _Atomic(caw__wake_node *) head;
     int64_t interpreter; /* whose it is: its id */
     bool in_main;        /* only the main interpreter takes pending calls of any thread */
@@ -48,7 +48,7 @@ caw__orphans_new(void)
     }
     atomic_init(&orphans->refs, 2);
     atomic_init(&orphans->users, 0);
-    atomic_init(&orphans->asked, false);
+    atomic_init(&orphans->requested, false);
     atomic_init(&orphans->head, NULL);
     orphans->interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
     orphans->in_main = PyInterpreterState_Get() == PyInterpreterState_Main();
@@ -134,7 +134,7 @@ static int
 orphans_pending_call(void *user)
 {
     caw__orphans *orphans = user;
-    atomic_store_explicit(&orphans->asked, false,
+    atomic_store_explicit(&orphans->requested, false,
                           memory_order_relaxed); /* first: what comes from now on requests another call */
     caw__orphans_run(orphans);
     caw__orphans_release(orphans);
@@ -142,12 +142,13 @@ orphans_pending_call(void *user)
 }
 
 static void
-orphans_ask(caw__orphans *orphans)
+orphans_request_call(caw__orphans *orphans)
 {
-    if (orphans->in_main && !atomic_exchange_explicit(&orphans->asked, true, memory_order_relaxed)) {
+    if (orphans->in_main && !atomic_exchange_explicit(&orphans->requested, true, memory_order_relaxed)) {
         caw__orphans_retain(orphans);
-        if (Py_AddPendingCall(orphans_pending_call, orphans) < 0) {              /* too many: the next drain does it */
-            atomic_store_explicit(&orphans->asked, false, memory_order_relaxed); /* relaxed: nothing is read after it */
+        if (Py_AddPendingCall(orphans_pending_call, orphans) < 0) { /* too many: the next drain does it */
+            atomic_store_explicit(&orphans->requested, false,
+                                  memory_order_relaxed); /* relaxed: nothing is read after it */
             caw__orphans_release(orphans);
         }
     }
@@ -175,7 +176,7 @@ caw__orphans_add(caw__orphans *orphans, caw__job *job)
     atomic_fetch_add_explicit(&orphans->users, 1, memory_order_acq_rel);
     bool pushed = orphans_push(orphans, &job->target.link);
     if (pushed) {
-        orphans_ask(orphans);
+        orphans_request_call(orphans);
     }
     atomic_fetch_sub_explicit(&orphans->users, 1, memory_order_release);
     if (!pushed) {

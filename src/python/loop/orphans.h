@@ -7,10 +7,10 @@
  *
  * Words of the list, and who may touch them:
  *
- *   head     any thread, atomic: a stack. ORPHANS_CLOSED once the state is gone; what comes then finds no interpreter
- *   asked    any thread, atomic: a pending call is under way
- *   users    any thread, atomic: how many threads are between a push and the request for the call. The end of the state
- *            waits for them, since an interpreter that is gone takes no request
+ *   head       any thread, atomic: a stack. ORPHANS_CLOSED once the state is gone; what comes then finds no interpreter
+ *   requested  any thread, atomic: a pending call is under way
+ *   users      any thread, atomic: how many threads are between a push and the request for the call. The end of the
+ *              state waits for them, since an interpreter that is gone takes no request
  */
 #ifndef CAWAIT_PYTHON_LOOP_ORPHANS_H
 #define CAWAIT_PYTHON_LOOP_ORPHANS_H

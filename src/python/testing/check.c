@@ -114,16 +114,16 @@ void
 caw_test_fail(const char *file, int line, const char *function, const char *text)
 {
     char buffer[512];
-    bool told = false;
+    bool noted = false;
     (void)snprintf(buffer, sizeof buffer, "%s:%d: %s: failed: %s", file, line, function, text);
     caw__mutex_lock(&test_lock);
     for (caw__test_record *r = test_running; r; r = r->next) {
         if (!test_current || r == test_current) {
-            told = test_record_add(r, buffer) || told;
+            noted = test_record_add(r, buffer) || noted;
         }
     }
     caw__mutex_unlock(&test_lock);
-    if (!told) {
+    if (!noted) {
         atomic_fetch_add_explicit(&test_strays, 1, memory_order_relaxed); /* relaxed: a count, publishes nothing */
         fprintf(stderr, "%s (no test runs that it belongs to)\n", buffer);
     }
