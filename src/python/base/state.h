@@ -115,7 +115,7 @@ typedef struct caw__state {
     caw__park *free_parks;
     int n_free_coroutines, n_free_parks;
 
-    bool asyncio_thread_registered; /* framework/asyncio_thread.c's atexit callback */
+    PyObject *asyncio_threads; /* a capsule, NULL until a loop needs a thread: framework/asyncio_thread.c */
 } caw__state;
 
 /* The state of the bridge's own types. NULL, without an exception, once the collector has cleared the type: a

@@ -7,11 +7,12 @@
  *
  * It holds no reference to the hub. It ends when the hub is closed, and at exit: there it has to end before the
  * interpreter does, since a thread that takes the GIL of a dead interpreter hangs or crashes. So an atexit
- * callback stops it and waits.
+ * callback stops all threads and waits for them, also for those that were stopped long ago: such a thread may still
+ * have to take the GIL once more, or even for the first time.
  *
- * Access: `drained`, `polling`, `stop` and `ended` are protected by `lock`; `refs` is atomic; `hub` is protected by
- * the GIL; the rest is constant. A thread that holds the GIL waits here for nothing but `polling`, which this one
- * clears without the GIL.
+ * Access: `drained`, `polling`, `stop` and `ended` are protected by `lock`; `refs` is atomic; `hub`, `next` and the
+ * list are protected by the GIL; the rest is constant. A thread that holds the GIL waits here for nothing but
+ * `polling`, which this one clears without the GIL.
  *
  * In a forked child there is no thread and the lock may be held for ever: nothing is touched there.
  */
@@ -28,7 +29,8 @@
 typedef struct asyncio_thread {
     _Atomic int refs; /* the capsule, which is the thread's, and the hub */
     caw_reactor *reactor;
-    caw__hub *hub;       /* borrowed; NULL once it is closed */
+    caw__hub *hub; /* borrowed; NULL once it is closed */
+    struct asyncio_thread *next;
     unsigned generation; /* caw__fork_count() when made */
     caw__mutex lock;
     caw__condition changed;
@@ -37,6 +39,12 @@ typedef struct asyncio_thread {
     bool stop;    /* the hub is closed */
     bool ended;   /* the thread will not touch Python again */
 } asyncio_thread;
+
+/* The threads that have not ended. In a capsule, which the state, the threads and the atexit callback hold. */
+typedef struct asyncio_threads {
+    asyncio_thread *first; /* each takes itself out at its end */
+    bool exiting;          /* the atexit callback has run: no more of them */
+} asyncio_threads;
 
 static void
 asyncio_thread_release(asyncio_thread *thread)
@@ -122,9 +130,21 @@ asyncio_thread_call_drain(asyncio_thread *thread)
     return called;
 }
 
-/* The thread. `capsule` has its struct. */
+static void
+asyncio_threads_remove(asyncio_threads *threads, const asyncio_thread *thread)
+{
+    asyncio_thread **link = &threads->first;
+    while (*link && *link != thread) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = thread->next;
+    }
+}
+
+/* The thread. `capsule` has its struct, `self` the list. */
 static PyObject *
-asyncio_thread_main(PyObject *Py_UNUSED(self), PyObject *capsule)
+asyncio_thread_main(PyObject *self, PyObject *capsule)
 {
     asyncio_thread *thread = PyCapsule_GetPointer(capsule, NULL);
     bool readable;
@@ -134,6 +154,7 @@ asyncio_thread_main(PyObject *Py_UNUSED(self), PyObject *capsule)
         readable = asyncio_thread_wait_readable(thread);
         Py_END_ALLOW_THREADS;
     } while (readable && asyncio_thread_call_drain(thread));
+    asyncio_threads_remove(PyCapsule_GetPointer(self, NULL), thread);
     asyncio_thread_set(thread, &thread->ended);
     Py_RETURN_NONE;
 }
@@ -205,46 +226,68 @@ asyncio_thread_stop_at_exit(caw__hub *hub)
     Py_DECREF(hub);
 }
 
-/* atexit: stop all threads of this module and wait for their threads. `self` is the bridge's module. */
+/* atexit: stop all threads and wait for their ends. `self` is the list's capsule. */
 static PyObject *
-asyncio_thread_stop_all(PyObject *self, PyObject *Py_UNUSED(ignored))
+asyncio_threads_end(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    caw__state *state = PyModule_GetState(self);
-    caw__hub *hub = state->hubs;
-    while (hub) {
-        if (!hub->attached) {
-            hub = hub->next;
-            continue;
+    asyncio_threads *threads = PyCapsule_GetPointer(self, NULL);
+    threads->exiting = true;
+    asyncio_thread *thread;
+    while ((thread = threads->first)) { /* the list may change in each turn */
+        atomic_fetch_add_explicit(&thread->refs, 1,
+                                  memory_order_relaxed); /* relaxed: with the GIL, it is in the list */
+        if (thread->hub) {
+            asyncio_thread_stop_at_exit(thread->hub);
         }
-        asyncio_thread *thread = hub->attached;
-        atomic_fetch_add_explicit(&thread->refs, 1, memory_order_relaxed); /* relaxed: the hub has a reference */
-        asyncio_thread_stop_at_exit(hub);
-        if (!asyncio_thread_forked(thread)) {
+        if (asyncio_thread_forked(thread)) {
+            asyncio_threads_remove(threads, thread);
+        }
+        else {
             asyncio_thread_wait_ended(thread);
         }
         asyncio_thread_release(thread);
-        hub = state->hubs; /* the list may have changed meanwhile */
     }
     Py_RETURN_NONE;
 }
 
-static PyMethodDef asyncio_thread_stop_all_def = {"cawait_stop_threads", asyncio_thread_stop_all, METH_NOARGS, NULL};
+static PyMethodDef asyncio_threads_end_def = {"cawait_end_threads", asyncio_threads_end, METH_NOARGS, NULL};
+
+static void
+asyncio_threads_free(PyObject *capsule)
+{
+    free(PyCapsule_GetPointer(capsule, NULL));
+}
 
 static int
-asyncio_thread_register_atexit(caw__state *state)
+asyncio_threads_register_atexit(PyObject *threads)
 {
-    if (state->asyncio_thread_registered) {
-        return 0;
-    }
-    PyObject *module = ((PyHeapTypeObject *)state->hub_type)->ht_module;
-    PyObject *stop = PyCFunction_New(&asyncio_thread_stop_all_def, module);
-    PyObject *atexit = stop ? PyImport_ImportModule("atexit") : NULL;
-    PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", stop) : NULL;
-    state->asyncio_thread_registered = done != NULL;
-    Py_XDECREF(done);
+    PyObject *end = PyCFunction_New(&asyncio_threads_end_def, threads);
+    PyObject *atexit = end ? PyImport_ImportModule("atexit") : NULL;
+    PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", end) : NULL;
     Py_XDECREF(atexit);
-    Py_XDECREF(stop);
-    return state->asyncio_thread_registered ? 0 : -1;
+    Py_XDECREF(end);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* The capsule of the state's list, which is made at the first call: a borrowed reference. NULL with an exception. */
+static PyObject *
+asyncio_threads_of(caw__state *state)
+{
+    if (state->asyncio_threads) {
+        return state->asyncio_threads;
+    }
+    asyncio_threads *threads = calloc(1, sizeof *threads);
+    PyObject *capsule = threads ? PyCapsule_New(threads, NULL, asyncio_threads_free) : PyErr_NoMemory();
+    if (!capsule) {
+        free(threads);
+        return NULL;
+    }
+    if (asyncio_threads_register_atexit(capsule) < 0) {
+        Py_DECREF(capsule);
+        return NULL;
+    }
+    return state->asyncio_threads = capsule;
 }
 
 /* --- the start --- */
@@ -273,10 +316,29 @@ asyncio_thread_capsule_free(PyObject *capsule)
     asyncio_thread_release(PyCapsule_GetPointer(capsule, NULL));
 }
 
+/* -1 with an exception. The new thread takes its references to the capsules. */
+static int
+asyncio_thread_run(PyObject *threads, PyObject *capsule)
+{
+    PyObject *module = PyImport_ImportModule("_thread");
+    PyObject *run = module ? PyCFunction_New(&asyncio_thread_main_def, threads) : NULL;
+    PyObject *started = run ? PyObject_CallMethod(module, "start_new_thread", "O(O)", run, capsule) : NULL;
+    Py_XDECREF(run);
+    Py_XDECREF(module);
+    Py_XDECREF(started);
+    return started ? 0 : -1;
+}
+
 int
 caw__asyncio_thread_start(caw__hub *hub)
 {
-    if (asyncio_thread_register_atexit(hub->state) < 0) {
+    PyObject *list = asyncio_threads_of(hub->state);
+    if (!list) {
+        return -1;
+    }
+    asyncio_threads *threads = PyCapsule_GetPointer(list, NULL);
+    if (threads->exiting) {
+        PyErr_SetString(PyExc_RuntimeError, "can't create new thread at interpreter shutdown");
         return -1;
     }
     asyncio_thread *thread = asyncio_thread_new(hub);
@@ -289,17 +351,16 @@ caw__asyncio_thread_start(caw__hub *hub)
         asyncio_thread_release(thread);
         return -1;
     }
-    PyObject *module = PyImport_ImportModule("_thread");
-    PyObject *run = module ? PyCFunction_New(&asyncio_thread_main_def, NULL) : NULL;
-    PyObject *started = run ? PyObject_CallMethod(module, "start_new_thread", "O(O)", run, capsule) : NULL;
-    Py_XDECREF(run);
-    Py_XDECREF(module);
+    /* In the list first: it may end before the call returns. */
+    thread->next = threads->first;
+    threads->first = thread;
+    int started = asyncio_thread_run(list, capsule);
     Py_DECREF(capsule);
-    if (!started) { /* perhaps it was, and there is only no memory for its number */
+    if (started < 0) {
+        asyncio_threads_remove(threads, thread);
         asyncio_thread_stop(thread);
         return -1;
     }
-    Py_DECREF(started);
     hub->attached = thread;
     return 0;
 }

@@ -117,6 +117,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->posted);
     Py_CLEAR(state->trio_posted);
     Py_CLEAR(state->functions);
+    Py_CLEAR(state->asyncio_threads);
     Py_CLEAR(state->stop_iteration);
     return 0;
 }

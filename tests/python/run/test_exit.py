@@ -38,6 +38,7 @@ def test_exit_with_two_thousand_in_flight_is_clean_every_time(function, mode):
     [
         "daemon_thread",
         "resolved_in_atexit",
+        "loops_closed_just_before",
         "resolved_after_finalization",
         "resolved_around_the_exit",
         "calls_around_the_exit",

@@ -127,6 +127,17 @@ def resolved_in_atexit(kind):
     run(kind, main())
 
 
+def loops_closed_just_before(kind):
+    """Many loops are closed right before the exit: what they started may not even have begun."""
+
+    async def main():
+        asyncio.ensure_future(t.Op().wait_detached())
+        await settle()
+
+    for _ in range(20):
+        run(kind, main())
+
+
 def resolved_after_finalization(kind):
     """Operations are resolved in exit(), when the interpreter is gone."""
 
