@@ -2,6 +2,7 @@
 #include "python/coroutine/attributes.h"
 
 #include "python/coroutine/traceback.h"
+#include "python/framework/trio_frame.h"
 #include "python/function/code.h"
 
 static PyObject *
@@ -63,7 +64,12 @@ static PyObject *
 coroutine_get_frame(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    return c->waiter.state == CORO_CLOSED ? Py_NewRef(Py_None) : caw__coroutine_frame(c);
+    caw__state *state = caw__coroutine_state_of(c);
+    PyObject *running = c->waiter.running && state ? caw__trio_running_frame(state, self) : NULL;
+    if (running || c->waiter.state != CORO_CLOSED) {
+        return running ? running : caw__coroutine_frame(c);
+    }
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -84,7 +90,7 @@ PyGetSetDef caw__coroutine_getset[] = {
     {"__qualname__", coroutine_get_qualname, coroutine_set_qualname, NULL, NULL},
     {"cr_suspended", coroutine_get_suspended, NULL, NULL, NULL},
     {"cr_await", coroutine_get_await, NULL, "what it waits for, or None", NULL},
-    {"cr_frame", coroutine_get_frame, NULL, "a frame that names the C function", NULL},
+    {"cr_frame", coroutine_get_frame, NULL, "a frame that names the C function; in a task of trio that runs, the outermost frame of what it runs", NULL},
     {"cr_code", coroutine_get_code, NULL, "a code object that names the C function", NULL},
     {"cr_origin", coroutine_get_origin, NULL, "where it was created, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
