@@ -39,6 +39,22 @@ typedef enum caw_py_cancel {
     CAW_PY_CANCEL_SHIELD, /* not cancelled; the awaiter resumes when it has ended, however often it is cancelled */
 } caw_py_cancel;
 
+/* What an operation does in a task of trio. There every async function is a checkpoint, at which a cancelled task is
+ * stopped and others have their turn (trio's reference manual, "Checkpoints").
+ *
+ * An operation that is BEFORE is like a function of trio itself: in a scope that is cancelled already it does not
+ * begin, so that a Cancelled means that nothing was done; and where it is ready at once, others run before it returns.
+ * One that is INSIDE is like an `async def`: it begins in any case, and what it awaits are its checkpoints. Where it
+ * waits for something native, the cancel comes then, by its policy. It is for an operation that has to run also when
+ * the scope was cancelled, as an `__aexit__` or an `aclose()` has. */
+typedef enum caw_py_checkpoint {
+    CAW_PY_CHECKPOINT_DEFAULT = 0, /* INSIDE where the start function made a caw_py_await with NULL for the locals, for
+                                    * the future itself or for a part of it. Else BEFORE, but what is under
+                                    * CAW_PY_CANCEL_SHIELD begins in any case */
+    CAW_PY_CHECKPOINT_BEFORE,
+    CAW_PY_CHECKPOINT_INSIDE,
+} caw_py_checkpoint;
+
 /* How a future becomes a coroutine. Static: it must live as long as the module. Fill in only what you need. */
 typedef struct caw_py_spec {
     const char *name; /* __name__, and __qualname__ where none is given; NULL: the future's own name */
@@ -85,6 +101,8 @@ typedef struct caw_py_spec {
     bool wrap_in_python;
 
     bool poll_without_gil; /* the GIL is released during polls, which may take long and must not touch Python */
+
+    caw_py_checkpoint checkpoint;
 } caw_py_spec;
 
 /* How an async function takes its arguments: in the order of the fields of caw_py_start. */

@@ -6,6 +6,7 @@
 #include "python/coroutine/end.h"
 #include "python/coroutine/poll.h"
 #include "python/framework/detect.h"
+#include "python/framework/trio_api.h"
 
 #include "core/os/compiler.h"
 
@@ -213,6 +214,9 @@ await_never_begin(caw__py_await *f)
 static caw_poll
 await_begin(caw__py_await *f, caw_context *cx, caw__state *state, caw__coroutine *c)
 {
+    if (!caw__trio_is_absent(state)) {
+        caw__await_made = NULL;
+    }
     if (f->cancelled) {
         return await_never_begin(f);
     }
@@ -361,6 +365,7 @@ static void
 await_destroy_with_gil(caw__py_await *f)
 {
     if (f->state != AWAIT_IN_PLACE) {
+        caw__await_made = NULL;
         await_free(f);
         return;
     }
@@ -440,6 +445,7 @@ await_new(PyObject *object)
         f->next = NULL;
         f->state = AWAIT_NEW;
         f->raised = f->cancelled = f->without_gil = false;
+        caw__await_made = f;
     }
     return f;
 }

@@ -2,6 +2,7 @@
 #include "python/base/awaitable.h"
 
 const char caw__await_name[] = "python.await";
+CAW__THREAD_LOCAL const void *caw__await_made;
 
 /* An iterator that an __await__ may have returned, and that can be driven as `await` does. The methods are looked up in
  * its class, because mocks have every attribute. */

@@ -1,6 +1,7 @@
 /* checkpoint.c: the two parts of a checkpoint of trio, around an operation. */
 #include "python/coroutine/checkpoint.h"
 
+#include "python/coroutine/cancel.h"
 #include "python/coroutine/end.h"
 #include "python/coroutine/poll.h"
 #include "python/framework/trio_api.h"
@@ -54,10 +55,25 @@ caw__checkpoint_go_on(caw__coroutine *c, PyObject *sent, PyObject **result)
     return outcome;
 }
 
+/* Whether its awaits are its checkpoints, as those of an `async def` are. */
+static bool
+checkpoint_is_inside(const caw__coroutine *c)
+{
+    caw_py_checkpoint chosen = c->function->spec->checkpoint;
+    return chosen == CAW_PY_CHECKPOINT_INSIDE ||
+           (chosen == CAW_PY_CHECKPOINT_DEFAULT && c->extras && c->extras->awaits);
+}
+
 PySendResult
 caw__checkpoint_begin(caw__state *state, caw__coroutine *c, PyObject *task, PyObject **result)
 {
+    if (checkpoint_is_inside(c)) {
+        return PYGEN_RETURN;
+    }
     c->waiter.checkpoint = true;
+    if (caw__coroutine_policy(c) == CAW_PY_CANCEL_SHIELD && c->function->spec->checkpoint != CAW_PY_CHECKPOINT_BEFORE) {
+        return PYGEN_RETURN; /* no cancel keeps it from beginning either */
+    }
     PyObject *before = caw__trio_checkpoint_if_cancelled(state, task);
     if (before == Py_None) {
         Py_DECREF(before);

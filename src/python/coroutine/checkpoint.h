@@ -1,5 +1,6 @@
-/* checkpoint.h: each operation is a checkpoint of trio: before it starts, a cancelled task raises; and where it is
- * ready at once, others have their turn before its value is taken.
+/* checkpoint.h: an operation is a checkpoint of trio: before it starts, a cancelled task raises; and where it is ready
+ * at once, others have their turn before its value is taken. Unless its awaits are its checkpoints, see
+ * caw_py_checkpoint.
  *
  * The first part is trio's own coroutine, `extras->before`, which has to end in the task that it began in,
  * `extras->awaiter`: it may be inside a cancel scope of its own. So when another task ends the coroutine meanwhile,

@@ -2,6 +2,7 @@
 #include "python/coroutine/coroutine.h"
 
 #include "python/coroutine/wrapper.h"
+#include "python/framework/trio_api.h"
 #include "python/function/function.h"
 #include "python/loop/hub.h"
 
@@ -98,11 +99,25 @@ coroutine_with_origin(caw__coroutine *c, int depth)
     return coroutine_tracked(c);
 }
 
+/* With trio. Without memory for that it is a checkpoint, as operations that await nothing. */
+CAW__SLOW static void
+coroutine_note_await(caw__coroutine *c)
+{
+    if (caw__await_made && caw__coroutine_extras_get(c)) {
+        c->extras->awaits = true;
+    }
+    caw__await_made = NULL;
+    PyErr_Clear();
+}
+
 static inline PyObject *
 coroutine_begin(caw__coroutine *c, caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
 {
     coroutine_init(c, function, future);
     c->self = Py_XNewRef(self);
+    if (!caw__trio_is_absent(function->state)) {
+        coroutine_note_await(c);
+    }
     int depth = caw__origin_depth(tstate);
     if (depth > 0) {
         return coroutine_with_origin(c, depth);

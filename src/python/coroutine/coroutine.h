@@ -54,6 +54,7 @@ typedef struct caw__coroutine_extras {
     PyObject *thrown; /* for the inner, at the next poll */
     PyObject *noted;  /* what a Python awaitable ended with, for the case that the future ends so too: see poll.h */
     int noted_status; /* with noted: the status of that awaitable */
+    bool awaits;      /* trio: a Python awaitable was made for its future */
 } caw__coroutine_extras;
 
 struct caw__coroutine {

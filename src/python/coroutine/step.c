@@ -156,7 +156,8 @@ static PySendResult
 step_before_poll(caw__state *state, caw__coroutine *c, PyObject *value, PyObject **result)
 {
     if (c->waiter.state == CORO_CREATED) {
-        if (c->waiter.steps || caw__coroutine_awaits_python(c)) {
+        if (c->waiter.steps ||
+            (caw__coroutine_awaits_python(c) && c->function->spec->checkpoint != CAW_PY_CHECKPOINT_BEFORE)) {
             return PYGEN_RETURN; /* as with Python's `await`, what is awaited sees to checkpoints */
         }
         PyObject *task;

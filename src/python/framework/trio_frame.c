@@ -46,8 +46,7 @@ caw__trio_running_frame(caw__state *state, PyObject *coroutine)
     if (caw__trio_task(state, &task) > 0) {
         PyObject *root = PyObject_GetAttrString(task, "coro");
         /* a function of that module */
-        PyObject *globals =
-            root == coroutine ? PyObject_GetAttrString(state->trio.current_task, "__globals__") : NULL;
+        PyObject *globals = root == coroutine ? PyObject_GetAttrString(state->trio.current_task, "__globals__") : NULL;
         frame = globals ? trio_frame_outermost(globals) : NULL;
         Py_XDECREF(globals);
         Py_XDECREF(root);

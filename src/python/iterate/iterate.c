@@ -2,6 +2,7 @@
 #include "python/iterate/iterate.h"
 
 #include "python/await/in_place.h"
+#include "python/base/awaitable.h"
 #include "python/coroutine/poll.h"
 #include "python/framework/detect.h"
 #include "python/iterate/in_place.h"
@@ -263,5 +264,6 @@ caw_py_iterate(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_
     }
     s->at.locals = caw_py_locals_retain(locals);
     s->posts = locals != NULL;
+    caw__await_made = locals ? caw__await_made : s;
     return &s->at.stream;
 }

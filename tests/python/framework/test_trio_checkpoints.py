@@ -92,7 +92,7 @@ def test_cancelled_scope_starts_nothing_and_raises(make: Callable[[], Coroutine[
     trio.run(main)
 
 
-@pytest.mark.parametrize("method", ["wait", "wait_detached", "wait_shielded", "wait_value_wins", "wait_thrown"])
+@pytest.mark.parametrize("method", ["wait", "wait_detached", "wait_shielded_before", "wait_value_wins", "wait_thrown"])
 def test_operation_is_not_started_in_a_cancelled_scope(method: str) -> None:
     async def main() -> None:
         op = t.Op(on_cancel="ignored")

@@ -148,3 +148,189 @@ def test_native_task_of_asyncio_has_its_own_frame_while_it_runs() -> None:
         assert await asyncio.ensure_future(t.await_(look())) == "await_"
 
     asyncio.run(main())
+
+
+# --- a scope that is cancelled already ---
+
+
+@contextlib.contextmanager
+def cancelled_scope() -> Iterator[trio.CancelScope]:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        yield scope
+
+
+async def body(trace: list[str], *, cleans_up: bool = False) -> str:
+    """What an `async def` does here: it begins, and its first checkpoint raises."""
+    trace.append("begun")
+    try:
+        await trio.lowlevel.checkpoint()
+    except trio.Cancelled:
+        trace.append("cancelled")
+        raise
+    finally:
+        if cleans_up:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0)
+                trace.append("cleaned up")
+    return "done"
+
+
+AWAITING: dict[str, Callable[[Any], Any]] = {
+    "directly": t.await_,
+    "by a future of its own": lambda awaitable: t.told(awaitable, []),
+    "one after the other": lambda awaitable: t.in_turn_inside([awaitable]),
+    "two of ours": lambda awaitable: t.await_(t.await_(awaitable)),
+    "shielded": t.await_shielded,
+}
+
+
+@pytest.mark.parametrize("await_", [AWAITING[how] for how in list(AWAITING)[:4]], ids=list(AWAITING)[:4])
+def test_what_awaits_python_begins_in_a_cancelled_scope_as_async_def_does(await_: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        trace: list[str] = []
+        with cancelled_scope() as scope:
+            await await_(body(trace, cleans_up=True))
+        assert scope.cancelled_caught and trace == ["begun", "cancelled", "cleaned up"]
+
+    trio.run(main)
+
+
+class Room:
+    """A semaphore of trio whose methods are native coroutines around those of trio."""
+
+    def __init__(self, await_: Callable[[Any], Any]) -> None:
+        self.places, self.await_ = trio.Semaphore(1), await_
+        self.trace: list[str] = []
+
+    def __aenter__(self) -> Any:
+        return self.await_(self.places.acquire())
+
+    def __aexit__(self, *raised: object) -> Any:
+        return self.await_(self.leave())
+
+    async def leave(self) -> None:
+        self.places.release()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(0)
+        self.trace.append("left")
+
+
+NOT_LISTS = [how for how in AWAITING if how != "one after the other"]  # whose true value would take the exception
+
+
+@pytest.mark.parametrize("await_", [AWAITING[how] for how in NOT_LISTS], ids=NOT_LISTS)
+def test_native_aexit_runs_in_a_scope_that_was_cancelled_inside(await_: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        room = Room(await_)
+        with trio.CancelScope() as scope:
+            async with room:
+                scope.cancel()
+                await trio.sleep_forever()
+        assert scope.cancelled_caught and room.trace == ["left"] and room.places.value == 1
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("make", [t.await_, t.await_shielded], ids=["await_", "await_shielded"])
+def test_native_aclose_runs_in_a_cancelled_scope(make: Callable[[Any], Any]) -> None:
+    trace = []
+
+    class Resource:
+        def aclose(self) -> Any:
+            return make(self.close())
+
+        async def close(self) -> None:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0)
+            trace.append("closed")
+
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            async with contextlib.aclosing(Resource()):
+                scope.cancel()
+                await trio.sleep_forever()
+        assert trace == ["closed"]
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("method, ends", [("wait_shielded", "value"), ("wait_inside", None)])
+def test_operation_that_begins_in_a_cancelled_scope_ends_by_its_policy(method: str, ends: str | None) -> None:
+    async def main() -> None:
+        op = t.Op("value", on_cancel="resolves")
+        values = []
+        if ends:
+            op.resolve_later(1000)
+        with cancelled_scope() as scope:
+            values.append(await getattr(op, method)())
+        assert values == ([ends] if ends else [])
+        assert (op.started, op.cancelled, op.freed) == (1, 0 if ends else 1, 1)
+        assert scope.cancelled_caught == (ends is None)
+
+    trio.run(main)
+
+
+def test_shielded_operation_that_is_ready_lets_others_run_in_a_cancelled_scope() -> None:
+    async def main() -> None:
+        turns = []
+
+        async def other() -> None:
+            turns.append("other")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(other)
+            with cancelled_scope():
+                for _ in range(200):
+                    op = t.Op()
+                    op.resolve_later(0)
+                    await op.wait_shielded()
+        assert turns == ["other"]
+
+    trio.run(main)
+
+
+class Later:
+    """Makes its coroutine when it is awaited."""
+
+    def __init__(self, trace: list[str]) -> None:
+        self.trace = trace
+
+    def __await__(self) -> Any:
+        return body(self.trace).__await__()
+
+
+def test_author_can_have_a_checkpoint_before_what_awaits_python() -> None:
+    async def main() -> None:
+        trace: list[str] = []
+        with cancelled_scope() as scope:
+            await t.await_before(Later(trace))
+        assert scope.cancelled_caught and trace == []
+
+    trio.run(main)
+
+
+def test_operation_made_beside_an_awaitable_is_still_a_checkpoint() -> None:
+    """It is told by its own start function, not by what else the program makes."""
+
+    async def main() -> None:
+        trace: list[str] = []
+        awaiting = t.told(body(trace), [])
+        op = t.Op(on_cancel="resolves")
+        waiting = op.wait()
+        with cancelled_scope():
+            await waiting
+        assert (op.started, op.freed) == (0, 1)
+        with cancelled_scope():
+            await awaiting
+        assert trace == ["begun", "cancelled"]
+
+        async def poll_time() -> None:
+            await t.in_turn([body([]), 10])
+            with cancelled_scope():
+                await t.Op().wait()
+                raise AssertionError
+
+        await poll_time()
+
+    trio.run(main)

@@ -178,7 +178,9 @@ beside_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *Py_UNUSED(kw
 const caw_py_async_def ext_await_functions[] = {
     CAW_PY_ASYNC_O("await_", await_start, caw_py_value, NULL),
     CAW_PY_ASYNC_O("await_shielded", await_start, caw_py_value, NULL, .cancel = CAW_PY_CANCEL_SHIELD),
+    CAW_PY_ASYNC_O("await_before", await_start, caw_py_value, NULL, .checkpoint = CAW_PY_CHECKPOINT_BEFORE),
     CAW_PY_ASYNC("in_turn", in_turn_start, in_turn_result, NULL),
+    CAW_PY_ASYNC("in_turn_inside", in_turn_start, in_turn_result, NULL, .checkpoint = CAW_PY_CHECKPOINT_INSIDE),
     CAW_PY_ASYNC("beside", beside_start, NULL, NULL),
     CAW_PY_ASYNC_END,
 };
