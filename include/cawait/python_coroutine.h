@@ -103,6 +103,11 @@ typedef struct caw_py_spec {
     bool poll_without_gil; /* the GIL is released during polls, which may take long and must not touch Python */
 
     caw_py_checkpoint checkpoint;
+
+    /* Under WAIT: how many nanoseconds a cancelled operation is waited for. Then it is left to end unobserved, as under
+     * DETACH, and the awaiter resumes with the cancellation. 0: until it has ended, which may be for ever: then a
+     * time-out (asyncio.timeout, trio's move_on_after, anyio's fail_after) does not end the wait either. */
+    uint64_t cancel_grace_ns;
 } caw_py_spec;
 
 /* How an async function takes its arguments: in the order of the fields of caw_py_start. */

@@ -60,6 +60,8 @@ typedef struct caw_py_stream_spec {
     size_t batch;
 
     bool poll_without_gil; /* the GIL is released during polls, which must not touch Python */
+
+    uint64_t cancel_grace_ns; /* under WAIT: how long the end of a cancelled stream is waited for; as in caw_py_spec */
 } caw_py_stream_spec;
 
 /* Makes the stream of one call, by the rules of caw_py_start. */

@@ -8,6 +8,7 @@
  */
 #include "python/coroutine/cancel.h"
 
+#include "python/coroutine/grace.h"
 #include "python/framework/anyio.h"
 #include "python/framework/trio.h"
 #include "python/loop/hub.h"
@@ -31,6 +32,15 @@ caw__coroutine_send_cancel(caw__coroutine *c)
         c->waiter.running = true;
         caw_future_cancel(c->future);
         c->waiter.running = was_running;
+    }
+}
+
+void
+caw__coroutine_ask_to_end(caw__coroutine *c)
+{
+    caw__coroutine_send_cancel(c);
+    if (c->waiter.state == CORO_SUSPENDED) {
+        caw__grace_begin(c);
     }
 }
 
@@ -126,8 +136,12 @@ cancel_by_policy(caw__coroutine *c, PyObject *message)
     if (policy == CAW_PY_CANCEL_SHIELD) {
         return cancel_wait(c, message, first);
     }
+    if (policy == CAW_PY_CANCEL_WAIT && first) {
+        caw__coroutine_ask_to_end(c);
+        return cancel_wait(c, message, true);
+    }
     caw__coroutine_send_cancel(c);
-    return policy == CAW_PY_CANCEL_WAIT && first ? cancel_wait(c, message, true) : cancel_resume(c, message, true);
+    return cancel_resume(c, message, true);
 }
 
 PyObject *
@@ -193,7 +207,7 @@ cancel_abort(caw__coroutine *c, const caw__state *state, PyObject *raise_cancel)
     case CAW_PY_CANCEL_SHIELD:
         return state->trio.abort_failed;
     case CAW_PY_CANCEL_WAIT:
-        caw__coroutine_send_cancel(c);
+        caw__coroutine_ask_to_end(c);
         if (c->waiter.state == CORO_SUSPENDED) {
             cancel_note(c, raise_cancel);
         }

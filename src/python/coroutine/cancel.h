@@ -13,6 +13,9 @@ caw_py_cancel caw__coroutine_policy(const caw__coroutine *c);
 /* Call the future's cancel, unless that was done. */
 void caw__coroutine_send_cancel(caw__coroutine *c);
 
+/* The same under the policy wait: from now on the grace period runs. */
+void caw__coroutine_ask_to_end(caw__coroutine *c);
+
 /* Call the author's on_throw, if there is one, with an exception that is thrown in. */
 void caw__coroutine_on_throw(caw__coroutine *c, PyObject *exception);
 

@@ -51,10 +51,11 @@ typedef struct caw__coroutine_extras {
     caw__inner *inner; /* the Python awaitable that is awaited in place: borrowed from the future */
     caw__coroutine
         *outer; /* the coroutine of ours that awaits this one in place, and holds it: see coroutine/trampoline.c */
-    PyObject *thrown; /* for the inner, at the next poll */
-    PyObject *noted;  /* what a Python awaitable ended with, for the case that the future ends so too: see poll.h */
-    int noted_status; /* with noted: the status of that awaitable */
-    bool awaits;      /* trio: a Python awaitable was made for its future */
+    PyObject *thrown;  /* for the inner, at the next poll */
+    PyObject *noted;   /* what a Python awaitable ended with, for the case that the future ends so too: see poll.h */
+    int noted_status;  /* with noted: the status of that awaitable */
+    caw_future *grace; /* the clock of a cancelled operation: grace.h */
+    bool awaits;       /* trio: a Python awaitable was made for its future */
 } caw__coroutine_extras;
 
 struct caw__coroutine {

@@ -3,6 +3,7 @@
 
 #include "python/base/errors.h"
 #include "python/coroutine/cancel.h"
+#include "python/coroutine/grace.h"
 #include "python/coroutine/park.h"
 #include "python/coroutine/poll.h"
 #include "python/coroutine/result.h"
@@ -50,6 +51,9 @@ end_close_state(caw__coroutine *c)
 {
     c->waiter.state = CORO_CLOSED;
     c->waiter.delegates = false;
+    if (c->extras) {
+        caw__grace_end(c); /* before its waker is looked at */
+    }
     if (c->waiter.park) { /* without one there was no suspension, so nobody has a callback here */
         end_drop_park(c);
     }

@@ -2,6 +2,7 @@
 #include "python/coroutine/result.h"
 
 #include "python/base/errors.h"
+#include "python/coroutine/grace.h"
 #include "python/coroutine/poll.h"
 #include "python/framework/asyncio.h"
 #include "python/framework/detect.h"
@@ -132,6 +133,18 @@ result_raise(PyObject *pending)
     }
     Py_DECREF(pending);
     return NULL;
+}
+
+bool
+caw__result_is_due(caw__coroutine *c)
+{
+    PyObject *pending = c->extras ? c->extras->pending : NULL;
+    if (!pending || !caw__grace_is_over(c)) {
+        return false;
+    }
+    c->extras->pending = NULL;
+    (void)result_raise(pending);
+    return true;
 }
 
 CAW__APART PyObject *

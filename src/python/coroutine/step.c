@@ -10,6 +10,7 @@
 #include "python/coroutine/end.h"
 #include "python/coroutine/park.h"
 #include "python/coroutine/poll.h"
+#include "python/coroutine/result.h"
 #include "python/framework/asyncio.h"
 #include "python/framework/detect.h"
 #include "python/framework/trio_api.h"
@@ -131,6 +132,9 @@ step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result
     }
     if (poll == CAW_PENDING && c->extras && c->extras->inner && c->extras->inner->waits) {
         return step_delegate(c, result);
+    }
+    if (poll == CAW_PENDING && c->waiter.cancelling && caw__result_is_due(c)) {
+        return caw__coroutine_fail(c, result); /* the operation had its time to end */
     }
     if (poll < 0 || !(*result = step_suspend(state, c))) {
         return caw__coroutine_fail(c, result);
@@ -308,7 +312,7 @@ caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         c->extras->pending = exception;
         c->waiter.cancelling = true;
         if (caw__coroutine_policy(c) == CAW_PY_CANCEL_WAIT) {
-            caw__coroutine_send_cancel(c);
+            caw__coroutine_ask_to_end(c);
         }
         Py_INCREF(c);
         PySendResult outcome = caw__step_first(state, c, result);

@@ -110,5 +110,6 @@ caw__generator_steps(const caw_py_stream_spec *stream)
         .qualname = stream->qualname,
         .error = stream->error ? generator_step_error : NULL,
         .cancel = stream->cancel,
+        .cancel_grace_ns = stream->cancel_grace_ns,
     };
 }
