@@ -75,6 +75,22 @@ CAW_API caw_py_locals *caw_py_locals_new(PyObject *module);
 CAW_API caw_py_locals *caw_py_locals_retain(caw_py_locals *locals);
 CAW_API void caw_py_locals_release(caw_py_locals *locals);
 
+/* What the loop of some locals does. */
+typedef enum caw_py_loop_state {
+    CAW_PY_LOOP_CLOSED = 0, /* it is closed or gone; or this is a child process, and it was the parent's */
+    CAW_PY_LOOP_STOPPED,    /* it does not run: what is posted to it waits until it is run again, which may be never */
+    CAW_PY_LOOP_RUNNING,    /* a run of trio always runs until it is closed, also in guest mode */
+} caw_py_loop_state;
+
+/* Ask. The answer may be out of date as soon as it is there, unless this is the loop's own thread.
+ *   any-thread · gil · borrows(locals) · never fails · runs-python */
+CAW_API caw_py_loop_state caw_py_locals_loop_state(const caw_py_locals *locals);
+
+/* Whether the loop is closed, or gone, or the parent's: what is posted to it ends with CAW_ECLOSED. A loop that is
+ * closed stays so.
+ *   any-thread · no-gil · borrows(locals) · never fails · quiet */
+CAW_API bool caw_py_locals_is_closed(const caw_py_locals *locals);
+
 /* The locals of the caw_py_scope whose future this thread is polling, or NULL.
  *   any-thread · no-gil · returns-borrowed · never fails · quiet */
 CAW_API caw_py_locals *caw_py_locals_current(void);

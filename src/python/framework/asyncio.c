@@ -207,6 +207,28 @@ asyncio_resume(caw__hub *hub, caw__waiter *w)
     return handle ? 0 : -1;
 }
 
+/* Whether this method of the loop returns a true value. */
+static bool
+asyncio_loop_says(PyObject *loop, const char *method)
+{
+    PyObject *answer = PyObject_CallMethod(loop, method, NULL);
+    bool yes = answer && PyObject_IsTrue(answer) > 0;
+    Py_XDECREF(answer);
+    PyErr_Clear();
+    return yes;
+}
+
+static caw_py_loop_state
+asyncio_loop_state(caw__hub *hub)
+{
+    PyObject *loop = Py_NewRef(hub->loop);
+    caw_py_loop_state state = asyncio_loop_says(loop, "is_closed")    ? CAW_PY_LOOP_CLOSED
+                              : asyncio_loop_says(loop, "is_running") ? CAW_PY_LOOP_RUNNING
+                                                                      : CAW_PY_LOOP_STOPPED;
+    Py_DECREF(loop);
+    return state;
+}
+
 const caw__framework caw__asyncio = {
     .attach = asyncio_attach,
     .detach = caw__asyncio_thread_stop,
@@ -217,6 +239,7 @@ const caw__framework caw__asyncio = {
     .resume = asyncio_resume,
     .begin = caw__asyncio_begin,
     .cancel = caw__asyncio_cancel,
+    .loop_state = asyncio_loop_state,
     .may_leave = true,
     .holds = true,
 };

@@ -123,6 +123,14 @@ trio_resume(caw__hub *hub, caw__waiter *w)
     return 0;
 }
 
+/* The hub is closed with the run. Whether the host loop of a run in guest mode runs cannot be seen. */
+static caw_py_loop_state
+trio_loop_state(caw__hub *hub)
+{
+    (void)hub;
+    return CAW_PY_LOOP_RUNNING;
+}
+
 const caw__framework caw__trio = {
     .attach = trio_attach,
     .may_step = trio_may_step,
@@ -130,6 +138,7 @@ const caw__framework caw__trio = {
     .resume = trio_resume,
     .begin = caw__trio_begin,
     .cancel = caw__trio_cancel,
+    .loop_state = trio_loop_state,
     .may_leave = false,
     .holds = false,
 };

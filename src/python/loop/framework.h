@@ -43,6 +43,9 @@ struct caw__framework {
     /* Cancel what `begin` has left in task->handle. May leave an exception. */
     void (*cancel)(PyObject *handle);
 
+    /* What the loop of a hub that is open does. Calls Python. Never raises. */
+    caw_py_loop_state (*loop_state)(caw__hub *hub);
+
     /* Whether a KeyboardInterrupt or SystemExit may leave the drain, and with it the loop. */
     bool may_leave;
 

@@ -1,8 +1,11 @@
 /* locals.c: a loop and a context, counted without the GIL. */
 #include "python/loop/locals.h"
 
+#include "python/loop/hub.h"
 #include "python/loop/orphans.h"
 #include "python/loop/ref.h"
+
+#include "core/reactor/wake_queue.h"
 
 #include <stdlib.h>
 
@@ -55,6 +58,30 @@ caw_py_locals_release(caw_py_locals *locals)
         caw__inbox_release(locals->inbox);
         free(locals);
     }
+}
+
+bool
+caw_py_locals_is_closed(const caw_py_locals *locals)
+{
+    const caw_reactor *reactor = locals->inbox->reactor;
+    return caw__reactor_forked(reactor) || caw__reactor_queue(reactor) == WAKE_QUEUE_CLOSED;
+}
+
+caw_py_loop_state
+caw_py_locals_loop_state(const caw_py_locals *locals)
+{
+    caw__hub *hub = locals->inbox->hub;
+    if (!hub || !hub->loop || caw_py_locals_is_closed(locals)) {
+        return CAW_PY_LOOP_CLOSED;
+    }
+    PyObject *raised = caw__take_raised();
+    Py_INCREF(hub);
+    caw_py_loop_state state = hub->framework->loop_state(hub);
+    Py_DECREF(hub);
+    if (raised) {
+        caw__raise(raised);
+    }
+    return state;
 }
 
 caw_py_ref *

@@ -250,6 +250,24 @@ holder_join(PyObject *self, PyObject *Py_UNUSED(ignored))
     return PyLong_FromLong(h->call.status);
 }
 
+/* loop_state(): "closed", "stopped" or "running"; is_closed(): the same question without the GIL. */
+static PyObject *
+holder_loop_state(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    static const char *const states[] = {"closed", "stopped", "running"};
+    return PyUnicode_FromString(states[caw_py_locals_loop_state(((holder *)self)->locals)]);
+}
+
+static PyObject *
+holder_is_closed(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    bool closed;
+    Py_BEGIN_ALLOW_THREADS;
+    closed = caw_py_locals_is_closed(((holder *)self)->locals);
+    Py_END_ALLOW_THREADS;
+    return PyBool_FromLong(closed);
+}
+
 static void
 holder_dealloc(PyObject *self)
 {
@@ -288,10 +306,9 @@ static const caw_py_async_def holder_methods[] = {
 };
 
 static PyMethodDef holder_plain_methods[] = {
-    {"drop_later", holder_drop_later, METH_O, NULL},
-    {"call_later", holder_call_later, METH_O, NULL},
-    {"join", holder_join, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"drop_later", holder_drop_later, METH_O, NULL},    {"call_later", holder_call_later, METH_O, NULL},
+    {"join", holder_join, METH_NOARGS, NULL},           {"loop_state", holder_loop_state, METH_NOARGS, NULL},
+    {"is_closed", holder_is_closed, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot holder_slots[] = {
