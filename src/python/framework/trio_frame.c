@@ -5,38 +5,46 @@
  * and is not protected. Behind it comes trio's own code, which is. (trio/_core/_ki.py: ki_protection_enabled.)
  *
  * A native coroutine has no frame on the stack. While it runs Python code, the outermost frame of that code stands for
- * it: the last one, on the way out, that was called by the module in which trio steps its tasks.
+ * it: the last one, on the way out, that was called by the function in which trio steps its tasks, `unrolled_run`. That
+ * is private to trio; where it is gone, such code is protected.
  */
 #include "python/framework/trio_frame.h"
 
 #include "python/framework/trio_api.h"
 
-/* Whether the frame runs code of the module with these globals. */
 static bool
-trio_frame_is_of(PyFrameObject *frame, PyObject *globals)
+trio_frame_runs(PyFrameObject *frame, PyObject *code)
 {
-    PyObject *own = PyObject_GetAttrString((PyObject *)frame, "f_globals");
-    Py_XDECREF(own);
-    PyErr_Clear();
-    return own == globals;
+    PyCodeObject *own = PyFrame_GetCode(frame);
+    Py_DECREF(own);
+    return (PyObject *)own == code;
 }
 
+/* The outermost frame that was called by this code. */
 static PyObject *
-trio_frame_outermost(PyObject *globals)
+trio_frame_below(PyObject *code)
 {
     PyObject *found = NULL;
     PyFrameObject *frame = (PyFrameObject *)Py_XNewRef((PyObject *)PyEval_GetFrame());
-    bool is_trios = frame && trio_frame_is_of(frame, globals);
     while (frame) {
         PyFrameObject *back = PyFrame_GetBack(frame);
-        bool back_is_trios = back && trio_frame_is_of(back, globals);
-        if (back_is_trios && !is_trios) {
+        if (back && trio_frame_runs(back, code)) {
             Py_XSETREF(found, Py_NewRef((PyObject *)frame));
         }
-        is_trios = back_is_trios;
         Py_SETREF(frame, back);
     }
     return found;
+}
+
+/* The code of trio's unrolled_run, which is in the same module as current_task: a new reference, or NULL. */
+static PyObject *
+trio_frame_stepping_code(const caw__state *state)
+{
+    PyObject *globals = PyObject_GetAttrString(state->trio.current_task, "__globals__");
+    PyObject *steps = globals && PyDict_Check(globals) ? PyDict_GetItemString(globals, "unrolled_run") : NULL;
+    PyObject *code = steps ? PyObject_GetAttrString(steps, "__code__") : NULL;
+    Py_XDECREF(globals);
+    return code;
 }
 
 PyObject *
@@ -45,10 +53,9 @@ caw__trio_running_frame(caw__state *state, PyObject *coroutine)
     PyObject *task, *raised = caw__take_raised(), *frame = NULL;
     if (caw__trio_task(state, &task) > 0) {
         PyObject *root = PyObject_GetAttrString(task, "coro");
-        /* a function of that module */
-        PyObject *globals = root == coroutine ? PyObject_GetAttrString(state->trio.current_task, "__globals__") : NULL;
-        frame = globals ? trio_frame_outermost(globals) : NULL;
-        Py_XDECREF(globals);
+        PyObject *code = root == coroutine ? trio_frame_stepping_code(state) : NULL;
+        frame = code ? trio_frame_below(code) : NULL;
+        Py_XDECREF(code);
         Py_XDECREF(root);
     }
     Py_XDECREF(task);

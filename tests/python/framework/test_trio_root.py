@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -74,6 +75,17 @@ def test_python_code_under_a_native_task_is_not_protected_from_ctrl_c(
 
     trio.run(main)
     assert trio.run(lambda: t.await_(question())) is False
+
+
+def test_python_code_under_a_native_task_of_a_guest_run_is_not_protected_from_ctrl_c() -> None:
+    calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+    ends: list[Any] = []
+    trio.lowlevel.start_guest_run(
+        lambda: t.await_(asks_deep()), run_sync_soon_threadsafe=calls.put, done_callback=ends.append
+    )
+    while not ends:
+        calls.get()()
+    assert ends[0].unwrap() is False
 
 
 def test_callable_that_a_poll_calls_is_not_protected_from_ctrl_c() -> None:
