@@ -90,7 +90,8 @@ cancel_resume(caw__coroutine *c, PyObject *message, bool detach)
     c->waiter.thrown_early = !detach;
     c->waiter.woken = true; /* first: call_soon may run a signal handler that cancels again */
     /* Never called directly: cancel() runs inside another task's step. */
-    if (c->waiter.callback && caw__hub_resume_soon(&c->waiter) < 0) {
+    bool waits = c->waiter.callback || !caw__hub_of(&c->waiter); /* the hub of a closed loop has let go of it */
+    if (waits && caw__hub_resume_soon(&c->waiter) < 0) {
         c->waiter.detached = c->waiter.thrown_early = c->waiter.woken = false;
         return NULL;
     }

@@ -28,12 +28,13 @@ caw__coroutine_leave_inner(caw__coroutine *c)
 CAW__APART static void
 end_drop_park(caw__coroutine *c)
 {
-    caw__park *park = c->waiter.park; /* first: from here on nobody can register a callback */
+    caw__park *park = c->waiter.park;
+    park->waiter = NULL; /* first: from here on nobody can register a callback */
     c->waiter.park = NULL;
-    caw__park_orphan(park);
     if (c->waiter.callback) {
         caw__hub_drop_callback(&c->waiter);
     }
+    caw__park_orphan(park);
 }
 
 /* What the extras have of the wait. Not `before`: its own task finishes that, see checkpoint.h. */
@@ -45,12 +46,20 @@ end_close_extras(caw__coroutine *c)
     Py_XDECREF(caw__poll_take_noted(c)); /* may run any Python code */
 }
 
-/* Nothing is waited for any more. The future is the caller's business. */
+/* It is CLOSED, and found so by whatever runs from here on. What is let go of may be the awaiter, which is finalized
+ * then, and closes what it awaits. */
 static inline void
 end_close_state(caw__coroutine *c)
 {
     c->waiter.state = CORO_CLOSED;
     c->waiter.delegates = false;
+    c->waiter.running = false;
+}
+
+/* Nothing is waited for any more. The future is the caller's business. */
+static inline void
+end_let_go(caw__coroutine *c)
+{
     if (c->extras) {
         caw__grace_end(c); /* before its waker is looked at */
     }
@@ -65,22 +74,36 @@ end_close_state(caw__coroutine *c)
     }
 }
 
+/* Take the future out; whether its end is to be asked for. */
+static bool
+end_take_future(caw__coroutine *c, caw_future **future)
+{
+    bool asks = c->waiter.polled && !c->waiter.ended && !c->waiter.cancel_sent && c->future &&
+                caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD;
+    *future = c->future;
+    c->future = NULL;
+    c->waiter.cancel_sent |= asks;
+    return asks;
+}
+
 void
 caw__coroutine_abandon(caw__coroutine *c)
 {
     if (c->waiter.state == CORO_CLOSED) {
         return;
     }
-    char was_running = c->waiter.running;
-    c->waiter.running = true;
-    if (c->waiter.polled && !c->waiter.ended && c->future && caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD) {
-        caw__coroutine_send_cancel(c);
-    }
-    caw_future *future = c->future;
-    c->future = NULL;
+    caw_future *future;
+    bool asks = end_take_future(c, &future);
     end_close_state(c);
-    caw_future_destroy(future);
-    c->waiter.running = was_running;
+    if (c->waiter.park) {
+        c->waiter.park->waiter = NULL; /* what the cancel runs finds no wait */
+    }
+    caw__coroutine_leave_inner(c);
+    if (asks) {
+        caw_future_cancel(future);
+    }
+    caw_future_destroy(future); /* first: an awaiter that is let go of may look at what it was a step of */
+    end_let_go(c);
 }
 
 void
@@ -128,6 +151,7 @@ end_finish_raised(caw__coroutine *c, caw_future *future)
     end_leaving(c, future);
     PyObject *raised = caw__take_raised();
     end_close_state(c);
+    end_let_go(c);
     caw_future_destroy(future);
     caw__raise(raised);
     caw__guard_stop_iteration();
@@ -148,6 +172,7 @@ caw__coroutine_finish(caw__coroutine *c, PyObject **result)
         return end_finish_raised(c, future);
     }
     end_close_state(c);
+    end_let_go(c);
     caw_future_destroy(future);
     return PYGEN_RETURN;
 }

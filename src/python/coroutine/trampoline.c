@@ -56,16 +56,18 @@ trampoline_go_on(caw__coroutine *c, PySendResult outcome, PyObject **result)
     return caw__step_on(c, result);
 }
 
-/* The step of `c` ended so: take it as far as it goes. */
+/* The step of `c` ended so: take it as far as it goes. `exit` is the GeneratorExit that was thrown in, or NULL: as with
+ * Python's, who awaits gets that also where what it awaits has returned instead. Not what is begun meanwhile. */
 static PySendResult
-trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObject **result)
+trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, PyObject *exit, PyObject **result)
 {
-    for (;;) {
+    for (int begun = 0;;) {
         caw__coroutine *inner = outcome == PYGEN_NEXT && !*result ? trampoline_inner(c) : NULL;
         if (inner && trampoline_may_enter(inner)) {
             inner->extras->outer = c;
             c->waiter.running = true;
             c = inner;
+            begun++;
             outcome = caw__step_send(c, NULL, result);
         }
         else if (inner) {
@@ -78,6 +80,14 @@ trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, P
             caw__coroutine *outer = c->extras->outer;
             c->extras->outer = NULL;
             c = outer;
+            if (begun > 0) {
+                begun--;
+            }
+            else if (exit && outcome == PYGEN_RETURN) {
+                Py_CLEAR(*result);
+                caw__raise(Py_NewRef(exit));
+                outcome = PYGEN_ERROR;
+            }
             outcome = trampoline_go_on(c, outcome, result);
         }
     }
@@ -89,7 +99,20 @@ trampoline_run(caw__coroutine *first, caw__coroutine *c, PySendResult outcome, P
 CAW__APART static PySendResult
 trampoline_descend(caw__coroutine *c, PyObject **result)
 {
-    return trampoline_run(c, c, PYGEN_NEXT, result);
+    return trampoline_run(c, c, PYGEN_NEXT, NULL, result);
+}
+
+/* Resume the innermost one. As with Python's, one that is CLOSED already, by the collector or by hand, is not asked to
+ * exit: what awaits it is. */
+static PySendResult
+trampoline_step(caw__coroutine *first, caw__coroutine *c, PyObject *value, PyObject *exception, bool exits,
+                PyObject **result)
+{
+    if (exits && c != first && c->waiter.state == CORO_CLOSED) {
+        caw__raise(exception);
+        return PYGEN_ERROR;
+    }
+    return exception ? caw__step_throw(c, exception, result) : caw__step_send(c, value, result);
 }
 
 /* Resume what the coroutine waits for in the end: with a value, or with an exception, which is taken. */
@@ -103,6 +126,8 @@ trampoline_resume(caw__coroutine *first, PyObject *value, PyObject *exception, P
         return PYGEN_ERROR;
     }
     Py_INCREF(first);
+    bool exits = exception && PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit);
+    PyObject *exit = exits ? Py_NewRef(exception) : NULL;
     PySendResult outcome;
     caw__coroutine *c = first, *inner;
     while ((inner = trampoline_inner(c)) && !inner->waiter.running) {
@@ -115,9 +140,10 @@ trampoline_resume(caw__coroutine *first, PyObject *value, PyObject *exception, P
         outcome = trampoline_go_on(c, PYGEN_ERROR, result);
     }
     else {
-        outcome = exception ? caw__step_throw(c, exception, result) : caw__step_send(c, value, result);
+        outcome = trampoline_step(first, c, value, exception, exits, result);
     }
-    outcome = trampoline_run(first, c, outcome, result);
+    outcome = trampoline_run(first, c, outcome, exit, result);
+    Py_XDECREF(exit);
     Py_DECREF(first);
     return outcome;
 }

@@ -328,14 +328,14 @@ generator_step_destroy(caw_future *f)
     caw_item *items = a->items;
     if (a->begun) {
         g->waiter = NULL;
+        g->running = false;
         if (a->ended || !a->ready) {
-            caw__generator_end(g); /* while `running`: this may run any Python code */
+            caw__generator_end(g);
         }
         else {
             g->kept = items;
             items = NULL;
         }
-        g->running = false;
     }
     generator_step_free(a, g);
     caw_item_destroy_all(items);

@@ -205,6 +205,18 @@ hub_free_items(caw__hub *hub)
     }
 }
 
+/* Let go of a waiter that was held. Nobody resumes its awaiter any more, so its callback goes too, here and now: later
+ * it would go in the midst of the finalizers of what awaits, where the callback may be all that keeps their task. */
+static void
+hub_forget(caw__waiter *w)
+{
+    PyObject *callback = w->callback, *context = w->context;
+    w->callback = w->context = NULL;
+    Py_XDECREF(callback);
+    Py_XDECREF(context);
+    Py_DECREF(w);
+}
+
 void
 caw__hub_close(caw__hub *hub)
 {
@@ -230,7 +242,7 @@ caw__hub_close(caw__hub *hub)
     hub->held = NULL;
     hub->n_held = hub->n_room = 0;
     for (uint32_t i = 0; i < n_held && hub->framework->holds; i++) {
-        Py_DECREF(held[i]); /* may run any Python code; the hub is empty by now */
+        hub_forget(held[i]); /* may run any Python code; the hub is empty by now */
     }
     PyMem_Free(held);
     Py_CLEAR(hub->reschedule);
