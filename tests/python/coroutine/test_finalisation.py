@@ -1,0 +1,146 @@
+"""The collector, the end of a loop and the end of the process finalize in any order. Whoever awaits sees GeneratorExit,
+as with coroutines of Python, and nothing is reported."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+import _cawait_test as t
+from support.children.asan import ASAN
+from support.common import settle
+from support.finalising import HIDDEN_LAYERS, LAYERS, LEAVES, First, Side, collect, forever, forever_by_hand, reports_of
+from support.frameworks import make_loop
+
+settings = hypothesis.settings(
+    max_examples=40 if ASAN else 100,  # on each kind of loop
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+
+# Of the __del__() of asyncio's loop, where its sockets were finalized before it.
+NO_FD = "ValueError: Invalid file descriptor: -1"
+
+shapes = {
+    "closed": st.tuples(st.sampled_from(list(LEAVES)), st.lists(st.sampled_from(LAYERS + HIDDEN_LAYERS), max_size=5)),
+    "dropped": st.tuples(st.sampled_from(list(LEAVES)), st.lists(st.sampled_from(LAYERS), max_size=5)),
+}
+orders = st.one_of(
+    st.just(("", [])),
+    st.tuples(st.sampled_from(["__del__", "close"]), st.permutations(range(12))),
+)
+
+
+def is_the_same_in_any_version(shape: tuple[str, list[str]], order: tuple[str, list[int]]) -> bool:
+    """Who sees the error of a layer that fails depends on the order; and versions differ in when they close an async
+    generator that is awaited."""
+    return "fails" not in shape[1] or (order[1] != [] and not any("loop" in layer for layer in shape[1]))
+
+
+# --- tasks that are left on a loop ---
+
+
+def pending_tasks(loop: Any, side: Side, leaf: str, layers: list[str], n: int) -> list[asyncio.Task[Any]]:
+    """Tasks of the shape that wait on the loop."""
+
+    async def main() -> list[asyncio.Task[Any]]:
+        tasks = [loop.create_task(side.build(leaf, layers, forever)) for _ in range(n)]
+        await settle()
+        for task in asyncio.all_tasks():
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        return tasks
+
+    return loop.run_until_complete(main())
+
+
+def end_of_tasks(
+    loop: Any, is_native: bool, shape: tuple[str, list[str]], order: tuple[str, list[int]], end: str
+) -> list[tuple[int, str]]:
+    """What the awaiters saw when the tasks were dropped. Takes the loop."""
+    gc.disable()
+    first, side = First(*order), Side(is_native)
+    tasks = pending_tasks(loop, side, *shape, n=1 if order[1] else 3)
+    if end == "closed":
+        loop.close()
+    first.others = side.made if order[1] else []
+    side.made = []
+    del first, loop, tasks
+    gc.enable()
+    collect()
+    return sorted(side.seen)
+
+
+@pytest.mark.parametrize("end", ["closed", "dropped"])
+def test_awaiters_in_tasks_see_what_they_see_with_python_in_any_order(
+    loop_kind: str, loop_errors: list[Any], unraisable: list[str], end: str
+) -> None:
+    @settings
+    @hypothesis.given(shapes[end], orders)
+    def compare(shape: tuple[str, list[str]], order: tuple[str, list[int]]) -> None:
+        hypothesis.assume(is_the_same_in_any_version(shape, order))
+        seen, reports = {}, {}
+        for is_native in (True, False):
+            seen[is_native] = end_of_tasks(make_loop(loop_kind, loop_errors), is_native, shape, order, end)
+            reports[is_native] = reports_of(unraisable)
+        assert seen[True] == seen[False]
+        assert set(reports[True]) <= {*reports[False], NO_FD}
+
+    if loop_kind == "uvloop" and end == "dropped":
+        pytest.skip("uvloop keeps a loop that is not closed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the loop that is not closed
+        warnings.simplefilter("ignore", RuntimeWarning)  # the aclose() of Python's that its loop does not await any more
+        compare()
+
+
+# --- coroutines that are driven by hand, while the loop runs ---
+
+
+def end_by_hand(is_native: bool, shape: tuple[str, list[str]], order: tuple[str, list[int]]) -> list[tuple[int, str]]:
+    """The same for a coroutine in a cycle of its own."""
+    gc.disable()
+    first, side = First(*order), Side(is_native)
+    cycle = [side.build(*shape, forever_by_hand)]
+    cycle[0].send(None)
+    cycle.append(cycle)
+    first.others = side.made if order[1] else []
+    side.made = []
+    del first, cycle
+    gc.enable()
+    collect()
+    return sorted(side.seen)
+
+
+def test_awaiters_that_are_driven_by_hand_see_what_they_see_with_python_in_any_order(
+    run: Callable[..., Any], unraisable: list[str]
+) -> None:
+    @settings
+    @hypothesis.given(shapes["dropped"], orders)
+    def compare(shape: tuple[str, list[str]], order: tuple[str, list[int]]) -> None:
+        hypothesis.assume(is_the_same_in_any_version(shape, order))
+
+        async def main() -> None:
+            hooks = sys.get_asyncgen_hooks()
+            sys.set_asyncgen_hooks(None, None)  # else the loop reports generators that are closed while they are awaited
+            seen, reports = {}, {}
+            for is_native in (True, False):
+                seen[is_native] = end_by_hand(is_native, shape, order)
+                reports[is_native] = reports_of(unraisable)
+            sys.set_asyncgen_hooks(*hooks)
+            assert seen[True] == seen[False]
+            assert set(reports[True]) <= set(reports[False])
+
+        run(main)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        compare()
