@@ -51,7 +51,7 @@ LAYOUT = Layout(
         "core/bytes": "bytes from_fd",
         "core/run": "block_on pool blocking spawn channel_send",
         "core/testing": "tools reactor",
-        "python/base": "compat state errors python_code awaitable",
+        "python/base": "compat dealloc state errors python_code awaitable",
         "python/function": "object code signature function",
         "python/loop": "queued orphans inbox job wake_target waiter framework hub drain hub_type ref value locals"
         " scope",

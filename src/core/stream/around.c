@@ -6,6 +6,9 @@
  *
  * A poll that gives nothing, because map leaves items out or a chunk is not full, takes the next item at once. A stream
  * that always has one would never let go of the thread: after AROUND_RUN items the poll wakes itself and is pending.
+ *
+ * A stream may be around another one of these, and that one around the next. One call cancels or destroys all of them,
+ * which needs no more C stack for many than for one.
  */
 #include "cawait/stream.h"
 
@@ -13,11 +16,13 @@
 
 #define AROUND_RUN 128
 
-typedef struct around {
+typedef struct around around;
+struct around {
     caw_stream stream;
-    caw_stream *inner; /* NULL once it has ended, or was given up */
-    bool cancelled;    /* inner was cancelled: that is done once */
-} around;
+    caw_stream *inner;       /* NULL once it has ended, or was given up */
+    bool cancelled;          /* inner was cancelled: that is done once */
+    void (*free)(around *a); /* the inner stream is destroyed: free the rest */
+};
 
 static around *
 around_of(caw_stream *s)
@@ -25,22 +30,55 @@ around_of(caw_stream *s)
     return CAW_CONTAINER_OF(s, around, stream);
 }
 
+static void around_destroy(caw_stream *s);
+
+static bool
+around_is(const caw_stream *s)
+{
+    return s->ops->destroy == around_destroy;
+}
+
 /* Two tables for each: there is a cancel only where the inner stream has one. */
 static void
-around_init(around *a, caw_stream *inner, const caw_stream_ops *ops, const caw_stream_ops *ops_without_cancel)
+around_init(around *a, caw_stream *inner, const caw_stream_ops *ops, const caw_stream_ops *ops_without_cancel,
+            void (*free_)(around *a))
 {
     caw_stream_init(&a->stream, inner->ops->cancel ? ops : ops_without_cancel);
     a->inner = inner;
     a->cancelled = false;
+    a->free = free_;
+}
+
+/* The innermost stream first. On the way to it `inner` points to the outer one. */
+static void
+around_destroy(caw_stream *s)
+{
+    around *outer = NULL;
+    while (s && around_is(s)) {
+        around *a = around_of(s);
+        s = a->inner;
+        a->inner = outer ? &outer->stream : NULL;
+        outer = a;
+    }
+    caw_stream_destroy(s);
+    while (outer) {
+        around *a = outer;
+        outer = a->inner ? around_of(a->inner) : NULL;
+        a->free(a);
+    }
 }
 
 static void
 around_cancel(caw_stream *s)
 {
     around *a = around_of(s);
-    if (a->inner && !a->cancelled) {
+    while (a->inner && !a->cancelled) {
         a->cancelled = true;
-        caw_stream_cancel(a->inner);
+        if (!around_is(a->inner)) {
+            caw_stream_cancel(a->inner);
+            return;
+        }
+        a = around_of(a->inner);
     }
 }
 
@@ -116,18 +154,17 @@ map_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 }
 
 static void
-map_destroy(caw_stream *s)
+map_free(around *a)
 {
-    map *m = CAW_CONTAINER_OF(around_of(s), map, around);
-    around_leave(&m->around, false);
+    map *m = CAW_CONTAINER_OF(a, map, around);
     if (m->free) {
         m->free(m->user);
     }
     free(m);
 }
 
-static const caw_stream_ops map_ops = {"map", map_poll_next, around_cancel, map_destroy, NULL};
-static const caw_stream_ops map_ops_without_cancel = {"map", map_poll_next, NULL, map_destroy, NULL};
+static const caw_stream_ops map_ops = {"map", map_poll_next, around_cancel, around_destroy, NULL};
+static const caw_stream_ops map_ops_without_cancel = {"map", map_poll_next, NULL, around_destroy, NULL};
 
 caw_stream *
 caw_stream_map(caw_stream *stream, int (*map_)(void *user, caw_item *item, caw_item **out), void *user,
@@ -141,7 +178,7 @@ caw_stream_map(caw_stream *stream, int (*map_)(void *user, caw_item *item, caw_i
         }
         return NULL;
     }
-    around_init(&m->around, stream, &map_ops, &map_ops_without_cancel);
+    around_init(&m->around, stream, &map_ops, &map_ops_without_cancel, map_free);
     m->map = map_;
     m->user = user;
     m->free = free_;
@@ -190,15 +227,13 @@ take_ready_items(caw_stream *s, size_t most, caw_item **first)
 }
 
 static void
-take_destroy(caw_stream *s)
+take_free(around *a)
 {
-    take *t = CAW_CONTAINER_OF(around_of(s), take, around);
-    around_leave(&t->around, false);
-    free(t);
+    free(CAW_CONTAINER_OF(a, take, around));
 }
 
-static const caw_stream_ops take_ops = {"take", take_poll_next, around_cancel, take_destroy, take_ready_items};
-static const caw_stream_ops take_ops_without_cancel = {"take", take_poll_next, NULL, take_destroy, take_ready_items};
+static const caw_stream_ops take_ops = {"take", take_poll_next, around_cancel, around_destroy, take_ready_items};
+static const caw_stream_ops take_ops_without_cancel = {"take", take_poll_next, NULL, around_destroy, take_ready_items};
 
 caw_stream *
 caw_stream_take(caw_stream *stream, size_t n)
@@ -208,7 +243,7 @@ caw_stream_take(caw_stream *stream, size_t n)
         caw_stream_destroy(stream);
         return NULL;
     }
-    around_init(&t->around, stream, &take_ops, &take_ops_without_cancel);
+    around_init(&t->around, stream, &take_ops, &take_ops_without_cancel, take_free);
     t->left = n;
     return &t->around.stream;
 }
@@ -304,16 +339,15 @@ chunk_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 }
 
 static void
-chunk_destroy(caw_stream *s)
+chunk_free(around *a)
 {
-    chunk *c = CAW_CONTAINER_OF(around_of(s), chunk, around);
-    around_leave(&c->around, false);
+    chunk *c = CAW_CONTAINER_OF(a, chunk, around);
     caw_item_destroy(c->items ? &c->items->item : NULL);
     free(c);
 }
 
-static const caw_stream_ops chunk_ops = {"chunk", chunk_poll_next, around_cancel, chunk_destroy, NULL};
-static const caw_stream_ops chunk_ops_without_cancel = {"chunk", chunk_poll_next, NULL, chunk_destroy, NULL};
+static const caw_stream_ops chunk_ops = {"chunk", chunk_poll_next, around_cancel, around_destroy, NULL};
+static const caw_stream_ops chunk_ops_without_cancel = {"chunk", chunk_poll_next, NULL, around_destroy, NULL};
 
 caw_stream *
 caw_stream_chunk(caw_stream *stream, size_t n)
@@ -323,7 +357,7 @@ caw_stream_chunk(caw_stream *stream, size_t n)
         caw_stream_destroy(stream);
         return NULL;
     }
-    around_init(&c->around, stream, &chunk_ops, &chunk_ops_without_cancel);
+    around_init(&c->around, stream, &chunk_ops, &chunk_ops_without_cancel, chunk_free);
     c->size = n;
     c->items = NULL;
     return &c->around.stream;

@@ -47,7 +47,8 @@ struct merge {
     merge_child *line, **line_end;
     caw_waker waker; /* the owner's: empty unless it is pending */
     bool cancelled;
-    size_t live, n; /* children that have a stream; and all of them */
+    size_t live, n;      /* children that have a stream; and all of them */
+    merge *next_in_list; /* while one that this is a part of is cancelled or destroyed */
     merge_child children[];
 };
 
@@ -251,23 +252,33 @@ merge_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     return CAW_PENDING;
 }
 
-/* Children that have a cancel end by themselves; those that have none may never end, and nothing more is wanted of
- * them. */
-static void
-merge_cancel(caw_stream *s)
+static void merge_destroy(caw_stream *s);
+
+/* A merge of merges: those go into a list, so that many inside each other need no more C stack than one. */
+static bool
+merge_is(const caw_stream *s)
 {
-    merge *m = merge_of(s);
-    if (m->cancelled) {
-        return;
-    }
+    return s->ops->destroy == merge_destroy;
+}
+
+/* Children that have a cancel end by themselves; those that have none may never end, and nothing more is wanted of
+ * them. Those that are merges come before `rest` in the list that is returned. */
+static merge *
+merge_cancel_all(merge *m, merge *rest)
+{
     m->cancelled = true;
     for (size_t i = 0; i < m->n; i++) {
         merge_child *child = &m->children[i];
-        if (child->stream && child->stream->ops->cancel) {
-            merge_cancel_child(child);
+        if (child->stream && !child->stream->ops->cancel) {
+            merge_leave(m, child);
+        }
+        else if (child->stream && merge_is(child->stream) && !merge_of(child->stream)->cancelled) {
+            child->cancelled = true;
+            merge_of(child->stream)->next_in_list = rest;
+            rest = merge_of(child->stream);
         }
         else if (child->stream) {
-            merge_leave(m, child);
+            merge_cancel_child(child);
         }
     }
     caw_waker waker = CAW_WAKER_NONE;
@@ -276,17 +287,41 @@ merge_cancel(caw_stream *s)
         caw__mutex_unlock(&m->lock);
     }
     caw_waker_wake(waker);
+    return rest;
 }
 
 static void
-merge_destroy(caw_stream *s)
+merge_cancel(caw_stream *s)
 {
     merge *m = merge_of(s);
+    m->next_in_list = NULL;
+    while (m && !m->cancelled) {
+        m = merge_cancel_all(m, m->next_in_list);
+    }
+}
+
+/* Destroy the streams that are left. Those that are merges come before `rest` in the list that is returned. */
+static merge *
+merge_leave_all(merge *m, merge *rest)
+{
     for (size_t i = 0; i < m->n; i++) {
-        if (m->children[i].stream) {
+        caw_stream *stream = m->children[i].stream;
+        if (stream && merge_is(stream)) {
+            m->children[i].stream = NULL;
+            m->live--;
+            merge_of(stream)->next_in_list = rest;
+            rest = merge_of(stream);
+        }
+        else if (stream) {
             merge_leave(m, &m->children[i]);
         }
     }
+    return rest;
+}
+
+static void
+merge_end(merge *m)
+{
     caw_waker waker = CAW_WAKER_NONE;
     if (merge_lock(m)) {
         waker = merge_take_waker(m);
@@ -294,6 +329,18 @@ merge_destroy(caw_stream *s)
     }
     caw_waker_drop(waker);
     merge_release(m);
+}
+
+static void
+merge_destroy(caw_stream *s)
+{
+    merge *m = merge_of(s);
+    m->next_in_list = NULL;
+    while (m) {
+        merge *next = merge_leave_all(m, m->next_in_list);
+        merge_end(m);
+        m = next;
+    }
 }
 
 static const caw_stream_ops merge_ops = {"merge", merge_poll_next, merge_cancel, merge_destroy, NULL};

@@ -1,6 +1,7 @@
 /* object.c: the object that Python reads and writes, with a reader and a writer of C behind it. */
 #include "cawait/python_bytes.h"
 
+#include "python/base/dealloc.h"
 #include "python/bytes/bytes.h"
 #include "python/bytes/read.h"
 #include "python/bytes/write.h"
@@ -58,11 +59,10 @@ bytestream_traverse(PyObject *self, visitproc visit, void *arg)
 }
 
 static void
-bytestream_dealloc(PyObject *self)
+bytestream_free(PyObject *self)
 {
     caw__byte_stream *s = (caw__byte_stream *)self;
     PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
     if (s->weakrefs) {
         PyObject_ClearWeakRefs(self);
     }
@@ -76,6 +76,17 @@ bytestream_dealloc(PyObject *self)
     Py_CLEAR(s->unsent);
     type->tp_free(self);
     Py_DECREF(type);
+}
+
+/* Its reader may read another one, and that one the next. */
+static void
+bytestream_dealloc(PyObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    if (caw__dealloc_begin(self)) {
+        bytestream_free(self);
+        caw__dealloc_end();
+    }
 }
 
 static PyMethodDef bytestream_methods[] = {

@@ -2,6 +2,7 @@
  * trampoline.c. */
 #include "python/coroutine/type.h"
 
+#include "python/base/dealloc.h"
 #include "python/base/errors.h"
 #include "python/coroutine/attributes.h"
 #include "python/coroutine/end.h"
@@ -141,20 +142,19 @@ coroutine_end(caw__coroutine *c)
     Py_XDECREF((PyObject *)function); /* last: it keeps the state */
 }
 
-static void coroutine_dealloc(PyObject *self);
-
-/* Not inside too many others: the future may hold another coroutine, and that one the next. */
+/* The future may hold another coroutine, and that one the next. */
 CAW__APART static void
 coroutine_strip_and_end(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
     PyObject_GC_UnTrack(c);
     c->waiter.tracked = true; /* still to be stripped, also when that is put off */
-    Py_TRASHCAN_BEGIN(self, coroutine_dealloc) if (coroutine_strip(c))
-    {
-        coroutine_end(c);
+    if (caw__dealloc_begin(self)) {
+        if (coroutine_strip(c)) {
+            coroutine_end(c);
+        }
+        caw__dealloc_end();
     }
-    Py_TRASHCAN_END
 }
 
 static void

@@ -1,6 +1,7 @@
 /* type.c: the type of async generators: its methods and attributes, as in `Objects/genobject.c` (CPython 3.13). */
 #include "python/generator/type.h"
 
+#include "python/base/dealloc.h"
 #include "python/base/errors.h"
 #include "python/function/code.h"
 #include "python/generator/step.h"
@@ -49,10 +50,11 @@ generator_clear(PyObject *self)
 }
 
 static void
-generator_dealloc(PyObject *self)
+generator_free(PyObject *self)
 {
     caw__generator *g = (caw__generator *)self;
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_Track(self); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
     if (PyObject_CallFinalizerFromDealloc(self) < 0) {
         return; /* the finalizer made a new reference */
     }
@@ -65,6 +67,17 @@ generator_dealloc(PyObject *self)
     Py_CLEAR(g->qualname);
     PyObject_GC_Del(self);
     Py_DECREF(type);
+}
+
+/* The stream may iterate another generator, and that one the next. */
+static void
+generator_dealloc(PyObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    if (caw__dealloc_begin(self)) {
+        generator_free(self);
+        caw__dealloc_end();
+    }
 }
 
 /* --- methods --- */
