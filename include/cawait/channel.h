@@ -13,9 +13,9 @@
  * gives the items in the order in which they were sent, then the status of the close. When the stream is cancelled or
  * destroyed no more items are taken: sends fail with CAW_ECLOSED, and `cancel` of the spec is called.
  *
- * There are never more than `capacity` items between the two sides. A thread that may sleep sends by caw_channel_send,
- * a future by a caw_send_op. A producer that cannot wait sends by caw_channel_try_send, with the callbacks `pause` and
- * `resume`. None of these allocates for an item.
+ * There are never more than `capacity` items between the two sides, but for what a `pause` allows. A thread that may
+ * sleep sends by caw_channel_send, a future by a caw_send_op. A producer that cannot wait sends by
+ * caw_channel_try_send, with the callbacks `pause` and `resume`. None of these allocates for an item.
  */
 #ifndef CAWAIT_CHANNEL_H
 #define CAWAIT_CHANNEL_H
@@ -37,7 +37,15 @@ typedef struct caw_channel_spec {
      * `low` or fewer again. They are called in turns, `pause` first, never two at a time, by a thread that sends or
      * receives. They may send, and must not wait. When the consumer is gone no more calls begin, but one that has begun
      * may still run after `cancel`. low < high <= capacity. If both are 0, `high` is the capacity and `low` is half of
-     * it. */
+     * it.
+     *
+     * Where there is a `pause`, what caw_channel_try_send sends before `pause` returns is always taken, also when the
+     * channel is full: a producer that looks whether it is paused, and then sends, is never refused. So there may be
+     * more than `capacity` items: those that are sent from the one that makes `high` until `pause` has returned, which
+     * is called at once, or, where `resume` is running in another thread, when that has returned; and after that one of
+     * each thread, since it may have looked before (of 64 threads at most). Then the channel refuses what is more, so
+     * that a producer that goes on is bounded too. In the callbacks themselves, where `pause` cannot come in between,
+     * 1024 more are taken. */
     void (*pause)(void *user);
     void (*resume)(void *user);
     size_t high, low;
@@ -85,8 +93,8 @@ CAW_API caw_stream *caw_channel_stream(caw_channel *channel);
  *   calls-user (`pause`) */
 CAW_API int caw_channel_send(caw_channel *channel, caw_item *item);
 
-/* Send an item if there is room and no other send waits for it. 0: the item is the channel's. Else it stays yours, and
- * can be sent again.
+/* Send an item if there is room and no other send waits for it; or if the producer has not been told to pause, as the
+ * spec says. 0: the item is the channel's. Else it stays yours, and can be sent again.
  *   any-thread · no-gil · takes(item), but not on failure · fails(-EAGAIN: full, CAW_ECLOSED, CAW_EFORKED) · wakes,
  *   calls-user (`pause`) */
 CAW_API int caw_channel_try_send(caw_channel *channel, caw_item *item);

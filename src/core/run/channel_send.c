@@ -1,10 +1,10 @@
 /* channel_send.c: a send by a thread that may sleep until there is room. */
-#include "cawait/channel.h"
+#include "core/stream/send.h"
 
 int
 caw_channel_send(caw_channel *channel, caw_item *item)
 {
-    int status = caw_channel_try_send(channel, item);
+    int status = caw__channel_try(channel, item);
     if (status == 0) {
         return 0;
     }

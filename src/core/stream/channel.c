@@ -194,18 +194,19 @@ channel_spec_is_valid(const caw_channel_spec *spec)
 
 /* The memory, with a lock in it. */
 static int
-channel_alloc(caw_channel **out)
+channel_alloc(const caw_channel_spec *spec, caw_channel **out)
 {
     int error = caw__fork_watch();
     if (error) {
         return error;
     }
-    caw_channel *c = calloc(1, sizeof *c);
+    caw_channel *c = calloc(1, sizeof *c + (spec->pause ? CAW__CHANNEL_LATE * sizeof *c->late : 0));
     error = c ? caw__mutex_init(&c->lock) : CAW_ENOMEM;
     if (error) {
         free(c);
         return error;
     }
+    c->late = spec->pause ? (const char **)(void *)(c + 1) : NULL;
     *out = c;
     return 0;
 }
@@ -215,7 +216,7 @@ caw_channel_new(const caw_channel_spec *spec, caw_channel **out)
 {
     *out = NULL;
     caw_channel *c = NULL;
-    int error = channel_spec_is_valid(spec) ? channel_alloc(&c) : CAW_EINVAL;
+    int error = channel_spec_is_valid(spec) ? channel_alloc(spec, &c) : CAW_EINVAL;
     if (error) {
         if (spec->free) {
             spec->free(spec->user);

@@ -1,7 +1,16 @@
 /* channel_shared.c: a channel's lock, sends that wait, pause and resume, and close: what both its sides use. */
 #include "core/stream/channel_shared.h"
 
+#include "core/os/compiler.h"
+
 /* --- pause and resume --- */
+
+const char *
+caw__channel_thread(void)
+{
+    static CAW__THREAD_LOCAL char mark;
+    return &mark;
+}
 
 /* Change `paused`. True: the caller has to call caw__channel_signal, after the lock. */
 static bool
@@ -9,8 +18,51 @@ channel_turn(caw_channel *c, bool paused)
 {
     c->paused = paused;
     bool signals = paused != c->signalled && !c->signalling;
-    c->signalling |= signals;
+    if (signals) {
+        c->signalling = true;
+        c->signaller = caw__channel_thread();
+    }
     return signals;
+}
+
+/* The last call has returned: under the lock. If it was `pause`, the threads that send are told. */
+static void
+channel_tell(caw_channel *c)
+{
+    if (c->late && c->signalled && !c->told) {
+        c->told = true;
+        c->late[0] = c->signaller;
+        c->n_late = 1;
+    }
+}
+
+/* Whether this thread may have looked before `pause` returned. Once: it knows from then on. */
+static bool
+channel_is_late(caw_channel *c)
+{
+    const char *self = caw__channel_thread();
+    for (uint32_t i = 0; i < c->n_late; i++) {
+        if (c->late[i] == self) {
+            return false;
+        }
+    }
+    if (c->n_late == CAW__CHANNEL_LATE) {
+        return false;
+    }
+    c->late[c->n_late++] = self;
+    return true;
+}
+
+bool
+caw__channel_goes_over(caw_channel *c)
+{
+    if (!c->late) {
+        return false;
+    }
+    if (c->signalling && c->signaller == caw__channel_thread()) { /* in one of the callbacks */
+        return caw__channel_seen_length(c) < c->spec.capacity + CAW__CHANNEL_INSIDE;
+    }
+    return !c->told || channel_is_late(c);
 }
 
 void
@@ -18,12 +70,14 @@ caw__channel_signal(caw_channel *c)
 {
     while (caw__channel_lock(c)) {
         bool paused = c->paused;
+        channel_tell(c);
         if (paused == c->signalled || c->shut) {
             c->signalling = false;
             caw__channel_unlock(c);
             return;
         }
         c->signalled = paused;
+        c->told = false;
         caw__channel_unlock(c);
         void (*call)(void *) = paused ? c->spec.pause : c->spec.resume;
         if (call) {

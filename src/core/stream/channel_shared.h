@@ -7,7 +7,7 @@
  * Words and who may touch them:
  *
  *   first, last, sent, seen, waiting, waker, closed, status, shut    under `lock`
- *   paused, signalled, signalling    under `lock`
+ *   paused, signalled, signalling, signaller, told, late, n_late    under `lock`
  *   starts            the consumer's: the producers' reference is still to be given to `start`
  *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so
  *                     that it locks once for many items
@@ -24,7 +24,10 @@
  *
  * `pause` and `resume` are called without the lock, by whoever changed `paused`. That thread is `signalling`, and goes
  * on until the last of the two calls, which is `signalled`, agrees with `paused`; others who change it meanwhile leave
- * the calls to that thread. So the last call is the right one.
+ * the calls to that thread. So the last call is the right one. It may come late: while one of them runs, the other
+ * cannot be called. So a source that has not been told to pause is not refused, however many items there are: `told` is
+ * true from the return of `pause` to the call of `resume`. A thread may have looked before that, and send after it: so
+ * each has one item more, until it is in `late`. Without `pause` nobody is told, and the capacity holds.
  *
  * In a forked child the lock may be held for ever, and the threads of the other side are not there: nothing waits
  * there, every operation ends with CAW_EFORKED, and what is destroyed takes its items along only if the lock is free.
@@ -39,6 +42,11 @@
 #include "core/os/mutex.h"
 
 CAW__INTERNAL_BEGIN
+
+/* How many items over the capacity a channel takes from a source that has been told to pause: one of each thread. And
+ * from the callbacks themselves, which cannot be told meanwhile: a source that sends until it is refused ends there. */
+#define CAW__CHANNEL_LATE   64
+#define CAW__CHANNEL_INSIDE 1024
 
 /* The word of a send's future. From NEW it is changed by its poller alone; from WAITING, in which it is linked, by
  * anybody under the lock. In ENDED the status is there. */
@@ -58,8 +66,11 @@ struct caw_channel {
     int status;      /* with closed */
     bool closed;     /* by a producer, or by the consumer's cancel: nothing goes in any more */
     bool shut;       /* the consumer takes no more */
-    bool paused, signalled, signalling;
+    bool paused, signalled, signalling, told;
     atomic_bool has_consumer;
+    uint32_t n_late;
+    const char *signaller; /* caw__channel_thread of who is signalling */
+    const char **late;     /* of those that were told; room for CAW__CHANNEL_LATE; NULL without `pause` */
 
     char apart[64]; /* what the consumer writes for each item is in a cache line of its own */
     _Atomic size_t received;
@@ -129,6 +140,12 @@ caw__channel_has_room(caw_channel *c)
 
 /* Have the consumer look after each item whether somebody waits for room. */
 void caw__channel_watch(caw_channel *c);
+
+/* An address that stands for the thread which calls this, as long as that lives. */
+const char *caw__channel_thread(void);
+
+/* Whether an item goes in although there is no room for it: its sender was not told, or not in time. */
+bool caw__channel_goes_over(caw_channel *c);
 
 /* There are `high` items or more: pause, unless that was done. True: the caller has to call caw__channel_signal, after
  * the lock. */

@@ -1,8 +1,10 @@
 /* send.c: the producers' side: an item that is sent at once or not at all, and one that waits for room. */
+#include "core/stream/send.h"
+
 #include "core/stream/channel_shared.h"
 
-int
-caw_channel_try_send(caw_channel *c, caw_item *item)
+static inline int
+send_try(caw_channel *c, caw_item *item, bool may_wait)
 {
     if (!caw__channel_lock(c)) {
         return CAW_EFORKED;
@@ -10,6 +12,9 @@ caw_channel_try_send(caw_channel *c, caw_item *item)
     bool signals = false;
     caw_waker waker = CAW_WAKER_NONE;
     int status = c->closed ? CAW_ECLOSED : c->waiting || !caw__channel_has_room(c) ? -EAGAIN : 0;
+    if (status == -EAGAIN && !may_wait && caw__channel_goes_over(c)) {
+        status = 0;
+    }
     if (status == 0) {
         caw__channel_append(c, item, &signals);
         waker = caw__channel_take_waker(c);
@@ -20,6 +25,18 @@ caw_channel_try_send(caw_channel *c, caw_item *item)
         caw__channel_signal(c);
     }
     return status;
+}
+
+int
+caw_channel_try_send(caw_channel *c, caw_item *item)
+{
+    return send_try(c, item, false);
+}
+
+int
+caw__channel_try(caw_channel *c, caw_item *item)
+{
+    return send_try(c, item, true);
 }
 
 /* --- sends that wait --- */

@@ -106,22 +106,28 @@ marks_that_are_not_given_are_the_capacity_and_half_of_it(void)
     end_channel(channel, s, &c);
 }
 
+static int
+send_next(calls *seen)
+{
+    int status = send_number(seen->channel, seen->sent++); /* a callback may send the next one meanwhile */
+    seen->sent -= status < 0;
+    return status;
+}
+
 static void
 refill(void *user)
 {
     calls *seen = user;
     calls_add(user, 'r');
-    while (seen->sent < 20 && send_number(seen->channel, seen->sent) == 0) {
-        seen->sent++;
+    while (seen->sent < 20 && send_next(seen) == 0) {
     }
 }
 
 static void
 pause_sends(void *user)
 {
-    calls *seen = user;
     calls_add(user, 'p');
-    CHECK_INT(send_number(seen->channel, -1), -EAGAIN);
+    CHECK_INT(send_next(user), 0); /* it has not been told yet */
 }
 
 static void
@@ -134,9 +140,10 @@ callbacks_may_send(void)
     caw_channel *channel = channel_new(&spec, &s);
     seen.channel = channel;
     refill(&seen);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < seen.sent; i++) {
         CHECK_INT(next_number(s, &c), i);
     }
+    CHECK(seen.sent >= 20);
     CHECK(is_pending(s, &c));
     for (size_t i = 0; seen.text[i]; i++) { /* r p r p ...: the first r is the test's own */
         CHECK_INT(seen.text[i], i % 2 ? 'p' : 'r');
