@@ -12,8 +12,9 @@
  *   NULL     a coroutine or async generator of this library,        in place: as a part of that coroutine
  *            with its own waker
  *   NULL     such a coroutine or generator, but with another        as a task of that coroutine's loop
- *            waker, or under CAW_PY_CANCEL_SHIELD, or where the
- *            awaitable is a Future of concurrent.futures
+ *            waker, or under CAW_PY_CANCEL_SHIELD or
+ *            CAW_PY_CANCEL_KEEP, or where the awaitable is a
+ *            Future of concurrent.futures
  *   NULL     anything else, inside a caw_py_scope                   as a task of the loop of the scope's locals
  *   NULL     anything else                                          not at all: the future ends with CAW_ENOREACTOR
  *   given    anything                                               as a task of the loop of these locals

@@ -30,13 +30,14 @@
  * that is not taken is destroyed. There is one exception: on trio a shielded operation returns its value, since the
  * scope cancels again at the next checkpoint.
  *
- * When the coroutine is closed or collected it never waits. It cancels the operation, but not under SHIELD, and the
- * operation ends by itself. */
+ * When the coroutine is closed or collected it never waits. It cancels the operation, but not under SHIELD or KEEP, and
+ * the operation ends by itself. */
 typedef enum caw_py_cancel {
     CAW_PY_CANCEL_DEFAULT = 0, /* wait where the future has a cancel function, else detach */
     CAW_PY_CANCEL_WAIT,   /* cancelled; the awaiter resumes when it has ended; on asyncio a second cancel detaches */
     CAW_PY_CANCEL_DETACH, /* cancelled; the awaiter resumes at once */
     CAW_PY_CANCEL_SHIELD, /* not cancelled; the awaiter resumes when it has ended, however often it is cancelled */
+    CAW_PY_CANCEL_KEEP,   /* not cancelled; the awaiter resumes at once; for streams, and what receives from one */
 } caw_py_cancel;
 
 /* What an operation does in a task of trio. There every async function is a checkpoint, at which a cancelled task is

@@ -53,7 +53,12 @@ typedef struct caw_py_stream_spec {
      *            asyncio a second cancel resumes it at once. The default where the stream has a cancel function.
      *   DETACH   The stream is cancelled and destroyed, and the awaiter resumes at once. The default otherwise.
      *   SHIELD   A cancelled wait leaves the stream as it is. The awaiter resumes when the next item arrives, and the
-     *            next await gives that item. aclose() and athrow() do as under DETACH. */
+     *            next await gives that item. aclose() and athrow() do as under DETACH.
+     *   KEEP     A cancelled wait leaves the stream as it is, and the awaiter resumes at once. The next await gives the
+     *            item that it waited for, whether that has come meanwhile or not: so with
+     *            `asyncio.wait_for(anext(stream), 1)` in a loop each item comes once, and in order. The same for a wait
+     *            that is closed, thrown into or dropped, and for one that has not begun. aclose() and athrow() do as
+     *            under the default. */
     caw_py_cancel cancel;
 
     /* 0: one item at a time. Else each step gives a list of 1 to `batch` values, of the items that are there. */

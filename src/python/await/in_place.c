@@ -138,7 +138,7 @@ caw__py_await_may_go_in_place(const caw__coroutine *c, const caw_context *cx)
 {
     return caw_waker_same(cx->waker, caw__wake_target_waker(c->waiter.target)) && !(c->extras && c->extras->inner) &&
            !caw__wake_target_is_shared(c->waiter.target) && !caw__wake_target_is_queued(c->waiter.target) &&
-           c->function->spec->cancel != CAW_PY_CANCEL_SHIELD;
+           c->function->spec->cancel != CAW_PY_CANCEL_SHIELD && c->function->spec->cancel != CAW_PY_CANCEL_KEEP;
 }
 
 /* --- as a task --- */

@@ -141,7 +141,9 @@ cancel_by_policy(caw__coroutine *c, PyObject *message)
         caw__coroutine_ask_to_end(c);
         return cancel_wait(c, message, true);
     }
-    caw__coroutine_send_cancel(c);
+    if (policy != CAW_PY_CANCEL_KEEP) {
+        caw__coroutine_send_cancel(c);
+    }
     return cancel_resume(c, message, true);
 }
 
@@ -215,7 +217,9 @@ cancel_abort(caw__coroutine *c, const caw__state *state, PyObject *raise_cancel)
         return state->trio.abort_failed;
     default:
         c->waiter.detached = c->waiter.woken = true; /* first: the cancel may run any Python code */
-        caw__coroutine_send_cancel(c);
+        if (caw__coroutine_tells(c)) {
+            caw__coroutine_send_cancel(c);
+        }
         caw__hub_drop_callback(&c->waiter);
         return state->trio.abort_succeeded;
     }

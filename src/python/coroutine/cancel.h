@@ -10,6 +10,14 @@ CAW__INTERNAL_BEGIN
 /* The cancel policy that applies: never CAW_PY_CANCEL_DEFAULT. Not after CLOSED. */
 caw_py_cancel caw__coroutine_policy(const caw__coroutine *c);
 
+/* Whether the operation is told when the awaiter leaves it without its end. Not after CLOSED. */
+static inline bool
+caw__coroutine_tells(const caw__coroutine *c)
+{
+    caw_py_cancel policy = caw__coroutine_policy(c);
+    return policy != CAW_PY_CANCEL_SHIELD && policy != CAW_PY_CANCEL_KEEP;
+}
+
 /* Call the future's cancel, unless that was done. */
 void caw__coroutine_send_cancel(caw__coroutine *c);
 

@@ -78,8 +78,7 @@ end_let_go(caw__coroutine *c)
 static bool
 end_take_future(caw__coroutine *c, caw_future **future)
 {
-    bool asks = c->waiter.polled && !c->waiter.ended && !c->waiter.cancel_sent && c->future &&
-                caw__coroutine_policy(c) != CAW_PY_CANCEL_SHIELD;
+    bool asks = c->waiter.polled && !c->waiter.ended && !c->waiter.cancel_sent && c->future && caw__coroutine_tells(c);
     *future = c->future;
     c->future = NULL;
     c->waiter.cancel_sent |= asks;

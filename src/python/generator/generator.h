@@ -14,8 +14,9 @@
  *   ended     the generator is CLOSED with it: the stream has ended, has failed, or is to be dropped
  *
  * A step that is destroyed before it is ready was closed or thrown into, or its awaiter stopped waiting. That ends the
- * generator, as an exception at the `yield` ends a generator of Python. A step that is ready and still has its items
- * was shielded while its awaiter was cancelled: the items are kept for the next step.
+ * generator, as an exception at the `yield` ends a generator of Python; but not under the policy keep, where the next
+ * step polls the stream on. A step that is ready and still has its items was shielded while its awaiter was cancelled:
+ * the items are kept for the next step.
  *
  * The last reference ends the generator, without a task: the stream is cancelled and destroyed. So of the hooks of
  * sys.set_asyncgen_hooks it calls only `firstiter`, by which a loop learns what to close before it ends; it needs no

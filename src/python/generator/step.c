@@ -217,14 +217,21 @@ generator_step_drain(caw__generator_step *a, caw_context *cx)
     return generator_step_finish(a, a->kind == GENERATOR_STEP_CLOSE && status == CAW_ECANCELED ? 0 : status);
 }
 
+/* Whether athrow() and aclose() wait for the stream's end. */
+static bool
+generator_step_waits_to_stop(const caw__generator *g)
+{
+    caw_py_cancel cancel = g->function->stream->cancel;
+    bool by_default = cancel == CAW_PY_CANCEL_DEFAULT || cancel == CAW_PY_CANCEL_KEEP;
+    return cancel == CAW_PY_CANCEL_WAIT || (by_default && g->stream->ops->cancel);
+}
+
 /* athrow() and aclose(), the first poll. */
 static caw_poll
 generator_step_stop(caw__generator_step *a, caw_context *cx)
 {
     caw__generator *g = a->generator;
-    caw_py_cancel cancel = g->function->stream->cancel;
-    bool waits = cancel == CAW_PY_CANCEL_WAIT || (cancel == CAW_PY_CANCEL_DEFAULT && g->stream->ops->cancel);
-    if (waits && g->started && !g->over) {
+    if (generator_step_waits_to_stop(g) && g->started && !g->over) {
         a->cancelled = true;
         g->cancel_sent = true;
         caw_stream_cancel(g->stream);
@@ -239,6 +246,14 @@ generator_step_stop(caw__generator_step *a, caw_context *cx)
 }
 
 /* --- the future --- */
+
+/* Whether the stream stays as it is when the step ends without the next item. */
+static bool
+generator_step_keeps(const caw__generator_step *a)
+{
+    const caw__generator *g = a->generator;
+    return a->kind == GENERATOR_STEP_NEXT && g->function && g->function->stream->cancel == CAW_PY_CANCEL_KEEP;
+}
 
 static const char *const generator_step_names[] = {"anext", "athrow", "aclose"};
 
@@ -329,7 +344,7 @@ generator_step_destroy(caw_future *f)
     if (a->begun) {
         g->waiter = NULL;
         g->running = false;
-        if (a->ended || !a->ready) {
+        if (a->ended || (!a->ready && !generator_step_keeps(a))) {
             caw__generator_end(g);
         }
         else {
@@ -361,6 +376,9 @@ static int
 generator_step_throw_in(caw_future *future)
 {
     caw__generator_step *a = CAW_CONTAINER_OF(future, caw__generator_step, child.future);
+    if (generator_step_keeps(a)) {
+        return 0;
+    }
     if (generator_step_is_refused(a)) {
         return -1;
     }

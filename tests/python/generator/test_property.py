@@ -26,7 +26,7 @@ settings = hypothesis.settings(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 
-POLICIES = ["default", "wait", "detach", "shield"]
+POLICIES = ["default", "wait", "detach", "shield", "keep"]
 N = 3  # steps at a time
 
 

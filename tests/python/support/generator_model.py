@@ -117,7 +117,7 @@ class GeneratorModel:
 
     def finish(self, step: StepModel) -> Any:
         """aclose() and athrow() of an open generator."""
-        waits = self.policy in ("default", "wait") and self.started
+        waits = self.policy in ("default", "wait", "keep") and self.started
         error = self.status if waits else 0
         self.over(step)
         self.give_up()
@@ -161,12 +161,19 @@ class GeneratorModel:
             return TypeError, "can't send non-None value to a just-started async generator"
         return self.poll(step)
 
+    def keeps(self, step: StepModel) -> bool:
+        """Whether the stream stays as it is when the step is given up."""
+        return self.policy == "keep" and step.kind == "anext"
+
     def throw(self, i: int, exception: BaseException) -> Any:
         step = self.steps[i]
         if step is None:
             return GONE
         if step.state == "over":
             return REUSED
+        if self.keeps(step):
+            self.over(step)
+            return outcome_of(exception)
         if step.state == "created" and self.pending:
             self.over(step)
             return running(step.kind)
@@ -183,6 +190,9 @@ class GeneratorModel:
             return GONE
         if step.state == "over":
             return None
+        if self.keeps(step):
+            self.over(step)
+            return None
         if step.state == "created" and self.pending:
             self.over(step)
             return running(step.kind)
@@ -194,7 +204,8 @@ class GeneratorModel:
         step, self.steps[i] = self.steps[i], None
         if step and step.state == "pending":
             self.over(step)
-            self.give_up()
+            if not self.keeps(step):
+                self.give_up()
         self.collect()
 
     def forget(self) -> None:

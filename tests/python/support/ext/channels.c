@@ -60,6 +60,8 @@ typedef struct channel_object {
     caw_channel *channel; /* NULL once released */
     caw_stream *stream;   /* until it is handed out */
     channel_counts *counts;
+    caw_item *kept; /* what a recv() has received whose awaiter was gone, or NULL */
+    bool receiving, ended;
 } channel_object;
 
 static void
@@ -139,6 +141,7 @@ channel_object_dealloc(PyObject *object)
     channel_object *self = (channel_object *)object;
     PyTypeObject *type = Py_TYPE(object);
     caw_stream_destroy(self->stream);
+    caw_item_destroy(self->kept);
     caw_channel_release(self->channel);
     counts_release(self->counts);
     type->tp_free(object);
@@ -184,6 +187,88 @@ channel_send_start(PyObject *self, PyObject *value)
     return item ? ext_sending_new(((channel_object *)self)->channel, item) : NULL;
 }
 
+/* --- recv(): the next item, by whoever awaits it, one at a time --- */
+
+typedef struct receiving {
+    caw_future future;
+    caw_next_op next;
+    channel_object *self; /* borrowed: the coroutine holds it */
+    bool begun;
+} receiving;
+
+static int
+receiving_begin(receiving *r)
+{
+    channel_object *self = r->self;
+    if (self->receiving || !self->stream) {
+        return -EBUSY;
+    }
+    if (self->ended) {
+        return -EPIPE;
+    }
+    self->receiving = r->begun = true;
+    caw_next_init(&r->next, self->stream);
+    r->next.item = self->kept;
+    self->kept = NULL;
+    return 0;
+}
+
+static caw_poll
+receiving_poll(caw_future *f, caw_context *cx)
+{
+    receiving *r = CAW_CONTAINER_OF(f, receiving, future);
+    int error = r->begun ? 0 : receiving_begin(r);
+    if (error || r->next.item) {
+        return caw_future_finish(f, error);
+    }
+    if (caw_future_poll(&r->next.future, cx) == CAW_PENDING) {
+        return CAW_PENDING;
+    }
+    r->self->ended = !r->next.item;
+    return caw_future_finish(f, r->next.item ? 0 : r->next.future.status < 0 ? r->next.future.status : -EPIPE);
+}
+
+/* What has come and was not taken is for the next one. To destroy the caw_next_op leaves the stream as it is. */
+static void
+receiving_destroy(caw_future *f)
+{
+    receiving *r = CAW_CONTAINER_OF(f, receiving, future);
+    if (r->begun) {
+        r->self->kept = r->next.item;
+        r->next.item = NULL;
+        caw_future_destroy(&r->next.future);
+        r->self->receiving = false;
+    }
+    free(r);
+}
+
+static PyObject *
+receiving_result(caw_future *f)
+{
+    receiving *r = CAW_CONTAINER_OF(f, receiving, future);
+    caw_item *item = r->next.item;
+    PyObject *value = ext_number_object(NULL, item);
+    if (value) {
+        r->next.item = NULL;
+        caw_item_destroy(item);
+    }
+    return value;
+}
+
+static const caw_future_ops receiving_ops = {"recv", receiving_poll, NULL, receiving_destroy};
+
+static caw_future *
+channel_recv_start(PyObject *self)
+{
+    receiving *r = calloc(1, sizeof *r);
+    if (!r) {
+        return NULL;
+    }
+    caw_future_init(&r->future, &receiving_ops);
+    r->self = (channel_object *)self;
+    return &r->future;
+}
+
 /* --- generator(cancel=..., batch=0, without_gil=False) --- */
 
 static PyObject *
@@ -200,6 +285,9 @@ channel_generator(PyObject *self, PyObject *args, PyObject *kwargs)
         CHANNEL_SPEC(.batch = 3),
         CHANNEL_SPEC(.poll_without_gil = true),
         CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_SHIELD, .batch = 64),
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_KEEP),
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_KEEP, .batch = 3),
+        CHANNEL_SPEC(.cancel = CAW_PY_CANCEL_KEEP, .poll_without_gil = true),
 #undef CHANNEL_SPEC
     };
     static const char *const policies[] = {"default", "wait", "detach", "shield"};
@@ -211,7 +299,14 @@ channel_generator(PyObject *self, PyObject *args, PyObject *kwargs)
     for (int i = 0; i < 4; i++) {
         which = strcmp(policies[i], policy) == 0 ? i : which;
     }
-    which = without_gil ? 6 : batch == 64 ? (which == 3 ? 7 : 4) : batch ? 5 : which;
+    bool keeps = strcmp(policy, "keep") == 0;
+    which = keeps         ? (without_gil ? 10
+                             : batch     ? 9
+                                         : 8)
+            : without_gil ? 6
+            : batch == 64 ? (which == 3 ? 7 : 4)
+            : batch       ? 5
+                          : which;
     caw_stream *stream = ((channel_object *)self)->stream;
     ((channel_object *)self)->stream = NULL;
     if (!stream) {
@@ -327,6 +422,8 @@ static PyType_Spec channel_spec = {
 
 static const caw_py_async_def channel_async_methods[] = {
     CAW_PY_ASYNC_O("send", channel_send_start, NULL, NULL),
+    CAW_PY_ASYNC_NOARGS("recv", channel_recv_start, receiving_result, NULL),
+    CAW_PY_ASYNC_NOARGS("recv_keeping", channel_recv_start, receiving_result, NULL, .cancel = CAW_PY_CANCEL_KEEP),
     CAW_PY_ASYNC_END,
 };
 

@@ -138,6 +138,7 @@ const caw_py_stream_def ext_streams[] = {
     CAW_PY_STREAM("number_lists", numbers_start, ext_number_object, NULL, .batch = 64),
     CAW_PY_STREAM_O("relay", relay_start, NULL, "relay(iterable)\n--\n\nIts items, in place."),
     CAW_PY_STREAM_O("relay_lists", relay_start, NULL, NULL, .batch = 64),
+    CAW_PY_STREAM_O("relay_keeping", relay_start, NULL, NULL, .cancel = CAW_PY_CANCEL_KEEP),
     CAW_PY_STREAM_FASTCALL("relay_posted", relay_posted_start, NULL, NULL),
     CAW_PY_STREAM_FASTCALL("relay_posted_with_grace", relay_posted_start, NULL, NULL, .cancel = CAW_PY_CANCEL_WAIT,
                            .cancel_grace_ns = 5000000),
