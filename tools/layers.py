@@ -60,7 +60,7 @@ LAYOUT = Layout(
         " step trampoline type",
         "python/await": "posted late_call in_place await",
         "python/iterate": "aclose in_place posted iterate",
-        "python/generator": "generator step_result step type",
+        "python/generator": "generator step_result given step type",
         "python/module": "module functions entry",
         "python/bytes": "methods in_place posted stream bytes read write object",
         "python/run": "run run_forever",

@@ -67,6 +67,18 @@ typedef struct caw_py_stream_spec {
     bool poll_without_gil; /* the GIL is released during polls, which must not touch Python */
 
     uint64_t cancel_grace_ns; /* under WAIT: how long the end of a cancelled stream is waited for; as in caw_py_spec */
+
+    /* Optional: takes the value of asend(); not None, which asks for the next item only. Called by the awaiting thread
+     * with the GIL, before the poll for the item that answers it. Returns 0; or -1 with an exception set, which ends
+     * the stream. NULL for the function: caw_py_iterate_send passes the value on to the iterable of a caw_py_iterate;
+     * others have no use for it. */
+    int (*on_send)(caw_stream *s, PyObject *value);
+
+    /* Optional: takes the exception of athrow(), once the stream was polled. Called as on_send is. Returns 0: the
+     * stream goes on, and athrow() gives its next item, or its end. Or -1: the stream is ended, as by aclose(), and
+     * athrow() raises the exception that is set; where none is set, the one that was thrown. NULL for the function:
+     * caw_py_iterate_throw passes the exception on to the iterable of a caw_py_iterate; others are ended by it. */
+    int (*on_throw)(caw_stream *s, PyObject *exception);
 } caw_py_stream_spec;
 
 /* Makes the stream of one call, by the rules of caw_py_start. */
@@ -146,11 +158,23 @@ CAW_API PyObject *caw_py_async_generator(PyObject *module, caw_stream *stream, c
  * To destroy the stream before its end leaves aclose() to a task of the loop. If that fails, the exception is reported
  * as unraisable. Where an item is awaited in place at that moment, a GeneratorExit is thrown into it instead.
  *
+ * An async generator of this library over such a stream passes on what asend() sends and athrow() throws, also where
+ * the stream is inside of map, take or chunk. So it can be the generator of contextlib.asynccontextmanager. Not where
+ * the iterable runs as a task, which is ahead.
+ *
  * Where the stream may be destroyed: on any thread, if it was given locals or runs as a task. Else with the GIL, or in
  * a poll of a coroutine of this library or of a caw_py_scope.
  *   any-thread · gil · takes(iterable, spec->user), borrows(locals, spec), which are retained and copied · returns-new,
  *   raises · runs-python */
 CAW_API caw_stream *caw_py_iterate(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_spec *spec);
+
+/* Ask the iterable for the next item by its asend(value), or by its athrow(exception), in place of __anext__(): at the
+ * next poll. For streams of your own around such a one, and their on_send and on_throw. False: nothing was given, since
+ * the iterable has no such method; or it is not iterated in place, where it is ahead of what is answered; or the stream
+ * has ended, or is of another kind.
+ *   poller · gil · borrows(stream, value, exception) · never fails · runs-python */
+CAW_API bool caw_py_iterate_send(caw_stream *stream, PyObject *value);
+CAW_API bool caw_py_iterate_throw(caw_stream *stream, PyObject *exception);
 
 /* The value of an item of such a stream, where it has no convert function.
  *   any-thread · gil · borrows(item) · returns-new, never fails · quiet */

@@ -10,7 +10,7 @@
  * A stream may be around another one of these, and that one around the next. One call cancels or destroys all of them,
  * which needs no more C stack for many than for one.
  */
-#include "cawait/stream.h"
+#include "core/stream/around.h"
 
 #include <stdlib.h>
 
@@ -361,4 +361,11 @@ caw_stream_chunk(caw_stream *stream, size_t n)
     c->size = n;
     c->items = NULL;
     return &c->around.stream;
+}
+
+caw_stream *
+caw__around_inner(caw_stream *s)
+{
+    bool is = s->ops->destroy == map_destroy || s->ops->destroy == take_destroy || s->ops->destroy == chunk_destroy;
+    return is ? around_of(s)->inner : NULL;
 }

@@ -6,6 +6,7 @@
 #include "python/base/errors.h"
 #include "python/coroutine/end.h"
 #include "python/coroutine/poll.h"
+#include "python/generator/given.h"
 #include "python/generator/step_result.h"
 #include "python/iterate/iterate.h"
 #include "python/loop/hub.h"
@@ -298,6 +299,10 @@ generator_step_poll(caw_future *f, caw_context *cx)
     bool begins = !a->begun;
     if (begins && !generator_step_begin(a)) {
         return generator_step_finish(a, PyErr_Occurred() ? CAW_EPYTHON : 0);
+    }
+    if (begins && a->arg && !caw__generator_give(a)) {
+        a->ended = true;
+        return generator_step_finish(a, CAW_EPYTHON);
     }
     if (begins && a->kind != GENERATOR_STEP_NEXT) {
         return generator_step_stop(a, cx);

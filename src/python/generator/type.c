@@ -111,7 +111,9 @@ generator_anext(PyObject *self)
     return generator_begin_step(self, GENERATOR_STEP_NEXT, NULL);
 }
 
-PyDoc_STRVAR(generator_asend_doc, "asend(value) -> an awaitable of the next item. A stream has no use for the value.");
+PyDoc_STRVAR(generator_asend_doc,
+             "asend(value) -> an awaitable of the next item. The value goes to the stream, which may "
+             "have no use for it.");
 
 static PyObject *
 generator_asend(PyObject *self, PyObject *value)
@@ -119,8 +121,10 @@ generator_asend(PyObject *self, PyObject *value)
     return generator_begin_step(self, GENERATOR_STEP_NEXT, value);
 }
 
-PyDoc_STRVAR(generator_athrow_doc, "athrow(value)\nathrow(type[, value[, traceback]])\n\n"
-                                   "An awaitable that ends the stream and raises the exception.");
+PyDoc_STRVAR(generator_athrow_doc,
+             "athrow(value)\nathrow(type[, value[, traceback]])\n\n"
+             "An awaitable that ends the stream and raises the exception; or of the next item, where the "
+             "stream takes it.");
 
 static PyObject *
 generator_athrow(PyObject *self, PyObject *const *args, Py_ssize_t nargs)

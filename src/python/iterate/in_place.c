@@ -22,11 +22,44 @@ caw__iteration_end(caw__iteration *s, int status, caw_item **out)
     return caw_stream_finish(&s->stream, status, out);
 }
 
+bool
+caw__iteration_give(caw__iteration *s, PyObject *object, bool throws)
+{
+    if (s->state != ITERATION_IN_PLACE || s->cancelled || s->closing) {
+        return false;
+    }
+    if (!PyAsyncGen_CheckExact(s->iterator)) {
+        PyObject *method = caw__awaitable_method(s->iterator, throws ? "athrow" : "asend");
+        Py_XDECREF(method);
+        if (!method) {
+            PyErr_Clear();
+            return false;
+        }
+    }
+    s->throws = throws;
+    Py_XSETREF(s->given, Py_NewRef(object));
+    return true;
+}
+
+/* The awaitable of the next item, which is asked for with what was given. */
+static PyObject *
+iteration_answer(caw__iteration *s)
+{
+    PyObject *given = s->given;
+    s->given = NULL;
+    PyObject *awaitable = PyObject_CallMethod(s->iterator, s->throws ? "athrow" : "asend", "O", given);
+    Py_DECREF(given);
+    return awaitable;
+}
+
 /* The awaitable of the next item, or once the stream was cancelled of aclose(): a new reference. NULL with an
  * exception, or without one if there is no aclose(): that is the end. */
 static PyObject *
 iteration_next_awaitable(caw__iteration *s)
 {
+    if (!s->cancelled && s->given) {
+        return iteration_answer(s);
+    }
     if (!s->cancelled) {
         return Py_TYPE(s->iterator)->tp_as_async->am_anext(s->iterator);
     }
@@ -263,6 +296,7 @@ iteration_drop_with_gil(caw__iteration *s)
 {
     PyObject *raised = caw__take_raised(), *iterator = s->iterator;
     s->iterator = NULL;
+    Py_CLEAR(s->given);
     if (s->child) {
         iteration_throw_exit(s, iterator);
         caw_future_destroy(s->child);

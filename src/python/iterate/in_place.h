@@ -27,8 +27,10 @@ typedef struct caw__iteration {
     caw_py_iterable_spec spec;
     caw_py_locals *locals; /* a reference; NULL before the first poll if it was made without */
     caw_future *child;     /* IN_PLACE: what is awaited, owned; or NULL */
+    PyObject *given;       /* IN_PLACE: a value or an exception for the iterator: a reference; or NULL */
     caw__iteration_state state;
     bool cancelled; /* cancel was called */
+    bool throws;    /* `given` is an exception */
     bool closing;   /* IN_PLACE: the child awaits aclose() */
     bool left;      /* ENDED, but the iterator has not ended: one of its values could not be taken */
     bool in_task;   /* IN_PLACE: in a task of its own, which only the loop's end cancels */
@@ -40,6 +42,10 @@ caw_stream *caw__iteration_new(caw_py_locals *locals, PyObject *iterator, const 
 
 /* Whether the stream waits for the iterator's aclose(). */
 bool caw__iteration_is_closing(const caw_stream *s);
+
+/* Ask for the next item by asend(value), or by athrow(exception) if it `throws`. Borrows the object. False where that
+ * cannot be. */
+bool caw__iteration_give(caw__iteration *s, PyObject *object, bool throws);
 
 /* Poll a stream that is IN_PLACE, from a coroutine of ours. */
 caw_poll caw__iteration_poll(caw__iteration *s, caw_context *cx, caw_item **out);

@@ -10,6 +10,8 @@
 #include "python/loop/hub.h"
 #include "python/loop/ref.h"
 
+#include "core/stream/around.h"
+
 #include <stdlib.h>
 
 typedef struct iterating {
@@ -192,8 +194,33 @@ caw__iteration_traverse(const caw_stream *stream, visitproc visit, void *arg)
     if (stream->ops == &iterate_in_place_ops ||
         (stream->ops == &iterate_ops && !CAW_CONTAINER_OF(stream, const iterating, at.stream)->posts)) {
         Py_VISIT(CAW_CONTAINER_OF(stream, const iterating, at.stream)->at.iterator);
+        Py_VISIT(CAW_CONTAINER_OF(stream, const iterating, at.stream)->at.given);
     }
     return 0; /* if it posts, a poll without the GIL may be giving the iterator away right now */
+}
+
+/* --- what is given to the iterator --- */
+
+static bool
+iterate_give(caw_stream *stream, PyObject *object, bool throws)
+{
+    for (caw_stream *inner; (inner = caw__around_inner(stream));) {
+        stream = inner;
+    }
+    return stream->ops == &iterate_in_place_ops &&
+           caw__iteration_give(&CAW_CONTAINER_OF(stream, iterating, at.stream)->at, object, throws);
+}
+
+bool
+caw_py_iterate_send(caw_stream *stream, PyObject *value)
+{
+    return iterate_give(stream, value, false);
+}
+
+bool
+caw_py_iterate_throw(caw_stream *stream, PyObject *exception)
+{
+    return iterate_give(stream, exception, true);
 }
 
 /* --- birth --- */

@@ -110,6 +110,108 @@ numbers_error(caw_stream *Py_UNUSED(s), int status)
     PyErr_Format(PyExc_KeyError, "status %d", status);
 }
 
+/* --- numbers_told(n): asend(m) goes on with m; athrow(LookupError) with 100, ValueError becomes a KeyError. What is
+ *     wrong is sent as a str --- */
+
+static int
+numbers_on_send(caw_stream *s, PyObject *value)
+{
+    long long next = PyLong_AsLongLong(value);
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    CAW_CONTAINER_OF(s, counting, stream)->next = next;
+    return 0;
+}
+
+static int
+numbers_on_throw(caw_stream *s, PyObject *exception)
+{
+    if (PyErr_GivenExceptionMatches(exception, PyExc_LookupError)) {
+        CAW_CONTAINER_OF(s, counting, stream)->next = 100;
+        return 0;
+    }
+    if (PyErr_GivenExceptionMatches(exception, PyExc_ValueError)) {
+        PyErr_SetString(PyExc_KeyError, "instead");
+    }
+    return -1;
+}
+
+/* --- relay_around(iterable): an author's own stream around one of Python, with its own functions --- */
+
+typedef struct own_around {
+    caw_stream stream;
+    caw_stream *inner;
+} own_around;
+
+static caw_poll
+own_around_poll(caw_stream *s, caw_context *cx, caw_item **out)
+{
+    own_around *o = CAW_CONTAINER_OF(s, own_around, stream);
+    caw_poll poll = caw_stream_poll_next(o->inner, cx, out);
+    s->status = o->inner->status;
+    return poll;
+}
+
+static void
+own_around_cancel(caw_stream *s)
+{
+    caw_stream_cancel(CAW_CONTAINER_OF(s, own_around, stream)->inner);
+}
+
+static void
+own_around_destroy(caw_stream *s)
+{
+    own_around *o = CAW_CONTAINER_OF(s, own_around, stream);
+    caw_stream_destroy(o->inner);
+    free(o);
+}
+
+static const caw_stream_ops own_around_ops = {"around", own_around_poll, own_around_cancel, own_around_destroy, NULL};
+
+static caw_stream *
+relay_around_start(PyObject *Py_UNUSED(module), PyObject *iterable)
+{
+    own_around *o = calloc(1, sizeof *o);
+    caw_stream *inner = o ? caw_py_iterate(NULL, Py_NewRef(iterable), NULL) : NULL;
+    if (!inner) {
+        free(o);
+        return NULL;
+    }
+    caw_stream_init(&o->stream, &own_around_ops);
+    o->inner = inner;
+    return &o->stream;
+}
+
+static int
+relay_around_on_send(caw_stream *s, PyObject *value)
+{
+    (void)caw_py_iterate_send(CAW_CONTAINER_OF(s, own_around, stream)->inner, value);
+    return 0;
+}
+
+static int
+relay_around_on_throw(caw_stream *s, PyObject *exception)
+{
+    return caw_py_iterate_throw(CAW_CONTAINER_OF(s, own_around, stream)->inner, exception) ? 0 : -1;
+}
+
+/* --- relay_inside(iterable): inside of map and take --- */
+
+static int
+relay_same(void *Py_UNUSED(user), caw_item *item, caw_item **out)
+{
+    *out = item;
+    return 0;
+}
+
+static caw_stream *
+relay_inside_start(PyObject *Py_UNUSED(module), PyObject *iterable)
+{
+    caw_stream *stream = caw_py_iterate(NULL, Py_NewRef(iterable), NULL);
+    return stream ? caw_stream_take(caw_stream_map(stream, relay_same, NULL, NULL), 1000) : NULL;
+}
+
 /* --- relay(iterable), relay_posted(iterable, capacity): Python -> C -> Python --- */
 
 static caw_stream *
@@ -138,6 +240,12 @@ const caw_py_stream_def ext_streams[] = {
     CAW_PY_STREAM("number_lists", numbers_start, ext_number_object, NULL, .batch = 64),
     CAW_PY_STREAM_O("relay", relay_start, NULL, "relay(iterable)\n--\n\nIts items, in place."),
     CAW_PY_STREAM_O("relay_lists", relay_start, NULL, NULL, .batch = 64),
+    CAW_PY_STREAM("numbers_told", numbers_start, ext_number_object, NULL, .on_send = numbers_on_send,
+                  .on_throw = numbers_on_throw),
+    CAW_PY_STREAM_O("relay_around", relay_around_start, NULL, NULL, .on_send = relay_around_on_send,
+                    .on_throw = relay_around_on_throw),
+    CAW_PY_STREAM_O("relay_inside", relay_inside_start, NULL, NULL),
+    CAW_PY_STREAM_O("relay_without_gil", relay_start, NULL, NULL, .poll_without_gil = true),
     CAW_PY_STREAM_O("relay_keeping", relay_start, NULL, NULL, .cancel = CAW_PY_CANCEL_KEEP),
     CAW_PY_STREAM_FASTCALL("relay_posted", relay_posted_start, NULL, NULL),
     CAW_PY_STREAM_FASTCALL("relay_posted_with_grace", relay_posted_start, NULL, NULL, .cancel = CAW_PY_CANCEL_WAIT,
