@@ -158,7 +158,9 @@ caw_item_destroy_all(caw_item *first)
 }
 
 /* Make the future of the next item. Once it was destroyed it may be made again, for the item after that. Its cancel is
- * the stream's. To destroy it while it is pending leaves the stream as it is.
+ * the stream's. To destroy it while it is pending leaves the stream as it is, and the next one gets the item: so a
+ * future of yours around it that has no cancel function is a recv() that may be cancelled and loses nothing
+ * (examples/receive).
  *   init · no-gil · borrows(next, stream) · never fails · quiet */
 CAW_API void caw_next_init(caw_next_op *next, caw_stream *stream);
 

@@ -125,6 +125,12 @@ def test_event_source_walks_four_folders_and_stops_early() -> None:
     assert lines[1:] == [lines[1], "native threads left: 0"] and ".py' and stopped" in lines[1]
 
 
+@needs("receive")
+def test_receive_loses_no_message_by_time_limits() -> None:
+    lines = run("receive/demo.py").stdout.splitlines()
+    assert lines == ["100 messages, each once and in order, between time-outs"]
+
+
 @needs("event_source")
 def test_event_source_without_one_of_the_folders_says_so(tree: Path) -> None:
     assert "No such file" in run("event_source/demo.py", tree, tree / "none", code=1).stderr
