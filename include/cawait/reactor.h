@@ -56,8 +56,8 @@ CAW_API void caw_reactor_release(caw_reactor *r);
  *   the turning thread, not during a turn · no-gil · borrows(r) · never fails · wakes */
 CAW_API void caw_reactor_close(caw_reactor *r);
 
-/* The one fd: readable when a turn has something to do. Watch it level-triggered, do not read it, and take it out of
- * your loop before you release your reference.
+/* The one fd: readable when a turn has something to do. Watch it level-triggered, or for edges: a turn that leaves
+ * something to do makes a new one. Do not read it, and take it out of your loop before you release your reference.
  *   any-thread · no-gil · borrows(r) · never fails · quiet */
 CAW_API int caw_reactor_fd(const caw_reactor *r);
 

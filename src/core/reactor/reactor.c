@@ -234,5 +234,9 @@ caw_reactor_turn(caw_reactor *r, int64_t timeout_ns)
     for (int i = 0; i < n; i++) {
         done += caw__fds_dispatch(r, &events[i]);
     }
+    if (n >= CAW__TURN_BATCH - 2) { /* two may have been the ring and the alarm. There may be more, and who looks for
+                                       edges does not see that the fd is still readable */
+        r->backend->ring(r);
+    }
     return done;
 }

@@ -6,6 +6,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#ifdef __linux__
+#  include <sys/epoll.h>
+#endif
 
 /* --- foreign sources --- */
 
@@ -62,6 +65,52 @@ source_is_called_at_each_turn_until_it_is_handled_or_removed(caw_reactor_kind ki
     unwire(&w);
 }
 ON_BOTH_KINDS(source_is_called_at_each_turn_until_it_is_handled_or_removed)
+
+#ifdef __linux__
+
+static void
+read_byte(caw_fd_source *source, unsigned events)
+{
+    struct counted_source *s = CAW_CONTAINER_OF(source, struct counted_source, source);
+    char byte;
+    CHECK(events & CAW_READABLE);
+    CHECK_INT(read(source->fd, &byte, 1), 1);
+    ++*(int *)s->source.user;
+}
+
+/* More fds are ready than one turn handles. */
+static void
+turn_that_leaves_something_makes_a_new_edge(caw_reactor_kind kind)
+{
+    enum { N = 150 };
+    caw_reactor *r = new_reactor(kind);
+    struct epoll_event edges = {.events = EPOLLIN | EPOLLET};
+    int outer = epoll_create1(EPOLL_CLOEXEC), handled = 0, fds[N][2];
+    struct counted_source sources[N];
+    CHECK_INT(epoll_ctl(outer, EPOLL_CTL_ADD, caw_reactor_fd(r), &edges), 0);
+    for (int i = 0; i < N; i++) {
+        CHECK_INT(pipe(fds[i]), 0);
+        CHECK_INT(write(fds[i][1], "x", 1), 1);
+        sources[i] = counted(r, fds[i][0], CAW_READABLE);
+        sources[i].source.ready = read_byte;
+        sources[i].source.user = &handled;
+        CHECK_INT(caw_reactor_add(r, &sources[i].source), 0);
+    }
+    while (handled < N) {
+        CHECK_INT(epoll_wait(outer, &edges, 1, 10000), 1);
+        CHECK(caw_reactor_turn(r, 0) >= 0);
+    }
+    for (int i = 0; i < N; i++) {
+        caw_reactor_remove(r, &sources[i].source);
+        close(fds[i][0]);
+        close(fds[i][1]);
+    }
+    close(outer);
+    end_reactor(r);
+}
+ON_BOTH_KINDS(turn_that_leaves_something_makes_a_new_edge)
+
+#endif
 
 static void
 source_may_remove_itself_and_another_in_its_callback(caw_reactor_kind kind)
@@ -280,7 +329,13 @@ close_ends_what_waits_and_calls_no_source(caw_reactor_kind kind)
 }
 ON_BOTH_KINDS(close_ends_what_waits_and_calls_no_source)
 
-TESTS(TEST_BOTH(source_is_called_at_each_turn_until_it_is_handled_or_removed),
+#ifdef __linux__
+#  define TESTS_OF_EDGES TEST_BOTH(turn_that_leaves_something_makes_a_new_edge),
+#else
+#  define TESTS_OF_EDGES
+#endif
+
+TESTS(TESTS_OF_EDGES TEST_BOTH(source_is_called_at_each_turn_until_it_is_handled_or_removed),
       TEST_BOTH(source_may_remove_itself_and_another_in_its_callback),
       TEST_BOTH(source_on_another_fd_removed_by_a_callback_is_not_called),
       TEST_BOTH(event_of_an_fd_that_was_replaced_meanwhile_is_dropped),
