@@ -55,7 +55,8 @@ LAYOUT = Layout(
         "python/function": "object code signature function",
         "python/loop": "queued orphans inbox job wake_target waiter framework hub drain hub_type ref value locals"
         " scope",
-        "python/framework": "anyio task asyncio_thread asyncio_task asyncio trio_api trio_frame trio_task trio detect",
+        "python/framework": "anyio task asyncio_thread asyncio_attach asyncio_task asyncio trio_api trio_frame"
+        " trio_task trio detect",
         "python/coroutine": "child wrapper coroutine poll grace cancel result park traceback end attributes checkpoint"
         " step trampoline type",
         "python/await": "posted late_call in_place await",

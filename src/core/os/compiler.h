@@ -34,4 +34,18 @@
 #  define CAW__HAS_PIPE2 1
 #endif
 
+/* Whether a condition can be given the monotonic clock. Elsewhere its waits are given a time from now. */
+#ifdef __APPLE__
+#  define CAW__HAS_CONDITION_CLOCK 0
+#else
+#  define CAW__HAS_CONDITION_CLOCK 1
+#endif
+
+/* Whether a thread's set of processors, and a limit on their time, are told by the system as Linux does. */
+#ifdef __linux__
+#  define CAW__HAS_AFFINITY 1
+#else
+#  define CAW__HAS_AFFINITY 0
+#endif
+
 #endif

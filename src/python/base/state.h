@@ -18,6 +18,7 @@ CAW__INTERNAL_BEGIN
     X(__dict__)                                                                                                        \
     X(_cancel_points)                                                                                                  \
     X(_cancel_status)                                                                                                  \
+    X(_get_running_loop)                                                                                               \
     X(_runner)                                                                                                         \
     X(abort)                                                                                                           \
     X(abort_func)                                                                                                      \
@@ -27,11 +28,13 @@ CAW__INTERNAL_BEGIN
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \
     X(cr_await)                                                                                                        \
+    X(current_task)                                                                                                    \
     X(effectively_cancelled)                                                                                           \
     X(get_debug)                                                                                                       \
     X(ki_pending)                                                                                                      \
     X(outcome)                                                                                                         \
     X(reschedule)                                                                                                      \
+    X(sniffio)                                                                                                         \
     X(task)                                                                                                            \
     X(trio)
 
@@ -95,9 +98,10 @@ typedef struct caw__state {
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
 
-    /* asyncio's functions: NULL until a coroutine first suspends (framework/asyncio.c) */
-    PyObject *get_running_loop;
-    PyObject *current_task;
+    /* asyncio's namespaces, in which others replace functions: NULL until a coroutine first suspends
+     * (framework/asyncio.c) */
+    PyObject *in_events;
+    PyObject *in_asyncio;
     PyObject *cancelled_error;
     caw__trio_api trio;
     PyObject *bare_type;            /* the class that gives an iterator an __await__: NULL until it is needed */

@@ -2,11 +2,23 @@
  * imported itself. */
 #include "python/framework/asyncio.h"
 
+#include "python/framework/asyncio_attach.h"
 #include "python/framework/asyncio_task.h"
 #include "python/framework/asyncio_thread.h"
 #include "python/loop/hub.h"
 
-/* asyncio's functions, once it is there. 0 when it is not: then no loop of it runs either. -1 with an exception. */
+/* The module's namespace: a new reference, or NULL with an exception. */
+static PyObject *
+asyncio_namespace(PyObject *module)
+{
+    PyObject *dict = module && PyModule_Check(module) ? PyModule_GetDict(module) : NULL; /* borrowed */
+    if (module && !dict) {
+        PyErr_SetString(PyExc_TypeError, "asyncio is no module");
+    }
+    return Py_XNewRef(dict);
+}
+
+/* asyncio's namespaces, once it is there. 0 when it is not: then no loop of it runs either. -1 with an exception. */
 static int
 asyncio_load(caw__state *state)
 {
@@ -20,20 +32,32 @@ asyncio_load(caw__state *state)
     }
     Py_INCREF(asyncio);
     PyObject *events = PyObject_GetAttrString(asyncio, "events");
-    PyObject *running = events ? PyObject_GetAttrString(events, "_get_running_loop") : NULL;
-    PyObject *task = running ? PyObject_GetAttrString(asyncio, "current_task") : NULL;
-    PyObject *error = task ? PyObject_GetAttrString(asyncio, "CancelledError") : NULL;
+    PyObject *in_events = asyncio_namespace(events);
+    PyObject *in_asyncio = in_events ? asyncio_namespace(asyncio) : NULL;
+    PyObject *error = in_asyncio ? PyObject_GetAttrString(asyncio, "CancelledError") : NULL;
     Py_DECREF(asyncio);
     Py_XDECREF(events);
     if (!error) {
-        Py_XDECREF(running);
-        Py_XDECREF(task);
+        Py_XDECREF(in_events);
+        Py_XDECREF(in_asyncio);
         return -1;
     }
-    Py_XSETREF(state->get_running_loop, running);
-    Py_XSETREF(state->current_task, task);
+    Py_XSETREF(state->in_events, in_events);
+    Py_XSETREF(state->in_asyncio, in_asyncio);
     Py_XSETREF(state->cancelled_error, error); /* last: it says that the others are there */
     return 1;
+}
+
+/* A function of asyncio's, as it is now: packages replace them, at their import (trio-asyncio) or later. A new
+ * reference, or NULL with an exception. */
+static PyObject *
+asyncio_function(PyObject *namespace, PyObject *name)
+{
+    PyObject *function = PyDict_GetItemWithError(namespace, name);
+    if (!function && !PyErr_Occurred()) {
+        PyErr_SetObject(PyExc_AttributeError, name);
+    }
+    return Py_XNewRef(function);
 }
 
 int
@@ -44,7 +68,9 @@ caw__asyncio_running_loop(caw__state *state, PyObject **loop)
     if (loaded <= 0) {
         return loaded;
     }
-    *loop = PyObject_CallNoArgs(state->get_running_loop);
+    PyObject *function = asyncio_function(state->in_events, state->names._get_running_loop);
+    *loop = function ? PyObject_CallNoArgs(function) : NULL;
+    Py_XDECREF(function);
     if (*loop == Py_None) {
         Py_CLEAR(*loop);
         return 0;
@@ -52,10 +78,20 @@ caw__asyncio_running_loop(caw__state *state, PyObject **loop)
     return *loop ? 1 : -1;
 }
 
+/* The loop's current task, or None: a new reference; NULL with an exception. */
+static PyObject *
+asyncio_current_task(caw__state *state, PyObject *loop)
+{
+    PyObject *function = asyncio_function(state->in_asyncio, state->names.current_task);
+    PyObject *task = function ? PyObject_CallOneArg(function, loop) : NULL;
+    Py_XDECREF(function);
+    return task;
+}
+
 PyObject *
 caw__asyncio_current_coroutine(caw__state *state, PyObject *loop)
 {
-    PyObject *task = PyObject_CallOneArg(state->current_task, loop);
+    PyObject *task = asyncio_current_task(state, loop);
     PyObject *coroutine = task && task != Py_None ? PyObject_CallMethod(task, "get_coro", NULL) : NULL;
     Py_XDECREF(task);
     caw__forget_raised();
@@ -84,7 +120,7 @@ asyncio_may_step(caw__hub *hub)
     caw__state *state = hub->state;
     PyObject *loop = hub->loop;
     PyObject *debug = PyObject_CallMethodNoArgs(loop, state->names.get_debug);
-    PyObject *task = debug ? PyObject_CallOneArg(state->current_task, loop) : NULL;
+    PyObject *task = debug ? asyncio_current_task(state, loop) : NULL;
     int may = task == Py_None && PyObject_IsTrue(debug) == 0;
     Py_XDECREF(debug);
     Py_XDECREF(task);
@@ -93,89 +129,6 @@ asyncio_may_step(caw__hub *hub)
     }
     PyErr_Clear(); /* a loop that has no such methods gets the slower way */
     return may;
-}
-
-/* After add_reader failed half way (no memory, Ctrl-C): a loop that still has the fd in its table would never watch
- * the next one of that number. */
-static void
-asyncio_remove_reader(caw__hub *hub, PyObject *fd)
-{
-    PyObject *raised = caw__take_raised();
-    PyObject *removed = PyObject_CallMethod(hub->loop, "remove_reader", "O", fd);
-    Py_XDECREF(removed);
-    PyErr_Clear();
-    caw__raise(raised);
-}
-
-/* loop.add_reader(fd, drain): the loop drops its readers when it is closed. 0: it cannot watch fds. */
-static int
-asyncio_add_reader(caw__hub *hub, PyObject *drain)
-{
-    PyObject *fd = PyLong_FromLong(caw_reactor_fd(hub->inbox->reactor));
-    if (!fd) {
-        return -1;
-    }
-    int result = 1;
-    PyObject *added = PyObject_CallMethodObjArgs(hub->loop, hub->state->names.add_reader, fd, drain, NULL);
-    if (!added && PyErr_ExceptionMatches(PyExc_NotImplementedError)) {
-        PyErr_Clear();
-        result = 0;
-    }
-    else if (!added) {
-        asyncio_remove_reader(hub, fd);
-        result = -1;
-    }
-    Py_XDECREF(added);
-    Py_DECREF(fd);
-    return result;
-}
-
-/* Have a thread watch the fd; and let the loop own the hub by a timer that is never due in practice (30 years), since
- * it drops its timers too when it is closed (BaseEventLoop.close). */
-static int
-asyncio_add_thread(caw__hub *hub, PyObject *drain)
-{
-    if (caw__asyncio_thread_start(hub) < 0) {
-        return -1;
-    }
-    PyObject *timer = PyObject_CallMethod(hub->loop, "call_later", "dO", 1e9, drain);
-    if (!timer) {
-        caw__hub_close(hub);
-        return -1;
-    }
-    Py_DECREF(timer);
-    return 0;
-}
-
-static int
-asyncio_attach_drain(caw__hub *hub, PyObject *drain)
-{
-    /* In an empty context: the loop keeps the context that it is called in for as long as it keeps the callback. */
-    PyObject *context = PyContext_New();
-    if (!context || PyContext_Enter(context) < 0) {
-        Py_XDECREF(context);
-        return -1;
-    }
-    int added = asyncio_add_reader(hub, drain);
-    if (added == 0) {
-        added = asyncio_add_thread(hub, drain);
-    }
-    PyObject *raised = added < 0 ? caw__take_raised() : NULL;
-    int left = PyContext_Exit(context);
-    Py_DECREF(context);
-    if (raised) {
-        caw__raise(raised);
-    }
-    return added < 0 || left < 0 ? -1 : 0;
-}
-
-static int
-asyncio_attach(caw__hub *hub)
-{
-    PyObject *drain = PyObject_GetAttrString((PyObject *)hub, "drain");
-    int attached = drain ? asyncio_attach_drain(hub, drain) : -1;
-    Py_XDECREF(drain);
-    return attached;
 }
 
 static PyObject *
@@ -230,8 +183,9 @@ asyncio_loop_state(caw__hub *hub)
 }
 
 const caw__framework caw__asyncio = {
-    .attach = asyncio_attach,
+    .attach = caw__asyncio_attach,
     .detach = caw__asyncio_thread_stop,
+    .draining = caw__asyncio_thread_draining,
     .drained = caw__asyncio_thread_drained,
     .mark = caw__asyncio_running_mark,
     .may_step = asyncio_may_step,

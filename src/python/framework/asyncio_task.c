@@ -41,13 +41,16 @@ asyncio_task_of_future(PyObject *loop, PyObject *future)
     return its ? Py_NewRef(future) : NULL;
 }
 
-/* Where the loop has no factory of its own and tasks can begin at once, this one does: it saves a turn of the loop. */
+/* Where the loop has no create_task and no factory of its own and tasks can begin at once, this one does: it saves a
+ * turn of the loop. */
 static PyObject *
-asyncio_task_of_coroutine(PyObject *loop, PyObject *coroutine)
+asyncio_task_of_coroutine(const caw__hub *hub, PyObject *coroutine)
 {
+    PyObject *loop = hub->loop;
 #if CAW__HAS_EAGER_TASKS
-    PyObject *factory = PyObject_CallMethod(loop, "get_task_factory", NULL), *task = NULL;
+    PyObject *factory = hub->plain_tasks ? PyObject_CallMethod(loop, "get_task_factory", NULL) : Py_NewRef(Py_True);
     if (factory == Py_None) {
+        PyObject *task = NULL;
         PyObject *asyncio = PyImport_ImportModule("asyncio");
         PyObject *type = asyncio ? PyObject_GetAttrString(asyncio, "Task") : NULL;
         PyObject *args = type ? PyTuple_Pack(1, coroutine) : NULL;
@@ -73,7 +76,7 @@ asyncio_task_new(caw__hub *hub, PyObject *awaitable)
 {
     caw__state *state = hub->state;
     if (PyCoro_CheckExact(awaitable)) {
-        return asyncio_task_of_coroutine(hub->loop, awaitable);
+        return asyncio_task_of_coroutine(hub, awaitable);
     }
     if (!state->posted && !(state->posted = caw__python_function(asyncio_task_source, "cawait_posted"))) {
         return NULL;
@@ -81,7 +84,7 @@ asyncio_task_new(caw__hub *hub, PyObject *awaitable)
     PyObject *inner = caw__py_task_awaitable(state, awaitable);
     PyObject *coroutine = inner ? PyObject_CallOneArg(state->posted, inner) : NULL;
     Py_XDECREF(inner);
-    PyObject *task = coroutine ? asyncio_task_of_coroutine(hub->loop, coroutine) : NULL;
+    PyObject *task = coroutine ? asyncio_task_of_coroutine(hub, coroutine) : NULL;
     Py_XDECREF(coroutine);
     return task;
 }

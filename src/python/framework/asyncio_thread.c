@@ -1,18 +1,23 @@
 /* asyncio_thread.c: a thread that watches a reactor's fd for a loop that cannot (no add_reader: Windows' proactor,
- * exotic loops).
+ * PySide6's QtAsyncio).
  *
  * It is the one thread of the library that takes the GIL, and it takes it once per batch: to call
  * loop.call_soon_threadsafe(drain). Then it waits, without the GIL, until the drain has run, because the fd stays
- * readable until then.
+ * readable until then. A drain that has begun and does not end may have run the loop inside one of its steps, as a
+ * modal dialog does: after NESTED_NS the loop is called once more. A drain
+ * inside that one ends the wait, so what comes afterwards is not late.
+ *
+ * It is a native thread with a thread state that it makes itself. One of the module `_thread` would not do: where
+ * gevent has patched the process, that is a greenlet of the loop's own thread, and would block it.
  *
  * It holds no reference to the hub. It ends when the hub is closed, and at exit: there it has to end before the
  * interpreter does, since a thread that takes the GIL of a dead interpreter hangs or crashes. So an atexit
  * callback stops all threads and waits for them, also for those that were stopped long ago: such a thread may still
  * have to take the GIL once more, or even for the first time.
  *
- * Access: `drained`, `polling`, `stop` and `ended` are protected by `lock`; `refs` is atomic; `hub`, `next` and the
- * list are protected by the GIL; the rest is constant. A thread that holds the GIL waits here for nothing but
- * `polling`, which this one clears without the GIL.
+ * Access: `begun`, `draining`, `drained`, `polling`, `stop` and `ended` are protected by `lock`; `refs` is atomic;
+ * `hub`, `next` and the list are protected by the GIL; the rest is constant. A thread that holds the GIL waits here for
+ * nothing but `polling`, which this one clears without the GIL.
  *
  * In a forked child there is no thread and the lock may be held for ever: nothing is touched there.
  */
@@ -23,21 +28,30 @@
 #include "core/os/condition.h"
 #include "core/os/fd.h"
 #include "core/os/fork.h"
+#include "core/os/thread.h"
 
 #include <stdlib.h>
 
+#define NESTED_NS UINT64_C(50000000)
+
+typedef enum asyncio_thread_begun { THREAD_STARTS, THREAD_HAS_BEGUN, THREAD_HAS_NO_MEMORY } asyncio_thread_begun;
+
 typedef struct asyncio_thread {
-    _Atomic int refs; /* the capsule, which is the thread's, and the hub */
+    _Atomic int refs; /* the native thread, and the hub */
     caw_reactor *reactor;
-    caw__hub *hub; /* borrowed; NULL once it is closed */
+    PyInterpreterState *interpreter;
+    PyObject *list; /* the capsule with the list: a reference, which the thread drops at its end */
+    caw__hub *hub;  /* borrowed; NULL once it is closed */
     struct asyncio_thread *next;
     unsigned generation; /* caw__fork_count() when made */
     caw__mutex lock;
     caw__condition changed;
-    bool drained; /* the drain has run since the last call_soon_threadsafe */
-    bool polling; /* the thread watches the fd */
-    bool stop;    /* the hub is closed */
-    bool ended;   /* the thread will not touch Python again */
+    asyncio_thread_begun begun;
+    bool draining; /* a drain has begun since the last call_soon_threadsafe */
+    bool drained;  /* a drain has run since then */
+    bool polling;  /* the thread watches the fd */
+    bool stop;     /* the hub is closed */
+    bool ended;    /* the thread will not touch Python again */
 } asyncio_thread;
 
 /* The threads that have not ended. In a capsule, which the state, the threads and the atexit callback hold. */
@@ -89,21 +103,43 @@ asyncio_thread_wait_readable(asyncio_thread *thread)
     }
     caw__mutex_lock(&thread->lock);
     bool stop = thread->stop;
-    thread->polling = thread->drained = false;
+    thread->polling = thread->draining = thread->drained = false;
     caw__condition_broadcast(&thread->changed);
     caw__mutex_unlock(&thread->lock);
     return !stop;
 }
 
-/* Without the GIL. */
+/* Until a drain has run; or one has begun, and does not end. Without the GIL. */
 static void
 asyncio_thread_wait_drained(asyncio_thread *thread)
 {
     caw__mutex_lock(&thread->lock);
-    while (!thread->drained && !thread->stop) {
+    while (!thread->drained && !thread->draining && !thread->stop) {
         caw__condition_wait(&thread->changed, &thread->lock);
     }
+    uint64_t late = caw__now_ns() + NESTED_NS;
+    while (!thread->drained && !thread->stop && caw__condition_wait_until(&thread->changed, &thread->lock, late)) {
+    }
     caw__mutex_unlock(&thread->lock);
+}
+
+/* Why the loop takes no more calls. A RuntimeError says that it is closed; while it comes to that there may be another
+ * exception. */
+static void
+asyncio_thread_report(caw__hub *hub)
+{
+    PyObject *raised = caw__take_raised();
+    PyObject *running = PyObject_CallMethod(hub->loop, "is_running", NULL);
+    PyErr_Clear();
+    bool ending = PyErr_GivenExceptionMatches(raised, PyExc_RuntimeError) || running == Py_False;
+    Py_XDECREF(running);
+    if (ending) {
+        Py_DECREF(raised);
+    }
+    else {
+        caw__raise(raised);
+        PyErr_WriteUnraisable((PyObject *)hub);
+    }
 }
 
 /* Have the loop drain. False when it takes no more calls, or the hub is closed. */
@@ -117,10 +153,7 @@ asyncio_thread_call_drain(asyncio_thread *thread)
     PyObject *drain = PyObject_GetAttrString((PyObject *)hub, "drain");
     PyObject *handle = drain ? PyObject_CallMethod(hub->loop, "call_soon_threadsafe", "O", drain) : NULL;
     if (!handle) {
-        if (!PyErr_ExceptionMatches(PyExc_RuntimeError)) { /* RuntimeError: the loop is closed */
-            PyErr_WriteUnraisable((PyObject *)hub);
-        }
-        PyErr_Clear();
+        asyncio_thread_report(hub);
         caw__hub_close(hub);
     }
     bool called = handle != NULL;
@@ -142,24 +175,55 @@ asyncio_threads_remove(asyncio_threads *threads, const asyncio_thread *thread)
     }
 }
 
-/* The thread. `capsule` has its struct, `self` the list. */
-static PyObject *
-asyncio_thread_main(PyObject *self, PyObject *capsule)
+/* With the GIL, which it gives back for good. */
+static void
+asyncio_thread_end(asyncio_thread *thread, PyThreadState *tstate)
 {
-    asyncio_thread *thread = PyCapsule_GetPointer(capsule, NULL);
-    bool readable;
-    do {
-        Py_BEGIN_ALLOW_THREADS;
-        asyncio_thread_wait_drained(thread);
-        readable = asyncio_thread_wait_readable(thread);
-        Py_END_ALLOW_THREADS;
-    } while (readable && asyncio_thread_call_drain(thread));
-    asyncio_threads_remove(PyCapsule_GetPointer(self, NULL), thread);
-    asyncio_thread_set(thread, &thread->ended);
-    Py_RETURN_NONE;
+    PyThreadState_Clear(tstate); /* nothing after this lets another thread have the GIL */
+    PyObject *list = thread->list;
+    asyncio_threads_remove(PyCapsule_GetPointer(list, NULL), thread);
+    Py_DECREF(list);
+    asyncio_thread_set(thread, &thread->ended); /* who waits for it has to get the GIL before it goes on */
+    PyThreadState_DeleteCurrent();
 }
 
-static PyMethodDef asyncio_thread_main_def = {"cawait_thread", asyncio_thread_main, METH_O, NULL};
+static void
+asyncio_thread_say_begun(asyncio_thread *thread, asyncio_thread_begun begun)
+{
+    caw__mutex_lock(&thread->lock);
+    thread->begun = begun;
+    caw__condition_broadcast(&thread->changed);
+    caw__mutex_unlock(&thread->lock);
+}
+
+static void *
+asyncio_thread_main(void *argument)
+{
+    asyncio_thread *thread = argument;
+    PyThreadState *tstate = PyThreadState_New(thread->interpreter); /* here: it belongs to the thread that makes it */
+    asyncio_thread_say_begun(thread, tstate ? THREAD_HAS_BEGUN : THREAD_HAS_NO_MEMORY);
+    for (bool more = tstate != NULL; more;) {
+        asyncio_thread_wait_drained(thread);
+        bool readable = asyncio_thread_wait_readable(thread);
+        PyEval_RestoreThread(tstate);
+        more = readable && asyncio_thread_call_drain(thread);
+        if (more) {
+            (void)PyEval_SaveThread();
+        }
+        else {
+            asyncio_thread_end(thread, tstate);
+        }
+    }
+    asyncio_thread_release(thread);
+    return NULL;
+}
+
+void
+caw__asyncio_thread_draining(caw__hub *hub)
+{
+    asyncio_thread *thread = hub->attached;
+    asyncio_thread_set(thread, &thread->draining);
+}
 
 void
 caw__asyncio_thread_drained(caw__hub *hub)
@@ -293,7 +357,7 @@ asyncio_threads_of(caw__state *state)
 /* --- the start --- */
 
 static asyncio_thread *
-asyncio_thread_new(caw__hub *hub)
+asyncio_thread_new(caw__hub *hub, PyObject *list)
 {
     asyncio_thread *thread = calloc(1, sizeof *thread);
     if (!thread) {
@@ -302,6 +366,8 @@ asyncio_thread_new(caw__hub *hub)
     }
     atomic_init(&thread->refs, 2);
     thread->reactor = caw_reactor_retain(hub->inbox->reactor);
+    thread->interpreter = PyInterpreterState_Get();
+    thread->list = Py_NewRef(list);
     thread->hub = hub;
     thread->drained = true; /* nothing to wait for yet */
     thread->generation = caw__fork_count();
@@ -310,23 +376,44 @@ asyncio_thread_new(caw__hub *hub)
     return thread;
 }
 
-static void
-asyncio_thread_capsule_free(PyObject *capsule)
+/* Start the native thread and wait until it has a thread state. -1 with an exception: then there is no thread. */
+static int
+asyncio_thread_run(asyncio_thread *thread)
 {
-    asyncio_thread_release(PyCapsule_GetPointer(capsule, NULL));
+    caw__thread native;
+    int error = caw__thread_start(asyncio_thread_main, thread, &native);
+    if (error < 0) {
+        asyncio_thread_release(thread); /* for the thread */
+        caw_py_set_error(error);
+        return -1;
+    }
+    caw__thread_detach(native);
+    asyncio_thread_begun begun;
+    Py_BEGIN_ALLOW_THREADS; /* tracemalloc may need the GIL for the thread state */
+    caw__mutex_lock(&thread->lock);
+    while ((begun = thread->begun) == THREAD_STARTS) {
+        caw__condition_wait(&thread->changed, &thread->lock);
+    }
+    caw__mutex_unlock(&thread->lock);
+    Py_END_ALLOW_THREADS;
+    if (begun == THREAD_HAS_NO_MEMORY) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
 }
 
-/* -1 with an exception. The new thread takes its references to the capsules. */
-static int
-asyncio_thread_run(PyObject *threads, PyObject *capsule)
+/* Without a native thread: what it would have done at its end, and what the hub has. */
+static void
+asyncio_thread_undo(caw__hub *hub, asyncio_thread *thread)
 {
-    PyObject *module = PyImport_ImportModule("_thread");
-    PyObject *run = module ? PyCFunction_New(&asyncio_thread_main_def, threads) : NULL;
-    PyObject *started = run ? PyObject_CallMethod(module, "start_new_thread", "O(O)", run, capsule) : NULL;
-    Py_XDECREF(run);
-    Py_XDECREF(module);
-    Py_XDECREF(started);
-    return started ? 0 : -1;
+    PyObject *list = thread->list;
+    asyncio_threads_remove(PyCapsule_GetPointer(list, NULL), thread);
+    if (hub->attached) { /* else the end of the interpreter has stopped it meanwhile */
+        hub->attached = NULL;
+        asyncio_thread_release(thread);
+    }
+    Py_DECREF(list);
 }
 
 int
@@ -341,26 +428,21 @@ caw__asyncio_thread_start(caw__hub *hub)
         PyErr_SetString(PyExc_RuntimeError, "can't create new thread at interpreter shutdown");
         return -1;
     }
-    asyncio_thread *thread = asyncio_thread_new(hub);
+    asyncio_thread *thread = asyncio_thread_new(hub, list);
     if (!thread) {
         return -1;
     }
-    PyObject *capsule = PyCapsule_New(thread, NULL, asyncio_thread_capsule_free);
-    if (!capsule) {
-        asyncio_thread_release(thread);
-        asyncio_thread_release(thread);
-        return -1;
-    }
-    /* In the list first: it may end before the call returns. */
+    /* All is in place first: the interpreter may come to its end while the thread starts. */
     thread->next = threads->first;
     threads->first = thread;
-    int started = asyncio_thread_run(list, capsule);
-    Py_DECREF(capsule);
-    if (started < 0) {
-        asyncio_threads_remove(threads, thread);
-        asyncio_thread_stop(thread);
+    hub->attached = thread;
+    if (asyncio_thread_run(thread) < 0) {
+        asyncio_thread_undo(hub, thread);
         return -1;
     }
-    hub->attached = thread;
+    if (!hub->loop) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return -1;
+    }
     return 0;
 }

@@ -9,7 +9,8 @@ CAW__INTERNAL_BEGIN
 /* Begin, with what it needs in hub->attached. -1 with an exception. */
 int caw__asyncio_thread_start(caw__hub *hub);
 
-/* As `drained` and `detach` of caw__framework. */
+/* As `draining`, `drained` and `detach` of caw__framework. */
+void caw__asyncio_thread_draining(caw__hub *hub);
 void caw__asyncio_thread_drained(caw__hub *hub);
 void caw__asyncio_thread_stop(caw__hub *hub);
 

@@ -35,12 +35,30 @@ framework_trio_is_inside(PyObject *asyncio_coroutine, PyObject *trio_coroutine)
     return known && (is_trio || !found);
 }
 
+/* Whether a loop of asyncio on top of trio's (trio-asyncio) calls back now: it says so to sniffio. trio does the same
+ * for its own steps, asyncio's own loops say nothing. Never raises. */
+static bool
+framework_says_asyncio(const caw__state *state)
+{
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+    PyObject *sniffio = modules ? Py_XNewRef(PyDict_GetItemWithError(modules, state->names.sniffio)) : NULL;
+    PyObject *name = sniffio ? PyObject_CallMethod(sniffio, "current_async_library", NULL) : NULL;
+    bool is_asyncio = name && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "asyncio") == 0;
+    Py_XDECREF(name);
+    Py_XDECREF(sniffio);
+    caw__forget_raised();
+    return is_asyncio;
+}
+
 /* Both run. The task that was stepped last has entered its context last; where other code has entered one since, the
  * frames decide. A coroutine that is a task by itself has no frame among those that are being run. In guest mode
  * trio's tasks are stepped by a callback of the host loop: then asyncio has no current task. */
 static bool
 framework_is_trio(caw__state *state, const caw__waiter *w, PyObject *loop, PyObject *task)
 {
+    if (framework_says_asyncio(state)) {
+        return false;
+    }
     PyObject *mine = caw__asyncio_current_coroutine(state, loop);
     if (!mine) {
         return true;

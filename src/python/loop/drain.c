@@ -151,6 +151,19 @@ drain_enter_context(PyObject *context)
     }
 }
 
+/* An exception leaves the drain before all was done. The fd is still readable, or made so; but a loop that looks for
+ * edges (rloop) has seen that one, and a push rings only if the queue was empty. */
+static void
+drain_again(caw__hub *hub)
+{
+    if (hub->loop) {
+        caw_reactor_ring(hub->inbox->reactor);
+    }
+    if (hub->attached) {
+        hub->framework->drained(hub);
+    }
+}
+
 PyObject *
 caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -161,12 +174,13 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     Py_INCREF(hub); /* a step may close the loop */
     caw__state *state = hub->state;
     int direct = hub->drainer ? 0 : hub->framework->may_step(hub);
-    if (direct < 0) { /* nothing was taken: the fd is still readable */
-        if (hub->attached) {
-            hub->framework->drained(hub);
-        }
+    if (direct < 0) { /* nothing was taken */
+        drain_again(hub);
         Py_DECREF(hub);
         return NULL;
+    }
+    if (hub->attached) {
+        hub->framework->draining(hub);
     }
     PyThreadState *outer = hub->drainer;
     PyObject *outer_mark = hub->mark;
@@ -182,7 +196,10 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     drain_enter_context(context);
     hub->drainer = outer;
     Py_XSETREF(hub->mark, outer_mark);
-    if (hub->attached) {
+    if (failed) {
+        drain_again(hub);
+    }
+    else if (hub->attached) {
         hub->framework->drained(hub);
     }
     Py_DECREF(hub);

@@ -20,7 +20,8 @@ struct caw__framework {
     /* The hub is closed: end what attach has put into hub->attached. NULL where it puts nothing there. */
     void (*detach)(caw__hub *hub);
 
-    /* Where there is something in hub->attached: a drain has run. */
+    /* Where there is something in hub->attached: a drain begins; it has run. */
+    void (*draining)(caw__hub *hub);
     void (*drained)(caw__hub *hub);
 
     /* Something that stays the same object as long as the same loop runs in this thread: borrowed, and cheap to get.

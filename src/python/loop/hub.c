@@ -120,6 +120,7 @@ caw__hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     hub->drainer = NULL;
     hub->mark = NULL;
     hub->attached = NULL;
+    hub->plain_tasks = false;
     hub->reschedule = NULL;
     hub->ending = false;
     hub->next = state->hubs;

@@ -50,6 +50,7 @@ struct caw__hub {
     PyThreadState *drainer; /* true while a drain runs: whose */
     PyObject *mark;         /* with drainer: the framework's mark when it began */
     void *attached;         /* the framework's: what stands in for add_reader, or NULL */
+    bool plain_tasks;       /* asyncio's: tasks may be made as the loop's own create_task makes them, but eager */
     PyObject *reschedule;   /* trio's way to resume a task */
     bool ending;            /* trio's run is over when nobody waits here any more */
     caw__hub *next;         /* in state->hubs */

@@ -79,8 +79,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->method_type);
     Py_VISIT(state->generator_type);
     Py_VISIT(state->byte_stream_type);
-    Py_VISIT(state->get_running_loop);
-    Py_VISIT(state->current_task);
+    Py_VISIT(state->in_events);
+    Py_VISIT(state->in_asyncio);
     Py_VISIT(state->cancelled_error);
     Py_VISIT(state->functions);
     Py_VISIT(state->bare_type);
@@ -109,8 +109,8 @@ module_clear(PyObject *module)
     CAW__NAMES(MODULE_CLEAR_NAME)
 #undef MODULE_CLEAR_NAME
     Py_CLEAR(state->call_soon_kwnames);
-    Py_CLEAR(state->get_running_loop);
-    Py_CLEAR(state->current_task);
+    Py_CLEAR(state->in_events);
+    Py_CLEAR(state->in_asyncio);
     Py_CLEAR(state->cancelled_error);
     caw__trio_forget(&state->trio);
     Py_CLEAR(state->bare_type);

@@ -46,8 +46,17 @@ class NestingLoop(asyncio.SelectorEventLoop):
                 handle._run()
 
 
+class NestingLoopWithoutReader(NestingLoop):
+    def add_reader(self, fd, callback, *args):
+        raise NotImplementedError
+
+
+each_loop = pytest.mark.parametrize("new_loop", [NestingLoop, NestingLoopWithoutReader])
+
+
+@each_loop
 @pytest.mark.parametrize("native", [False, True], ids=["resolved by call_later", "resolved by a native thread"])
-def test_loop_run_inside_a_resumed_task_makes_progress(native):
+def test_loop_run_inside_a_resumed_task_makes_progress(native, new_loop):
     async def body(op, inner_op):
         await op.wait()
         loop = asyncio.get_running_loop()
@@ -64,12 +73,13 @@ def test_loop_run_inside_a_resumed_task_makes_progress(native):
         op.resolve_later(500)
         return await task
 
-    loop = NestingLoop()
+    loop = new_loop()
     assert loop.run_until_complete(main()) == "inner"
     loop.close()
 
 
-def test_loop_run_inside_a_step_delivers_the_rest_of_the_batch():
+@each_loop
+def test_loop_run_inside_a_step_delivers_the_rest_of_the_batch(new_loop):
     async def body(ops, tasks, n, order):
         await ops[n].wait()
         if n == 0:
@@ -84,12 +94,13 @@ def test_loop_run_inside_a_step_delivers_the_rest_of_the_batch():
         await asyncio.gather(*tasks)
         assert sorted(order) == [0, 1, 2, 3] and order.index(2) < order.index(0)
 
-    loop = NestingLoop()
+    loop = new_loop()
     loop.run_until_complete(main())
     loop.close()
 
 
-def test_loops_nested_several_deep_make_progress():
+@each_loop
+def test_loops_nested_several_deep_make_progress(new_loop):
     async def body(ops, depth):
         await ops[depth].wait()
         if depth == 0:
@@ -103,7 +114,7 @@ def test_loops_nested_several_deep_make_progress():
         ops[7].resolve_later(300)
         return await asyncio.ensure_future(body(ops, 7))
 
-    loop = NestingLoop()
+    loop = new_loop()
     assert loop.run_until_complete(main()) == 7
     loop.close()
 
