@@ -18,6 +18,7 @@ from pathlib import Path
 import sanitizers
 from build import joined_build, meson_build, python_path, run_c_tests
 from common import BUILD, JOBS, ONE_OF_EACH_KIND, RESULTS, Row, heading, junit_row, run, step, summary
+from foreign_loops import make_loops
 from interpreters import Interpreter, discover, make_environment, make_environments
 
 KINDS = ("c", "python", "portable", "joined")
@@ -49,7 +50,7 @@ class Runs:
 
     def python_tests(self, interpreter: Interpreter, reactor: str) -> Row:
         """Build for an interpreter with Meson and run the Python tests."""
-        note = make_environment(interpreter)
+        note = "; ".join(filter(None, [make_environment(interpreter), make_loops(interpreter)]))
         folder = self.modules(interpreter, reactor)
         return self.pytest(interpreter, python_path(folder), f"{interpreter.name}-{folder.name}", note)
 
