@@ -44,12 +44,12 @@ LAYOUT = Layout(
     )
     | {"cawait", "cawait_testing"},
     rooms={
-        "core/os": "compiler clock mutex condition once thread fork fd pipe",
-        "core/base": "error future promise",
+        "core/os": "compiler clock mutex condition once thread processors fork fd pipe",
+        "core/base": "error block future promise",
         "core/reactor": "timer_heap shared wake_queue wait sleep fd_table readiness epoll portable reactor",
         "core/stream": "stream around merge channel_shared channel send from_fd",
         "core/bytes": "bytes from_fd",
-        "core/run": "block_on pool blocking spawn channel_send",
+        "core/run": "block_on workers pool blocking spawn channel_send",
         "core/testing": "tools reactor",
         "python/base": "compat dealloc state errors python_code awaitable",
         "python/function": "object code signature function",
@@ -57,8 +57,8 @@ LAYOUT = Layout(
         " scope",
         "python/framework": "anyio task asyncio_thread asyncio_attach asyncio_task asyncio trio_api trio_frame"
         " trio_task trio detect",
-        "python/coroutine": "child wrapper coroutine poll grace cancel result park traceback end attributes checkpoint"
-        " step trampoline type",
+        "python/coroutine": "child wrapper coroutine poll held_up grace cancel result park traceback end attributes"
+        " checkpoint step trampoline type",
         "python/await": "posted late_call in_place await",
         "python/iterate": "aclose in_place posted iterate",
         "python/generator": "generator step_result given step type",
@@ -69,7 +69,7 @@ LAYOUT = Layout(
     },
     apart=(frozenset({"core/stream", "core/bytes"}),),
     unit_tested=frozenset(
-        {"core/reactor/timer_heap.h", "core/reactor/wake_queue.h"}
+        {"core/reactor/timer_heap.h", "core/reactor/wake_queue.h", "core/os/processors.h"}
         # compiled there with an allocator that fails
         | {f"core/stream/{name}.c" for name in ("channel", "from_fd", "merge", "around", "stream")}
     ),

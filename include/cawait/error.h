@@ -22,7 +22,8 @@
     X(CAW_EBROKEN, -4102, "the producer ended without a result")                                                       \
     X(CAW_ENOREACTOR, -4103, "polled in a place that has no reactor")                                                  \
     X(CAW_EPYTHON, -4104, "a Python exception")                                                                        \
-    X(CAW_EFORKED, -4105, "made before a fork(), used in the child")
+    X(CAW_EFORKED, -4105, "made before a fork(), used in the child")                                                   \
+    X(CAW_EDEADLOCK, -4107, "blocking on what this very thread would have to do")
 
 enum caw_error {
 #define CAW_ERROR_ENUM(code, value, text) code = (value),

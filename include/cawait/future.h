@@ -125,11 +125,31 @@ CAW_API caw_reactor *caw_context_reactor(const caw_context *cx, int *error);
 CAW_API caw_future *caw_ready(int status);
 
 /* Poll a future on this thread until it is ready, and return its status. The future is not destroyed: read its result,
- * then destroy it. Timers and fds work: the call makes a reactor of its own when the future needs one. Do not hold the
- * GIL: the thread sleeps in this call.
- *   any-thread · no-gil · borrows(f) · fails(the future's status, -errno, CAW_ENOMEM, CAW_EINVAL for NULL) ·
- *   calls-user */
+ * then destroy it. Timers and fds work: the call makes a reactor of its own when the future needs one.
+ *
+ * The thread sleeps in this call, so it must not be the one that the future waits for. Three cases are seen. Each is
+ * CAW_EDEADLOCK, at once, and the future is the caller's to destroy.
+ *   - What a Python loop of this very thread would have to do: a call, an await, an iteration or a byte stream of
+ *     python.h, or room in a channel whose consumer has waited on that loop. The future itself ends with the status.
+ *   - This thread holds the GIL, and would sleep: a debug build (without NDEBUG) aborts with a message. A future that
+ *     is ready at its first poll does no harm.
+ *   - caw_pool_close is called, by a thread that runs the loop or holds the GIL, while a worker or a task of the pool
+ *     waits for the loop: that wait ends.
+ * What cannot be seen is what goes through others: a promise, a pool's call, a pipe, or the producers of a channel, that
+ * in their turn wait for this thread.
+ *
+ * A worker of a pool may block: another thread does its work meanwhile. -EAGAIN, or another -errno, where that one
+ * cannot be started and no other worker is awake.
+ *   any-thread · no-gil · borrows(f) · fails(the future's status, CAW_EDEADLOCK, -errno, CAW_ENOMEM, CAW_EINVAL for
+ *   NULL) · calls-user */
 CAW_API int caw_block_on(caw_future *f);
+
+/* The same, for no longer than so many nanoseconds; 0: one poll. CAW_ETIMEDOUT: the future is not ready, and is as it
+ * was. It was not cancelled, and what it has begun goes on. Block on it again, in this thread where it waits for a timer
+ * or an fd, or cancel it and then block on it, or destroy it. (A future whose own end may be CAW_ETIMEDOUT is not told
+ * from that.) A thread that has run into the limit with a timer or an fd keeps the reactor until the thread ends.
+ *   any-thread · no-gil · borrows(f) · fails(CAW_ETIMEDOUT, and as caw_block_on) · calls-user */
+CAW_API int caw_block_on_for(caw_future *f, uint64_t limit_ns);
 
 CAW_END_DECLS
 

@@ -43,13 +43,21 @@ caw__thread_is_current(caw__thread thread)
     return pthread_equal(thread, pthread_self()) != 0;
 }
 
+/* A number that no other thread has while this one lives.
+ *   any-thread · no-gil · - · never fails · quiet */
+static inline uintptr_t
+caw__thread_number(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
 /* Let another thread have the processor.
  *   any-thread · no-gil · - · never fails · quiet */
 void caw__thread_yield(void);
 
-/* How many processors are there for threads; 1 or more.
- *   any-thread · no-gil · - · never fails · quiet */
-unsigned caw__thread_processors(void);
+/* Have `drop` called with `what` when this thread ends. Once for each thread. False without memory: it never will be.
+ *   any-thread · no-gil · takes(what), but not on failure · - · calls the function */
+bool caw__thread_leave(void *what, void (*drop)(void *what));
 
 CAW__INTERNAL_END
 

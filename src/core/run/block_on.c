@@ -8,17 +8,22 @@
  * before the thread sleeps leaves `notified`, and the thread looks at that before it sleeps: in the condition under the
  * lock, in the reactor because a ring is not lost either.
  *
+ * A call that ends by its time limit leaves a future that may wait on the reactor, and may be blocked on again. So the
+ * thread keeps such a reactor, for all its later calls, until it ends.
+ *
  * To get a sleeping thread going on another core takes tens of microseconds, often longer than what it waits for. So
  * the thread looks for a wake a while before it sleeps in the condition. Where that was in vain it sleeps at once the
  * next two times, and twice as many after each failure more: what waits long, or for something that needs this very
  * core, spends nearly nothing on it.
  */
-#include "cawait/future.h"
-#include "cawait/reactor.h"
+#include "core/run/block_on.h"
 
+#include "core/base/block.h"
 #include "core/os/clock.h"
 #include "core/os/compiler.h"
 #include "core/os/condition.h"
+#include "core/os/thread.h"
+#include "core/reactor/wake_queue.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,18 +36,21 @@ static CAW__THREAD_LOCAL struct {
     unsigned failures, sleeps_left;
 } spin;
 
-typedef struct sleeper {
+/* Of this thread: the reactor that it keeps, a reference, or NULL. */
+static CAW__THREAD_LOCAL caw_reactor *kept_reactor;
+
+struct caw__sleeper {
     _Atomic uint32_t refs;
     caw__mutex lock;
     caw__condition wakeup;
     _Atomic bool notified;
     caw_reactor *reactor; /* a reference, or NULL */
-} sleeper;
+};
 
-static sleeper *
-sleeper_new(void)
+static caw__sleeper *
+sleeper_alloc(void)
 {
-    sleeper *s = malloc(sizeof *s);
+    caw__sleeper *s = malloc(sizeof *s);
     if (s) {
         atomic_init(&s->refs, 1);
         caw__mutex_init(&s->lock);
@@ -56,13 +64,13 @@ sleeper_new(void)
 static void
 sleeper_retain(void *data)
 {
-    atomic_fetch_add_explicit(&((sleeper *)data)->refs, 1, memory_order_relaxed); /* relaxed: the caller has one */
+    atomic_fetch_add_explicit(&((caw__sleeper *)data)->refs, 1, memory_order_relaxed); /* relaxed: the caller has one */
 }
 
 static void
 sleeper_release(void *data)
 {
-    sleeper *s = data;
+    caw__sleeper *s = data;
     /* acq_rel: all uses by others, before their release, come before the free. */
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) {
         if (s->reactor) {
@@ -77,7 +85,7 @@ sleeper_release(void *data)
 static void
 sleeper_wake(void *data)
 {
-    sleeper *s = data;
+    caw__sleeper *s = data;
     caw__mutex_lock(&s->lock);
     atomic_store_explicit(&s->notified, true, memory_order_release); /* release: for who looks without the lock */
     if (s->reactor) {
@@ -94,7 +102,7 @@ static const caw_waker_ops sleeper_waker_ops = {sleeper_retain, sleeper_wake, sl
 
 /* Take the wake, if there is one. */
 static bool
-sleeper_take(sleeper *s)
+sleeper_take(caw__sleeper *s)
 {
     /* Relaxed: the exchange decides, and acquires. */
     return atomic_load_explicit(&s->notified, memory_order_relaxed) &&
@@ -103,7 +111,7 @@ sleeper_take(sleeper *s)
 
 /* Look for a wake without sleeping. */
 static bool
-sleeper_spin(sleeper *s)
+sleeper_spin(caw__sleeper *s)
 {
     if (spin.sleeps_left > 0) {
         spin.sleeps_left--;
@@ -120,27 +128,61 @@ sleeper_spin(sleeper *s)
     return false;
 }
 
-/* Until a wake. An error when the reactor fails. */
-static int
-sleeper_sleep(sleeper *s)
+/* In the condition, until a wake, a reactor's being there, or the deadline. */
+static bool
+sleeper_sleep_in_condition(caw__sleeper *s, uint64_t deadline)
+{
+    bool notified, in_time = true;
+    caw__mutex_lock(&s->lock);
+    while (!(notified = sleeper_take(s)) && !s->reactor && in_time) {
+        if (deadline == CAW__NO_DEADLINE) {
+            caw__condition_wait(&s->wakeup, &s->lock);
+        }
+        else {
+            in_time = caw__condition_wait_until(&s->wakeup, &s->lock, deadline);
+        }
+    }
+    caw__mutex_unlock(&s->lock);
+    return notified;
+}
+
+static int64_t
+sleeper_time_left(uint64_t deadline)
+{
+    if (deadline == CAW__NO_DEADLINE) {
+        return -1;
+    }
+    uint64_t now = caw__now_ns(), left = now < deadline ? deadline - now : 0;
+    return left < INT64_MAX ? (int64_t)left : -1;
+}
+
+int
+caw__sleeper_sleep(caw__sleeper *s, uint64_t deadline)
 {
     if (!s->reactor && sleeper_spin(s)) {
         return 0;
     }
-    caw__mutex_lock(&s->lock);
-    bool notified;
-    while (!(notified = sleeper_take(s)) && !s->reactor) {
-        caw__condition_wait(&s->wakeup, &s->lock);
+    bool notified = sleeper_sleep_in_condition(s, deadline);
+    int turned = 0;
+    if (s->reactor) {
+        turned = caw_reactor_turn(s->reactor, notified ? 0 : sleeper_time_left(deadline));
+        notified = sleeper_take(s) || notified;
     }
-    caw__mutex_unlock(&s->lock);
-    int turned = s->reactor ? caw_reactor_turn(s->reactor, notified ? 0 : -1) : 0;
-    return turned < 0 ? turned : 0;
+    if (turned < 0) {
+        return turned;
+    }
+    return !notified && deadline != CAW__NO_DEADLINE && caw__now_ns() >= deadline ? CAW_ETIMEDOUT : 0;
 }
 
 static caw_reactor *
-block_on_reactor(const caw_context *cx, int *error)
+sleeper_reactor(const caw_context *cx, int *error)
 {
-    sleeper *s = cx->place;
+    return caw__sleeper_reactor(cx->place, error);
+}
+
+caw_reactor *
+caw__sleeper_reactor(caw__sleeper *s, int *error)
+{
     if (!s->reactor) { /* only this thread sets it */
         caw_reactor *r;
         *error = caw_reactor_new(CAW_REACTOR_DEFAULT, &r);
@@ -154,27 +196,94 @@ block_on_reactor(const caw_context *cx, int *error)
     return s->reactor;
 }
 
-static const caw_host block_on_host = {"block_on", block_on_reactor};
+static const caw_host sleeper_host = {"block_on", sleeper_reactor};
+
+caw__sleeper *
+caw__sleeper_new(void)
+{
+    caw__sleeper *s = sleeper_alloc();
+    if (!s) {
+        return NULL;
+    }
+    if (kept_reactor && caw__reactor_forked(kept_reactor)) {
+        kept_reactor = NULL; /* the parent's: what belongs to it stays where it is */
+    }
+    /* From the first poll on: the future may wait on it already. */
+    s->reactor = kept_reactor ? caw_reactor_retain(kept_reactor) : NULL;
+    caw__block_begin();
+    return s;
+}
+
+caw_waker
+caw__sleeper_waker(caw__sleeper *s)
+{
+    return (caw_waker){&sleeper_waker_ops, s};
+}
+
+static void
+sleeper_drop_kept(void *reactor)
+{
+    caw_reactor_close(reactor);
+    caw_reactor_release(reactor);
+}
+
+/* Without memory it is closed all the same. */
+static void
+sleeper_keep_reactor(const caw__sleeper *s)
+{
+    if (s->reactor && !kept_reactor && caw__thread_leave(s->reactor, sleeper_drop_kept)) {
+        kept_reactor = caw_reactor_retain(s->reactor);
+    }
+}
+
+void
+caw__sleeper_end(caw__sleeper *s, bool keeps)
+{
+    if (keeps) {
+        sleeper_keep_reactor(s);
+    }
+    if (s->reactor && s->reactor != kept_reactor) {
+        caw_reactor_close(s->reactor);
+    }
+    caw__block_end();
+    sleeper_release(s);
+}
+
+static int
+block_on_until(const char *call, caw_future *f, uint64_t deadline)
+{
+    caw__sleeper *s = f ? caw__sleeper_new() : NULL;
+    if (!s) {
+        return f ? CAW_ENOMEM : CAW_EINVAL;
+    }
+    caw_context cx = {caw__sleeper_waker(s), &sleeper_host, s};
+    int result = 0;
+    bool asleep = false;
+    while (result == 0 && caw_future_poll(f, &cx) == CAW_PENDING) {
+        result = asleep ? 0 : caw__block_sleep(call, cx.waker);
+        asleep = result == 0;
+        result = asleep ? caw__sleeper_sleep(s, deadline) : result;
+    }
+    if (asleep) {
+        caw__block_go_on();
+    }
+    result = result < 0 ? result : f->status;
+    caw__sleeper_end(s, result == CAW_ETIMEDOUT && deadline != CAW__NO_DEADLINE);
+    return result;
+}
 
 int
 caw_block_on(caw_future *f)
 {
-    if (!f) {
-        return CAW_EINVAL;
-    }
-    sleeper *s = sleeper_new();
-    if (!s) {
-        return CAW_ENOMEM;
-    }
-    caw_context cx = {{&sleeper_waker_ops, s}, &block_on_host, s};
-    int result = 0;
-    while (result == 0 && caw_future_poll(f, &cx) == CAW_PENDING) {
-        result = sleeper_sleep(s);
-    }
-    result = result < 0 ? result : f->status;
-    if (s->reactor) {
-        caw_reactor_close(s->reactor);
-    }
-    sleeper_release(s);
-    return result;
+    return block_on_until("caw_block_on", f, CAW__NO_DEADLINE);
 }
+
+int
+caw_block_on_for(caw_future *f, uint64_t limit_ns)
+{
+    uint64_t now = caw__now_ns();
+    return block_on_until("caw_block_on_for", f, limit_ns < CAW__NO_DEADLINE - now ? now + limit_ns : CAW__NO_DEADLINE);
+}
+
+#undef SPIN_NS
+#undef SPIN_MOST_FAILURES

@@ -1,49 +1,21 @@
-/* pool.c: threads and a queue.
- *
- * Two counts. `handles` are the users' references: with the last one the pool stops, without anybody waiting for it.
- * `references` keep the memory: one for all handles together, one for each thread, one for each call and each task.
- *
- * The lock guards everything below it in the struct. It is held for a few instructions, except when a thread is
- * started; a wake never starts one. No function of anybody else is called with it held. `closing` is written under
- * the lock; it is atomic because a call that runs reads it without the lock, as a hint.
- *
- * Threads. One is started when a call or a new task is queued and no idle one is left for it, and when a worker begins
- * a job, no idle one is left, and there is another task: that one may be woken, and the job may be long. A worker ends
- * when the pool is closing, the queue is empty and no task is left; the last one stops the reactor's thread. Close
- * joins them; after a last release they are detached, because then the one who releases may be a worker itself.
- *
- * In a forked child there are no threads and the lock may be held for ever: every entry calls caw__pool_forked first.
- */
+/* pool.c: the pool as its users see it: its life, its calls, its end. The threads are in workers.c, with what the lock
+ * guards. */
 #include "core/run/pool.h"
 
-#include "cawait/reactor.h"
-
 #include "core/os/fork.h"
+#include "core/os/processors.h"
 
 #include <stdlib.h>
 
-#define POOL_MOST_THREADS 32768u /* no system starts more, and the number is only "up to" */
-
 static _Atomic(caw_pool *) pool_default;
-
-bool
-caw__pool_forked(const caw_pool *pool)
-{
-    return pool->generation != caw__fork_count();
-}
-
-bool
-caw__pool_closing(const caw_pool *pool)
-{
-    return atomic_load_explicit(&pool->closing, memory_order_relaxed); /* relaxed: a hint, or under the lock */
-}
 
 /* Life. */
 
+/* As many as this process may use, but not so few that some calls that wait for a disk or a peer hold up all others. */
 static unsigned
 pool_default_size(void)
 {
-    unsigned processors = caw__thread_processors();
+    unsigned processors = caw__processors();
     return processors > 4 ? processors : 4;
 }
 
@@ -74,14 +46,12 @@ caw_pool_new(unsigned threads, caw_pool **out)
     if (error) {
         return error;
     }
-    unsigned max = threads > 0 ? threads : pool_default_size();
-    max = max < POOL_MOST_THREADS ? max : POOL_MOST_THREADS;
-    caw_pool *pool = calloc(1, sizeof *pool + max * sizeof(caw__thread));
+    caw_pool *pool = calloc(1, sizeof *pool);
     if (!pool) {
         return CAW_ENOMEM;
     }
     pool->generation = caw__fork_count();
-    pool->max = max;
+    pool->max = threads > 0 ? threads : pool_default_size();
     atomic_init(&pool->handles, 1);
     atomic_init(&pool->references, 1);
     error = pool_init(pool);
@@ -112,159 +82,6 @@ caw_pool_default(void)
     return seen;
 }
 
-caw_pool *
-caw__pool_hold(caw_pool *pool)
-{
-    atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed); /* relaxed: we have one already */
-    return pool;
-}
-
-void
-caw__pool_drop(caw_pool *pool)
-{
-    /* Release and acquire: who frees sees all that the others did. */
-    if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) {
-        return;
-    }
-    if (pool->reactor) {
-        caw_reactor_release(pool->reactor);
-    }
-    if (!caw__pool_forked(pool)) {
-        caw__condition_fini(&pool->ended);
-        caw__condition_fini(&pool->changed);
-        caw__mutex_fini(&pool->lock);
-    }
-    free(pool);
-}
-
-/* The queue, all with the lock held. */
-
-void
-caw__pool_append(caw_pool *pool, caw_work *w)
-{
-    w->next = NULL;
-    w->previous = pool->last;
-    if (pool->last) {
-        pool->last->next = w;
-    }
-    else {
-        pool->first = w;
-    }
-    pool->last = w;
-    pool->queued++;
-}
-
-static void
-pool_unlink(caw_pool *pool, caw_work *w)
-{
-    *(w->previous ? &w->previous->next : &pool->first) = w->next;
-    *(w->next ? &w->next->previous : &pool->last) = w->previous;
-    w->next = w->previous = NULL;
-    pool->queued--;
-}
-
-static bool
-pool_is_queued(const caw_pool *pool, const caw_work *w)
-{
-    return w->previous || pool->first == w;
-}
-
-/* Threads. */
-
-static void
-pool_run(caw_work *w)
-{
-    if (w->run) {
-        int status = w->run(w);
-        caw_promise_resolve(&w->promise, status);
-    }
-    else {
-        caw__task *task = CAW_CONTAINER_OF(w, caw__task, work);
-        task->ops->run(task);
-    }
-}
-
-static int pool_grow(caw_pool *pool, unsigned spare);
-
-/* Whether there is a task beside this job. It may be woken while the job runs, and a wake starts no thread. */
-static bool
-pool_has_other_task(const caw_pool *pool, const caw_work *w)
-{
-    return pool->tasks && (w->run || pool->tasks->next);
-}
-
-/* The next job, or NULL: it is time to end. */
-static caw_work *
-pool_next(caw_pool *pool)
-{
-    while (!pool->first) {
-        if (caw__pool_closing(pool) && !pool->tasks) {
-            return NULL;
-        }
-        pool->idle++;
-        caw__condition_wait(&pool->changed, &pool->lock);
-        pool->idle--;
-    }
-    caw_work *w = pool->first;
-    pool_unlink(pool, w);
-    (void)pool_grow(pool, pool_has_other_task(pool, w)); /* when it fails, there are fewer threads than could be */
-    return w;
-}
-
-static void *
-pool_main(void *user)
-{
-    caw_pool *pool = user;
-    caw_work *w;
-    caw__mutex_lock(&pool->lock);
-    while ((w = pool_next(pool)) != NULL) {
-        caw__mutex_unlock(&pool->lock);
-        pool_run(w);
-        caw__mutex_lock(&pool->lock);
-    }
-    if (--pool->running == 0 && pool->reactor_running) {
-        pool->reactor_stop = true;
-        caw_reactor_ring(pool->reactor);
-    }
-    caw__mutex_unlock(&pool->lock);
-    caw__pool_drop(pool);
-    return NULL;
-}
-
-/* Start a thread if there are more jobs, or jobs to come, than idle ones. With the lock held. */
-static int
-pool_grow(caw_pool *pool, unsigned spare)
-{
-    if (pool->queued + spare <= pool->idle || pool->started == pool->max || caw__pool_closing(pool)) {
-        return 0;
-    }
-    caw__pool_hold(pool);
-    int error = caw__thread_start(pool_main, pool, &pool->threads[pool->started]);
-    if (error) {
-        atomic_fetch_sub_explicit(&pool->references, 1, memory_order_relaxed); /* not the last: the caller has one */
-        return error;
-    }
-    pool->started++;
-    pool->running++;
-    return 0;
-}
-
-int
-caw__pool_offer(caw_pool *pool, caw_work *w)
-{
-    if (caw__pool_closing(pool)) {
-        return CAW_ECLOSED;
-    }
-    caw__pool_append(pool, w);
-    int error = pool_grow(pool, 0);
-    if (error && pool->started == 0) {
-        pool_unlink(pool, w);
-        return error;
-    }
-    caw__condition_signal(&pool->changed);
-    return 0;
-}
-
 int
 caw__pool_submit(caw_pool *pool, caw_work *w)
 {
@@ -272,9 +89,9 @@ caw__pool_submit(caw_pool *pool, caw_work *w)
         return CAW_EFORKED;
     }
     caw__mutex_lock(&pool->lock);
-    int error = caw__pool_offer(pool, w);
+    int offered = caw__pool_offer(pool, w);
     caw__mutex_unlock(&pool->lock);
-    return error;
+    return offered > 0 ? caw__pool_start(pool, w) : offered;
 }
 
 bool
@@ -284,9 +101,9 @@ caw__pool_withdraw(caw_pool *pool, caw_work *w)
         return false;
     }
     caw__mutex_lock(&pool->lock);
-    bool queued = pool_is_queued(pool, w);
+    bool queued = caw__pool_is_queued(pool, w);
     if (queued) {
-        pool_unlink(pool, w);
+        caw__pool_unlink(pool, w);
     }
     caw__mutex_unlock(&pool->lock);
     return queued;
@@ -304,17 +121,12 @@ pool_stop(caw_pool *pool)
     for (caw_work *w = pool->first; w; w = next) {
         next = w->next;
         if (w->run) {
-            pool_unlink(pool, w); /* from here on a cancel does not find it */
+            caw__pool_unlink(pool, w); /* from here on a cancel does not find it */
             *end = w;
             end = &w->next;
         }
     }
-    for (caw__task *task = pool->tasks; task; task = task->next) {
-        if (task->ops->stop(task)) {
-            caw__pool_append(pool, &task->work);
-        }
-    }
-    caw__condition_broadcast(&pool->changed);
+    caw__pool_wake_all(pool);
     return calls;
 }
 
@@ -333,24 +145,86 @@ static void
 pool_detach(caw_pool *pool)
 {
     pool->detached = true;
-    for (unsigned i = 0; i < pool->started; i++) {
-        caw__thread_detach(pool->threads[i]);
+    if (pool->has_ended) {
+        pool->has_ended = false;
+        caw__thread_detach(pool->last_ended);
     }
     if (pool->reactor_running) {
         caw__thread_detach(pool->reactor_thread);
     }
 }
 
-/* Nobody starts workers any more, and the last worker has ended when they are joined; then nobody starts the
- * reactor. */
+/* Say what this thread holds up, if a worker wants to know. With the lock, which is given back meanwhile. False:
+ * nothing was to be done. */
+static bool
+pool_answer(caw_pool *pool, caw__pool_closer *closer)
+{
+    if (!pool->asked || closer->known) {
+        return false;
+    }
+    caw__mutex_unlock(&pool->lock);
+    caw__block_look(&closer->holds);
+    caw__mutex_lock(&pool->lock);
+    closer->known = true;
+    caw__pool_wake_all(pool);
+    return true;
+}
+
+/* Wait until no thread is there and none comes, or until another closer has seen to it. With the lock. */
+static void
+pool_wait(caw_pool *pool, bool first)
+{
+    caw__pool_closer self = {.known = false, .next = pool->closers}, **at = &pool->closers;
+    pool->closers = &self;
+    while (first ? pool->threads + pool->starting > 0 : !pool->joined) {
+        if (!pool_answer(pool, &self)) {
+            caw__condition_wait(&pool->ended, &pool->lock);
+        }
+    }
+    while (*at != &self) {
+        at = &(*at)->next;
+    }
+    *at = self.next;
+}
+
+/* The last thread has joined the others. Nobody starts workers any more, nor then the reactor. */
 static void
 pool_join(caw_pool *pool)
 {
-    for (unsigned i = 0; i < pool->started; i++) {
-        caw__thread_join(pool->threads[i]);
+    if (pool->has_ended) {
+        caw__thread_join(pool->last_ended);
     }
     if (pool->reactor_running) {
         caw__thread_join(pool->reactor_thread);
+    }
+}
+
+/* By a worker of this pool, which would wait for itself: as by a last release. With the lock. */
+static void
+pool_end_without_wait(caw_pool *pool)
+{
+    pool_detach(pool);
+    pool->joined = true;
+    caw__condition_broadcast(&pool->ended);
+}
+
+static void
+pool_end(caw_pool *pool, bool first)
+{
+    caw__worker *worker = caw__block_worker(); /* of another pool, which may be needed for the end of this one */
+    bool asleep = worker && worker->asleep == 0 && worker->ops->sleep(worker, CAW_WAKER_NONE) == 0;
+    caw__mutex_lock(&pool->lock);
+    pool_wait(pool, first);
+    caw__mutex_unlock(&pool->lock);
+    if (asleep) {
+        worker->ops->go_on(worker);
+    }
+    if (first) {
+        pool_join(pool);
+        caw__mutex_lock(&pool->lock);
+        pool->joined = true;
+        caw__condition_broadcast(&pool->ended);
+        caw__mutex_unlock(&pool->lock);
     }
 }
 
@@ -360,22 +234,19 @@ caw_pool_close(caw_pool *pool)
     if (caw__pool_forked(pool)) {
         return;
     }
+    bool own = caw__pool_is_worker(pool);
     caw__mutex_lock(&pool->lock);
     bool first = !pool->joining;
     caw_work *calls = first ? pool_stop(pool) : NULL;
     pool->joining = true;
+    if (first && own) {
+        pool_end_without_wait(pool);
+    }
     caw__mutex_unlock(&pool->lock);
     pool_cancel(calls);
-    if (first) {
-        pool_join(pool);
+    if (!own) {
+        pool_end(pool, first);
     }
-    caw__mutex_lock(&pool->lock);
-    pool->joined = pool->joined || first;
-    while (!pool->joined) {
-        caw__condition_wait(&pool->ended, &pool->lock);
-    }
-    caw__condition_broadcast(&pool->ended);
-    caw__mutex_unlock(&pool->lock);
 }
 
 caw_pool *
@@ -404,5 +275,3 @@ caw_pool_release(caw_pool *pool)
     }
     caw__pool_drop(pool);
 }
-
-#undef POOL_MOST_THREADS

@@ -71,24 +71,15 @@ spawn_release(spawn_task *s)
 
 /* The pool's list of tasks, which ends a pool only when it is empty; and its queue. */
 
-static int
-spawn_enter(caw_pool *pool, caw__task *task)
+static void
+spawn_link(caw_pool *pool, caw__task *task)
 {
-    if (caw__pool_forked(pool)) {
-        return CAW_EFORKED;
+    task->previous = NULL;
+    task->next = pool->tasks;
+    if (task->next) {
+        task->next->previous = task;
     }
-    caw__mutex_lock(&pool->lock);
-    int error = caw__pool_offer(pool, &task->work);
-    if (!error) {
-        task->previous = NULL;
-        task->next = pool->tasks;
-        if (task->next) {
-            task->next->previous = task;
-        }
-        pool->tasks = task;
-    }
-    caw__mutex_unlock(&pool->lock);
-    return error;
+    pool->tasks = task;
 }
 
 static void
@@ -103,6 +94,25 @@ spawn_leave(caw_pool *pool, caw__task *task)
         caw__condition_broadcast(&pool->changed);
     }
     caw__mutex_unlock(&pool->lock);
+}
+
+static int
+spawn_enter(caw_pool *pool, caw__task *task)
+{
+    if (caw__pool_forked(pool)) {
+        return CAW_EFORKED;
+    }
+    caw__mutex_lock(&pool->lock);
+    int offered = caw__pool_offer(pool, &task->work);
+    if (offered >= 0) {
+        spawn_link(pool, task);
+    }
+    caw__mutex_unlock(&pool->lock);
+    int error = offered > 0 ? caw__pool_start(pool, &task->work) : offered;
+    if (error && offered > 0) {
+        spawn_leave(pool, task);
+    }
+    return error;
 }
 
 static void
@@ -137,6 +147,7 @@ spawn_reactor_main(void *user)
     return NULL;
 }
 
+/* Without the lock, by the one that has set reactor_starting; so nobody else uses `reactor`. */
 static int
 spawn_reactor_start(caw_pool *pool)
 {
@@ -150,13 +161,31 @@ spawn_reactor_start(caw_pool *pool)
         caw_reactor_release(pool->reactor);
         pool->reactor = NULL;
         atomic_fetch_sub_explicit(&pool->references, 1, memory_order_relaxed); /* not the last: the caller has one */
-        return error;
     }
-    pool->reactor_running = true;
-    if (pool->detached) {
+    return error;
+}
+
+/* With the lock, which is given back meanwhile: while its thread is started the pool works on. */
+static int
+spawn_reactor_get(caw_pool *pool)
+{
+    while (pool->reactor_starting) {
+        caw__condition_wait(&pool->ended, &pool->lock);
+    }
+    if (pool->reactor) {
+        return 0;
+    }
+    pool->reactor_starting = true;
+    caw__mutex_unlock(&pool->lock);
+    int error = spawn_reactor_start(pool);
+    caw__mutex_lock(&pool->lock);
+    pool->reactor_starting = false;
+    pool->reactor_running = error == 0;
+    if (pool->reactor_running && pool->detached) {
         caw__thread_detach(pool->reactor_thread);
     }
-    return 0;
+    caw__condition_broadcast(&pool->ended);
+    return error;
 }
 
 static caw_reactor *
@@ -168,11 +197,12 @@ spawn_reactor(const caw_context *cx, int *error)
         return NULL;
     }
     caw__mutex_lock(&pool->lock);
-    int result = pool->reactor ? 0 : spawn_reactor_start(pool);
+    int result = spawn_reactor_get(pool);
     caw_reactor *r = pool->reactor;
     caw__mutex_unlock(&pool->lock);
     if (result) {
         *error = result;
+        return NULL;
     }
     return r;
 }
@@ -273,7 +303,14 @@ spawn_wake_to_stop(caw__task *task)
     return true;
 }
 
-static const caw__task_ops spawn_task_ops = {spawn_run, spawn_wake_to_stop};
+/* The queue's reference, and the child unpolled. */
+static void
+spawn_refuse(caw__task *task, int status)
+{
+    spawn_finish(CAW_CONTAINER_OF(task, spawn_task, task), status);
+}
+
+static const caw__task_ops spawn_task_ops = {spawn_run, spawn_wake_to_stop, spawn_refuse};
 
 /* The join future. */
 

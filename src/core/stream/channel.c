@@ -1,4 +1,6 @@
 /* channel.c: the birth of a channel, its references, and its consumer's end. */
+#include "core/base/block.h"
+#include "core/os/thread.h"
 #include "core/stream/channel_shared.h"
 
 #include "core/os/compiler.h"
@@ -49,6 +51,7 @@ channel_take(caw_channel *c, caw_waker waker, int *status)
     }
     else if (!c->closed) {
         poll = CAW_PENDING;
+        c->poller = caw__block_worker() ? 0 : caw__thread_number();
         if (!caw_waker_same(c->waker, waker)) {
             old = c->waker;
             c->waker = caw_waker_clone(waker);

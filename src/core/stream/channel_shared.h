@@ -6,7 +6,7 @@
  *
  * Words and who may touch them:
  *
- *   first, last, sent, seen, waiting, waker, closed, status, shut    under `lock`
+ *   first, last, sent, seen, waiting, waker, poller, closed, status, shut    under `lock`
  *   paused, signalled, signalling, signaller, told, late, n_late    under `lock`
  *   starts            the consumer's: the producers' reference is still to be given to `start`
  *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so
@@ -62,10 +62,11 @@ struct caw_channel {
     caw_item *first, **last; /* sent, and not taken by the consumer */
     size_t sent, seen;       /* how many ever; `received` when a producer looked last */
     caw_send_op *waiting, *waiting_last;
-    caw_waker waker; /* the consumer's: empty unless it is pending */
-    int status;      /* with closed */
-    bool closed;     /* by a producer, or by the consumer's cancel: nothing goes in any more */
-    bool shut;       /* the consumer takes no more */
+    caw_waker waker;  /* the consumer's: empty unless it is pending */
+    uintptr_t poller; /* the thread in which it became pending last; 0 for a worker of a pool, where it moves */
+    int status;       /* with closed */
+    bool closed;      /* by a producer, or by the consumer's cancel: nothing goes in any more */
+    bool shut;        /* the consumer takes no more */
     bool paused, signalled, signalling, told;
     atomic_bool has_consumer;
     uint32_t n_late;

@@ -1,6 +1,8 @@
 /* send.c: the producers' side: an item that is sent at once or not at all, and one that waits for room. */
 #include "core/stream/send.h"
 
+#include "core/base/block.h"
+#include "core/os/thread.h"
 #include "core/stream/channel_shared.h"
 
 static inline int
@@ -89,6 +91,21 @@ send_wait_on(caw_send_op *send, caw_waker waker)
     return old;
 }
 
+/* It waits in vain, unless it was served just now. */
+static caw_poll
+send_give_up(caw_send_op *send, int status)
+{
+    caw_waker waker = CAW_WAKER_NONE;
+    if (caw__channel_lock(send->channel)) {
+        if (send_state(send) == CAW__SEND_WAITING) {
+            waker = caw__channel_unlink(send->channel, send, status);
+        }
+        caw__channel_unlock(send->channel);
+    }
+    caw_waker_drop(waker);
+    return CAW_READY;
+}
+
 static caw_poll
 send_poll(caw_future *f, caw_context *cx)
 {
@@ -111,11 +128,15 @@ send_poll(caw_future *f, caw_context *cx)
     default: /* CAW__SEND_ENDED */
         break;
     }
+    bool is_poller = c->poller == caw__thread_number();
     caw__channel_unlock(c);
     caw_waker_drop(old);
     caw_waker_wake(consumer);
     if (signals) {
         caw__channel_signal(c);
+    }
+    if (poll == CAW_PENDING && is_poller && caw__block_is_in_loop()) {
+        return send_give_up(send, CAW_EDEADLOCK); /* this thread sleeps, and the consumer is on its loop */
     }
     return poll;
 }

@@ -401,12 +401,34 @@ posted_on_cancel(caw_promise *p)
     (void)posted_push(r); /* closed: then it is over, or will be at once */
 }
 
+/* Whether the consumer's thread waits in vain: because it sleeps, or is waited for, where the loop runs. A coroutine is
+ * polled by a loop, which does not sleep. */
+static bool
+posted_is_vain(const caw__posted *r, const caw_context *cx)
+{
+    return cx->host != &caw__poll_host && caw__block_is_vain(&r->locals->inbox->id);
+}
+
+/* The loop may still end it, once it goes on: until then the consumer has destroyed it. */
+static caw_poll
+posted_give_up(caw__posted *r)
+{
+    return caw_future_finish(&r->promise.future, CAW_EDEADLOCK);
+}
+
 static caw_poll
 posted_poll(caw_future *f, caw_context *cx)
 {
+    caw__posted *r = CAW_CONTAINER_OF(f, caw__posted, promise.future);
+    if (!r->begun && posted_is_vain(r, cx)) {
+        return posted_give_up(r);
+    }
+    r->begun = true;
     caw_poll poll = caw_promise_poll(f, cx);
+    if (poll == CAW_PENDING && posted_is_vain(r, cx)) {
+        return posted_give_up(r);
+    }
     if (poll == CAW_READY) {
-        caw__posted *r = CAW_CONTAINER_OF(f, caw__posted, promise.future);
         r->seen = true;
         if (r->raised && r->outcome) {
             caw__poll_note_at(cx, r->outcome, f->status);

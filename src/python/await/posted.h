@@ -39,6 +39,7 @@ typedef struct caw__posted {
     caw_py_locals *locals; /* a reference */
     _Atomic uint32_t refs, requests;
     bool raised;           /* with outcome: it is an exception */
+    bool begun;            /* it was polled: the consumer's */
     bool seen;             /* a poll has said that it is ready: the consumer's */
     PyObject *object;      /* the awaitable: a reference, or NULL */
     caw_py_ref *outcome;   /* the value or the exception: a reference; NULL for None */

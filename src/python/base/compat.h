@@ -152,6 +152,17 @@ caw__has_gil(void)
 #endif
 }
 
+/* What stands for the GIL that this thread has, which is the interpreter's own where that may have one. */
+static inline const void *
+caw__gil(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyInterpreterState_Get();
+#else
+    return PyInterpreterState_Main();
+#endif
+}
+
 /* How many frames of a coroutine's origin are to be kept (`sys.set_coroutine_origin_tracking_depth`): nearly always
  * 0. */
 static inline int

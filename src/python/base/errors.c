@@ -29,6 +29,7 @@ caw_py_set_error(int status)
     case CAW_EBROKEN:
     case CAW_ENOREACTOR:
     case CAW_EFORKED:
+    case CAW_EDEADLOCK:
     case CAW_EPYTHON:
         PyErr_Format(PyExc_RuntimeError, "%s (%s)", caw_error_text(status), caw_error_name(status));
         return NULL;

@@ -195,5 +195,6 @@ const caw__framework caw__asyncio = {
     .cancel = caw__asyncio_cancel,
     .loop_state = asyncio_loop_state,
     .may_leave = true,
+    .stays = false,
     .holds = true,
 };

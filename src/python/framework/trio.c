@@ -140,5 +140,6 @@ const caw__framework caw__trio = {
     .cancel = caw__trio_cancel,
     .loop_state = trio_loop_state,
     .may_leave = false,
+    .stays = true,
     .holds = false,
 };

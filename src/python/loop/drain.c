@@ -185,7 +185,7 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     PyThreadState *outer = hub->drainer;
     PyObject *outer_mark = hub->mark;
     hub->drainer = PyThreadState_Get();
-    hub->thread = PyThread_get_thread_ident();
+    caw__hub_note_thread(hub);
     hub->mark = direct ? Py_XNewRef(hub->framework->mark(state)) : NULL;
     state->recent = hub;
     PyObject *context = drain_leave_context();

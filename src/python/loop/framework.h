@@ -50,6 +50,10 @@ struct caw__framework {
     /* Whether a KeyboardInterrupt or SystemExit may leave the drain, and with it the loop. */
     bool may_leave;
 
+    /* Whether a loop stays in the thread that it began in, as a run of trio does. A loop of asyncio may go on in
+     * another one. */
+    bool stays;
+
     /* Whether the hub keeps what waits alive. asyncio has only weak references to its tasks, so the hub has to. trio
      * keeps its tasks; and there a waiter that is driven by hand looks like one that a task awaits, and may be
      * dropped. */

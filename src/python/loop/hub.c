@@ -105,7 +105,6 @@ caw__hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
         return NULL;
     }
     hub->state = state;
-    hub->thread = PyThread_get_thread_ident();
     hub->tenants = NULL;
     hub->free_items = NULL;
     hub->n_free_items = 0;
@@ -114,6 +113,10 @@ caw__hub_new(caw__state *state, const caw__framework *framework, PyObject *loop)
     hub->loop = Py_NewRef(loop);
     hub->inbox = inbox;
     inbox->hub = hub;
+    inbox->id.loop = loop;
+    inbox->id.lock = caw__gil();
+    inbox->id.stays = framework->stays;
+    caw__hub_note_thread(hub);
     hub->batch = NULL;
     hub->held = NULL;
     hub->n_held = hub->n_room = 0;

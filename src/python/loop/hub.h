@@ -16,6 +16,8 @@
 
 #include "python/loop/framework.h"
 
+#include "core/os/thread.h"
+
 CAW__INTERNAL_BEGIN
 
 /* What else lives on a loop, and ends with it. Part of a bigger struct; in the hub's list from caw__hub_add to
@@ -71,6 +73,15 @@ caw__hub *caw__hub_open(const caw__waiter *w);
 
 /* Whether this thread is the one of the inbox's loop, and has the GIL: then nothing needs to be queued. */
 bool caw__hub_is_here(const caw__inbox *inbox);
+
+/* The loop runs in this thread. */
+static inline void
+caw__hub_note_thread(caw__hub *hub)
+{
+    hub->thread = PyThread_get_thread_ident();
+    atomic_store_explicit(&hub->inbox->id.thread, caw__thread_number(),
+                          memory_order_relaxed); /* see core/base/block.h */
+}
 
 /* Keep a waiter that has a callback, and let go of it (and of its callback) again. */
 int caw__hub_hold(caw__waiter *w);

@@ -19,6 +19,9 @@ caw__inbox_new(caw__orphans *orphans, int *error)
     atomic_init(&inbox->refs, 1);
     inbox->orphans = caw__orphans_retain(orphans);
     inbox->hub = NULL;
+    inbox->id.loop = inbox->id.lock = NULL; /* the hub says it */
+    inbox->id.stays = false;
+    atomic_init(&inbox->id.thread, 0);
     return inbox;
 }
 

@@ -5,10 +5,13 @@
 
 #include "python/loop/orphans.h"
 
+#include "core/base/block.h"
+
 CAW__INTERNAL_BEGIN
 
 struct caw__inbox {
     _Atomic uint32_t refs;
+    caw__loop_id id;       /* for a thread that waits for the loop */
     caw_reactor *reactor;  /* a reference; closed when the hub goes */
     caw__orphans *orphans; /* a reference */
     caw__hub *hub;         /* protected by the GIL; borrowed; NULL when the loop is closed or gone */

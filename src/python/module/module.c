@@ -3,6 +3,7 @@
 #include "python/module/module.h"
 
 #include "python/coroutine/coroutine.h"
+#include "python/coroutine/held_up.h"
 #include "python/coroutine/park.h"
 #include "python/coroutine/type.h"
 #include "python/framework/trio_api.h"
@@ -39,6 +40,7 @@ module_exec(PyObject *module)
     }
     CAW__NAMES(MODULE_INTERN)
 #undef MODULE_INTERN
+    caw__held_up_watch();
     state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
     state->functions = PyDict_New();
     state->orphans = caw__orphans_new();

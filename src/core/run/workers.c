@@ -1,0 +1,464 @@
+/* workers.c: the threads of a pool, and their queue.
+ *
+ * Two counts. `handles` are the users' references: with the last one the pool stops, without anybody waiting for it.
+ * `references` keep the memory: one for all handles together, one for each thread, one for each call and each task.
+ *
+ * The lock guards everything below it in the struct. It is held for a few instructions: threads are started without
+ * it, announced by `starting`. No function of anybody else is called with it held, but wakers of caw_block_on, which
+ * take no lock of a pool. `closing` is written under the lock; it is atomic because a call that runs reads it without
+ * the lock, as a hint.
+ *
+ * Threads. A thread that sleeps in a call of the library (base/block.h) is `asleep`: what it sleeps for may need this
+ * very pool. All others are awake, and no more than `max` of these run jobs at once: a thread takes a job only while
+ * that holds. One is started when a call or a new task is queued and no idle one is left for it; when a worker begins
+ * a job, no idle one is left, and there is another task, since that one may be woken, and the job may be long; and,
+ * for the same two reasons, when a worker falls asleep. So as long as there are jobs or tasks a thread is awake, and
+ * a wake never has to start one. When a sleeper goes on there may be more than `max` awake. It is not held up for that,
+ * because it may hold what the others wait for; but an idle thread that is too many ends, unless a worker falls asleep
+ * again soon.
+ *
+ * Where a thread cannot be started, those that are awake do the work. Where none is awake, a worker that would fall
+ * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it. So
+ * nothing waits for a thread that is not there.
+ *
+ * A worker ends when the pool is closing, the queue is empty and no task is left; the last one stops the reactor's
+ * thread. Each joins the one that ended before it, so who joins the last one has joined all. After a last release they
+ * are detached, because then the one who releases may be a worker itself.
+ *
+ * Who closes the pool waits for its workers; if a loop runs in its thread, or it has the lock of loops, a worker that
+ * waits for such a loop waits for itself. The worker's poll finds that out (worker_is_awaited): it asks, the closer,
+ * which knows its own thread, answers, and all look again.
+ *
+ * In a forked child there are no threads and the lock may be held for ever: every entry calls caw__pool_forked first.
+ */
+#include "core/run/workers.h"
+
+#include "cawait/reactor.h"
+
+#include "core/os/fork.h"
+
+#include <stdlib.h>
+
+#define WORKERS_MOST     32768u              /* of one pool, with those that sleep: no system starts more */
+#define WORKERS_SPARE_NS UINT64_C(200000000) /* how long an idle thread stays that is too many */
+
+bool
+caw__pool_forked(const caw_pool *pool)
+{
+    return pool->generation != caw__fork_count();
+}
+
+bool
+caw__pool_closing(const caw_pool *pool)
+{
+    return atomic_load_explicit(&pool->closing, memory_order_relaxed); /* relaxed: a hint, or under the lock */
+}
+
+caw_pool *
+caw__pool_hold(caw_pool *pool)
+{
+    atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed); /* relaxed: we have one already */
+    return pool;
+}
+
+void
+caw__pool_drop(caw_pool *pool)
+{
+    /* Release and acquire: who frees sees all that the others did. */
+    if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    if (pool->reactor) {
+        caw_reactor_release(pool->reactor);
+    }
+    if (!caw__pool_forked(pool)) {
+        caw__condition_fini(&pool->ended);
+        caw__condition_fini(&pool->changed);
+        caw__mutex_fini(&pool->lock);
+    }
+    free(pool);
+}
+
+/* --- the queue, all with the lock --- */
+
+void
+caw__pool_append(caw_pool *pool, caw_work *w)
+{
+    w->next = NULL;
+    w->previous = pool->last;
+    if (pool->last) {
+        pool->last->next = w;
+    }
+    else {
+        pool->first = w;
+    }
+    pool->last = w;
+    pool->queued++;
+}
+
+void
+caw__pool_unlink(caw_pool *pool, caw_work *w)
+{
+    *(w->previous ? &w->previous->next : &pool->first) = w->next;
+    *(w->next ? &w->next->previous : &pool->last) = w->previous;
+    w->next = w->previous = NULL;
+    pool->queued--;
+}
+
+bool
+caw__pool_is_queued(const caw_pool *pool, const caw_work *w)
+{
+    return w->previous || pool->first == w;
+}
+
+/* --- how many threads there are, with the lock --- */
+
+/* Those that run a job, or are about to look for one. */
+static unsigned
+workers_active(const caw_pool *pool)
+{
+    return pool->threads - pool->idle - pool->asleep;
+}
+
+/* Those that run, or will as soon as they have started or are woken. */
+static unsigned
+workers_awake(const caw_pool *pool)
+{
+    return pool->threads - pool->asleep + pool->starting;
+}
+
+/* Whether there is a task beside the job. It may be woken while the job runs or sleeps. */
+static bool
+workers_have_other_task(const caw_pool *pool, bool job_is_task)
+{
+    return pool->tasks && (!job_is_task || pool->tasks->next);
+}
+
+/* Announce a thread if there are more jobs, or jobs to come, than threads that wait for one. */
+static bool
+workers_grow(caw_pool *pool, unsigned spare)
+{
+    bool grows = pool->queued + spare > pool->idle + pool->starting && workers_awake(pool) < pool->max &&
+                 pool->threads + pool->starting < WORKERS_MOST;
+    pool->starting += grows;
+    return grows;
+}
+
+/* --- a worker falls asleep --- */
+
+static caw__pool_worker *
+worker_of(const caw__worker *worker)
+{
+    return (caw__pool_worker *)CAW_CONTAINER_OF(worker, const caw__pool_worker, worker);
+}
+
+static void
+worker_link(caw__pool_worker *w, caw_waker waker)
+{
+    caw_pool *pool = w->pool;
+    w->waker = waker;
+    w->previous = NULL;
+    w->next = pool->sleepers;
+    if (w->next) {
+        w->next->previous = w;
+    }
+    pool->sleepers = w;
+    pool->asleep++;
+}
+
+static void
+worker_unlink(caw__pool_worker *w)
+{
+    caw_pool *pool = w->pool;
+    *(w->previous ? &w->previous->next : &pool->sleepers) = w->next;
+    if (w->next) {
+        w->next->previous = w->previous;
+    }
+    pool->asleep--;
+}
+
+static int workers_start(caw_pool *pool);
+
+static int
+worker_sleep(caw__worker *worker, caw_waker waker)
+{
+    caw__pool_worker *w = worker_of(worker);
+    caw_pool *pool = w->pool;
+    int error = -EAGAIN; /* for the case that there cannot be more threads */
+    caw__mutex_lock(&pool->lock);
+    worker_link(w, waker);
+    bool other_task = workers_have_other_task(pool, w->runs_task);
+    if (workers_grow(pool, other_task)) {
+        caw__mutex_unlock(&pool->lock);
+        error = workers_start(pool);
+        caw__mutex_lock(&pool->lock);
+        pool->starting -= error != 0; /* it is not the last: this one is there */
+    }
+    else if (pool->first) {
+        caw__condition_signal(&pool->changed); /* somebody may run now who could not before */
+    }
+    bool stuck = error != 0 && workers_awake(pool) == 0 && (pool->first || other_task);
+    if (stuck) {
+        worker_unlink(w);
+    }
+    caw__mutex_unlock(&pool->lock);
+    return stuck ? error : 0;
+}
+
+static void
+worker_go_on(caw__worker *worker)
+{
+    caw__pool_worker *w = worker_of(worker);
+    caw_pool *pool = w->pool;
+    caw__mutex_lock(&pool->lock);
+    worker_unlink(w);
+    if (pool->idle > 0 && pool->threads - pool->asleep > pool->max) {
+        caw__condition_signal(&pool->changed); /* one is too many */
+    }
+    caw__mutex_unlock(&pool->lock);
+}
+
+/* Whether a closer holds the loop up. The closers are asked, when that was not done. */
+static bool
+worker_is_awaited(const caw__worker *worker, const caw__loop_id *loop)
+{
+    caw_pool *pool = worker_of(worker)->pool;
+    bool awaited = false;
+    if (!caw__pool_closing(pool)) { /* a hint is enough: who begins to close has all look again */
+        return false;
+    }
+    caw__mutex_lock(&pool->lock);
+    for (const caw__pool_closer *closer = pool->closers; closer && !awaited; closer = closer->next) {
+        awaited = closer->known && caw__block_holds_up(&closer->holds, loop);
+    }
+    if (!pool->asked) {
+        pool->asked = true;
+        caw__condition_broadcast(&pool->ended);
+    }
+    caw__mutex_unlock(&pool->lock);
+    return awaited;
+}
+
+static const caw__worker_ops worker_ops = {worker_sleep, worker_go_on, worker_is_awaited};
+
+bool
+caw__pool_is_worker(const caw_pool *pool)
+{
+    const caw__worker *worker = caw__block_worker();
+    return worker && worker->ops == &worker_ops && worker_of(worker)->pool == pool;
+}
+
+/* --- a worker's life --- */
+
+static void
+worker_run(caw_work *job)
+{
+    if (job->run) {
+        int status = job->run(job);
+        caw_promise_resolve(&job->promise, status);
+    }
+    else {
+        caw__task *task = CAW_CONTAINER_OF(job, caw__task, work);
+        task->ops->run(task);
+    }
+}
+
+/* Wait for a change. True: it is one thread too many, and nobody has needed it for a while. */
+static bool
+worker_wait(caw_pool *pool)
+{
+    uint64_t until = caw__now_ns() + WORKERS_SPARE_NS;
+    bool waits = true;
+    pool->idle++;
+    if (pool->threads - pool->asleep > pool->max) {
+        waits = caw__condition_wait_until(&pool->changed, &pool->lock, until);
+        waits = waits && caw__now_ns() < until;
+    }
+    else {
+        caw__condition_wait(&pool->changed, &pool->lock);
+    }
+    pool->idle--;
+    return !waits && pool->threads - pool->asleep > pool->max;
+}
+
+/* The next job, or NULL: it is time to end. With the lock. */
+static caw_work *
+worker_next(caw_pool *pool)
+{
+    while (!pool->first || workers_active(pool) > pool->max) {
+        if (!pool->first && caw__pool_closing(pool) && !pool->tasks) {
+            return NULL;
+        }
+        if (worker_wait(pool) && (!pool->first || workers_active(pool) > pool->max)) {
+            return NULL;
+        }
+    }
+    caw_work *job = pool->first;
+    caw__pool_unlink(pool, job);
+    return job;
+}
+
+/* After the last one the reactor's thread is not needed any more. With the lock. */
+static void
+workers_check_last(caw_pool *pool)
+{
+    bool last = pool->threads == 0 && pool->starting == 0 && caw__pool_closing(pool);
+    if (last && pool->reactor_running) {
+        pool->reactor_stop = true;
+        caw_reactor_ring(pool->reactor);
+    }
+}
+
+/* Takes the lock, which it gives back, and the thread's reference. */
+static void
+worker_end(caw_pool *pool)
+{
+    caw__thread before = pool->last_ended;
+    bool joins = pool->has_ended;
+    pool->has_ended = !pool->detached;
+    pool->last_ended = caw__thread_current();
+    if (pool->detached) {
+        caw__thread_detach(caw__thread_current());
+    }
+    pool->threads--;
+    workers_check_last(pool);
+    caw__condition_broadcast(&pool->changed); /* where another one has waited only because this one ran */
+    caw__condition_broadcast(&pool->ended);
+    caw__mutex_unlock(&pool->lock);
+    if (joins) {
+        caw__thread_join(before);
+    }
+    caw__pool_drop(pool);
+}
+
+static void *
+worker_main(void *user)
+{
+    caw_pool *pool = user;
+    caw__pool_worker self = {.worker = {.ops = &worker_ops}, .pool = pool};
+    caw_work *job;
+    caw__block_set_worker(&self.worker);
+    caw__mutex_lock(&pool->lock);
+    pool->starting--;
+    pool->threads++;
+    while ((job = worker_next(pool)) != NULL) {
+        self.runs_task = !job->run;
+        bool grows = workers_grow(pool, workers_have_other_task(pool, self.runs_task));
+        caw__mutex_unlock(&pool->lock);
+        if (grows) {
+            (void)caw__pool_start(pool, NULL); /* when it fails, there are fewer threads than could be */
+        }
+        worker_run(job);
+        caw__mutex_lock(&pool->lock);
+    }
+    caw__block_set_worker(NULL);
+    worker_end(pool);
+    return NULL;
+}
+
+/* --- starting one --- */
+
+/* Start the thread that was announced, which takes that back itself; when it fails, the caller does. Without the
+ * lock. */
+static int
+workers_start(caw_pool *pool)
+{
+    caw__thread thread; /* known as last_ended once it has ended */
+    caw__pool_hold(pool);
+    int error = caw__thread_start(worker_main, pool, &thread);
+    if (error) {
+        atomic_fetch_sub_explicit(&pool->references, 1, memory_order_relaxed); /* not the last: the caller has one */
+    }
+    return error;
+}
+
+/* The whole queue, linked by next. With the lock. */
+static caw_work *
+workers_take_all(caw_pool *pool)
+{
+    caw_work *all = pool->first;
+    pool->first = pool->last = NULL;
+    pool->queued = 0;
+    for (caw_work *w = all; w; w = w->next) {
+        w->previous = NULL;
+    }
+    return all;
+}
+
+/* Nobody will run these. */
+static void
+workers_refuse(caw_work *jobs, int error)
+{
+    while (jobs) {
+        caw_work *job = jobs;
+        jobs = job->next;
+        job->next = NULL;
+        if (job->run) {
+            caw_promise_resolve(&job->promise, error);
+        }
+        else {
+            caw__task *task = CAW_CONTAINER_OF(job, caw__task, work);
+            task->ops->refuse(task, error);
+        }
+    }
+}
+
+int
+caw__pool_start(caw_pool *pool, caw_work *own)
+{
+    int error = workers_start(pool);
+    if (!error) {
+        return 0;
+    }
+    caw_work *refused = NULL;
+    bool own_is_lost = false;
+    caw__mutex_lock(&pool->lock);
+    pool->starting--;
+    if (workers_awake(pool) == 0) {
+        own_is_lost = own && caw__pool_is_queued(pool, own);
+        if (own_is_lost) {
+            caw__pool_unlink(pool, own);
+        }
+        refused = workers_take_all(pool); /* others have queued them, who relied on this thread */
+    }
+    workers_check_last(pool);
+    caw__condition_broadcast(&pool->ended);
+    caw__mutex_unlock(&pool->lock);
+    workers_refuse(refused, error);
+    return own_is_lost ? error : 0;
+}
+
+int
+caw__pool_offer(caw_pool *pool, caw_work *w)
+{
+    if (caw__pool_closing(pool)) {
+        return CAW_ECLOSED;
+    }
+    caw__pool_append(pool, w);
+    if (workers_grow(pool, 0)) {
+        return 1;
+    }
+    if (workers_awake(pool) == 0) { /* all sleep, and there cannot be more */
+        caw__pool_unlink(pool, w);
+        return -EAGAIN;
+    }
+    caw__condition_signal(&pool->changed);
+    return 0;
+}
+
+void
+caw__pool_wake_all(caw_pool *pool)
+{
+    for (const caw__pool_worker *w = pool->sleepers; w; w = w->next) {
+        caw_waker_wake_by_ref(w->waker);
+    }
+    for (caw__task *task = pool->tasks; task; task = task->next) {
+        if (task->ops->stop(task)) {
+            caw__pool_append(pool, &task->work);
+        }
+    }
+    caw__condition_broadcast(&pool->changed);
+}
+
+#undef WORKERS_MOST
+#undef WORKERS_SPARE_NS

@@ -1,0 +1,123 @@
+/* workers.h: the threads of a pool and their queue; see workers.c for what guards what.
+ *
+ * What is queued is a caw_work. A task's has no `run`: the pool goes by its table.
+ */
+#ifndef CAWAIT_CORE_RUN_WORKERS_H
+#define CAWAIT_CORE_RUN_WORKERS_H
+
+#include "cawait/pool.h"
+
+#include "core/base/block.h"
+#include "core/os/condition.h"
+#include "core/os/thread.h"
+
+#include <stdatomic.h>
+
+CAW__INTERNAL_BEGIN
+
+typedef struct caw__task caw__task;
+
+typedef struct caw__task_ops {
+    /* On a worker: run it, and let it go.
+     *   worker · no-gil · takes(the queue's reference) · never fails · calls-user, wakes */
+    void (*run)(caw__task *task);
+    /* The pool closes. True: the task was asleep, and the caller queues it, with the reference that this took.
+     *   pool's lock · no-gil · - · never fails · quiet */
+    bool (*stop)(caw__task *task);
+    /* No thread can be started that would run it: end it with the status.
+     *   any-thread · no-gil · takes(the queue's reference) · never fails · wakes */
+    void (*refuse)(caw__task *task, int status);
+} caw__task_ops;
+
+/* A task's place in the list of its pool; guarded by the pool's lock. */
+struct caw__task {
+    caw_work work;            /* its promise is the join future */
+    const caw__task_ops *ops; /* unchanged */
+    caw__task *next, *previous;
+};
+
+/* A thread of a pool: on its own stack, and in the pool's list while it sleeps in a call of the library. */
+typedef struct caw__pool_worker caw__pool_worker;
+struct caw__pool_worker {
+    caw__worker worker;
+    caw_pool *pool;
+    bool runs_task; /* what it runs is a task: its own */
+    caw_waker waker;
+    caw__pool_worker *next, *previous;
+};
+
+/* A thread that waits until the pool has ended: on its stack. */
+typedef struct caw__pool_closer caw__pool_closer;
+struct caw__pool_closer {
+    caw__held_up holds; /* with known */
+    bool known;
+    caw__pool_closer *next;
+};
+
+struct caw_pool {
+    unsigned generation; /* unchanged; caw__fork_count() when made */
+    unsigned max;        /* unchanged: how many threads run at once, without those that sleep in a call of ours */
+    atomic_uint handles, references;
+    atomic_bool closing;
+
+    caw__mutex lock;
+    caw__condition changed; /* the queue, who may run, closing, or the last task has gone */
+    caw__condition ended;   /* a thread has ended, or could not be started; the reactor is there; it asks; joined */
+    caw_work *first, *last; /* the queue; linked by next and previous */
+    unsigned queued;
+    unsigned threads, starting; /* that there are; that somebody is starting */
+    unsigned idle, asleep;      /* of `threads`: wait for `changed`; sleep in a call of the library */
+    caw__pool_worker *sleepers; /* those that are asleep */
+    caw__task *tasks;
+    caw__pool_closer *closers;
+    bool asked; /* a worker wants to know which loops the closers hold up */
+    bool joining, joined, detached;
+    bool has_ended;         /* a thread has ended that nobody has joined: */
+    caw__thread last_ended; /* that one; it joins the one before it */
+    bool reactor_starting;  /* somebody starts its thread: `reactor` is not to be used */
+    bool reactor_running;   /* its thread was started */
+    bool reactor_stop;
+    caw_reactor *reactor; /* retained; kept until the memory goes */
+    caw__thread reactor_thread;
+};
+
+/* References to a pool's memory. They keep nothing running: that is what caw_pool_retain is for.
+ *   any-thread · no-gil · - · never fails · quiet */
+caw_pool *caw__pool_hold(caw_pool *pool);
+void caw__pool_drop(caw_pool *pool);
+
+/* Whether the pool belongs to an ancestor of this process.
+ *   any-thread · no-gil · borrows(pool) · never fails · quiet */
+bool caw__pool_forked(const caw_pool *pool);
+
+/* Whether the pool has begun to close.
+ *   any-thread · no-gil · borrows(pool) · never fails · quiet */
+bool caw__pool_closing(const caw_pool *pool);
+
+/* The queue. `append` is also for a task that is queued again: closing or not, and without a new thread, because there
+ * is one awake as long as there are tasks.
+ *   pool's lock · no-gil · borrows(w) · never fails · quiet */
+void caw__pool_append(caw_pool *pool, caw_work *w);
+void caw__pool_unlink(caw_pool *pool, caw_work *w);
+bool caw__pool_is_queued(const caw_pool *pool, const caw_work *w);
+
+/* Queue a job where that may fail. 1: the caller then starts a thread, by caw__pool_start, after the lock.
+ *   pool's lock · no-gil · borrows(w) · fails(CAW_ECLOSED, -EAGAIN) · quiet */
+int caw__pool_offer(caw_pool *pool, caw_work *w);
+
+/* Start the thread that was announced. An error when there is none and none is awake that could run the job: then the
+ * job is not queued any more, and what else was queued is refused.
+ *   any-thread, without the lock · no-gil · borrows(own) · fails(-errno) · wakes */
+int caw__pool_start(caw_pool *pool, caw_work *own);
+
+/* Whether this thread is a worker of the pool.
+ *   any-thread · no-gil · borrows(pool) · never fails · quiet */
+bool caw__pool_is_worker(const caw_pool *pool);
+
+/* Have all that sleeps look again: workers in a call of the library, and tasks, which are cancelled.
+ *   pool's lock · no-gil · - · never fails · wakes */
+void caw__pool_wake_all(caw_pool *pool);
+
+CAW__INTERNAL_END
+
+#endif
