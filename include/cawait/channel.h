@@ -87,11 +87,12 @@ CAW_API void caw_channel_release(caw_channel *channel);
 CAW_API caw_stream *caw_channel_stream(caw_channel *channel);
 
 /* Send an item, and sleep until there is room for it; sends that wait already come first. Not on the thread that polls
- * the consumer's end, which would wait for itself: so neither in a Python loop's thread nor in a poll. Where it would
- * sleep, and the consumer has waited for items on a Python loop that runs in this thread, or this thread has the GIL, it
- * fails with CAW_EDEADLOCK, as caw_block_on does. A future sends by a caw_send_op. On failure the item is destroyed.
- *   any-thread but the consumer's · no-gil · takes(item) · fails(CAW_ECLOSED, CAW_EFORKED, CAW_EDEADLOCK, CAW_ENOMEM) ·
- *   wakes, calls-user (`pause`) */
+ * the consumer's end, which would wait for itself: so neither in a Python loop's thread nor in a poll. CAW_EDEADLOCK,
+ * as of caw_block_on, where it would sleep, and this thread has the GIL, or runs the Python loop on which the consumer
+ * has waited last. Another thread that consumes for itself is not recognised. A future sends by a caw_send_op. On
+ * failure the item is destroyed.
+ *   any-thread but the consumer's · no-gil · takes(item) · fails(CAW_ECLOSED, CAW_EFORKED, CAW_EDEADLOCK, CAW_ENOMEM,
+ *   and on a worker as caw_block_on) · wakes, calls-user (`pause`) */
 CAW_API int caw_channel_send(caw_channel *channel, caw_item *item);
 
 /* Send an item if there is room and no other send waits for it; or if the producer has not been told to pause, as the

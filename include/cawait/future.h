@@ -127,27 +127,27 @@ CAW_API caw_future *caw_ready(int status);
 /* Poll a future on this thread until it is ready, and return its status. The future is not destroyed: read its result,
  * then destroy it. Timers and fds work: the call makes a reactor of its own when the future needs one.
  *
- * The thread sleeps in this call, so it must not be the one that the future waits for. Three cases are seen. Each is
- * CAW_EDEADLOCK, at once, and the future is the caller's to destroy.
+ * The thread sleeps in this call, so it must not be the one that the future waits for. What can be seen of that ends at
+ * once with CAW_EDEADLOCK:
  *   - What a Python loop of this very thread would have to do: a call, an await, an iteration or a byte stream of
- *     python.h, or room in a channel whose consumer has waited on that loop. The future itself ends with the status.
- *   - This thread holds the GIL, and would sleep: a debug build (without NDEBUG) aborts with a message. A future that
- *     is ready at its first poll does no harm.
- *   - caw_pool_close is called, by a thread that runs the loop or holds the GIL, while a worker or a task of the pool
- *     waits for the loop: that wait ends.
- * What cannot be seen is what goes through others: a promise, a pool's call, a pipe, or the producers of a channel, that
- * in their turn wait for this thread.
+ *     python.h, and a send to a channel whose consumer has waited last on that loop. The future itself ends with it.
+ *   - This thread holds the GIL, and would sleep. A debug build (without NDEBUG) aborts with a message instead. A
+ *     future that is ready at its first poll does no harm. (Not seen in a subinterpreter before Python 3.12.)
+ *   - On a worker: another thread closes the pool, and runs the loop, or holds the GIL, that the worker waits for.
+ * What goes through others cannot be seen: a promise, a call of a pool, a pipe, or a producer of a channel that waits
+ * for this thread in its turn.
  *
- * A worker of a pool may block: another thread does its work meanwhile. -EAGAIN, or another -errno, where that one
- * cannot be started and no other worker is awake.
+ * A worker of a pool is replaced while it sleeps (pool.h). Where that cannot be done, and no other worker is awake for
+ * what there is to do, it does not sleep: -EAGAIN, or another -errno. After an error of the call itself the future may
+ * be in flight: destroy it, or block on it again.
  *   any-thread · no-gil · borrows(f) · fails(the future's status, CAW_EDEADLOCK, -errno, CAW_ENOMEM, CAW_EINVAL for
  *   NULL) · calls-user */
 CAW_API int caw_block_on(caw_future *f);
 
 /* The same, for no longer than so many nanoseconds; 0: one poll. CAW_ETIMEDOUT: the future is not ready, and is as it
- * was. It was not cancelled, and what it has begun goes on. Block on it again, in this thread where it waits for a timer
- * or an fd, or cancel it and then block on it, or destroy it. (A future whose own end may be CAW_ETIMEDOUT is not told
- * from that.) A thread that has run into the limit with a timer or an fd keeps the reactor until the thread ends.
+ * was: not cancelled, and what it has begun goes on. Block on it again, in this thread where it waits for a timer or an
+ * fd; or cancel it, and block on it until it has ended; or destroy it. A future that itself ends with CAW_ETIMEDOUT
+ * looks the same. For the timers and fds of the future the thread keeps a reactor from then on, until it ends.
  *   any-thread · no-gil · borrows(f) · fails(CAW_ETIMEDOUT, and as caw_block_on) · calls-user */
 CAW_API int caw_block_on_for(caw_future *f, uint64_t limit_ns);
 

@@ -1,18 +1,19 @@
 /* cawait/pool.h: worker threads, for calls that block and for futures that should run elsewhere.
  *
  * Workers are native threads: they never touch Python. They start when there is work, up to the pool's number, with all
- * signals blocked but those of a crash. Where the system starts no more of them, those that there are do the work; it is
- * an error only where none is.
+ * signals blocked but those of a crash. Where the system starts no more threads, those that there are do the work; it
+ * is an error only where none is.
  *
- * A worker may sleep in caw_block_on, caw_channel_send, or caw_pool_close of another pool, also for what needs its own
- * pool: a call given to it, a callback whose coroutine awaits it. Meanwhile it does not count, and another thread does
- * its work. So there may be as many threads more as calls sleep, up to what the system allows; then the sleep ends with
- * an error (future.h). When it goes on it does not wait for its turn. So for a while more calls may run than the pool's
- * number, and a pool of one thread is no lock for calls that sleep.
+ * A worker may sleep in caw_block_on, in caw_channel_send, or in caw_pool_close of another pool, also for what needs
+ * its own pool: a call given to it, a callback whose coroutine awaits it. Meanwhile it does not count, and another
+ * thread takes its place. So there may be as many threads more as workers sleep, up to what the system starts, and
+ * 32768 in all; beyond that a worker does not sleep (future.h), and what is given to a pool whose workers all sleep is
+ * refused. A worker that goes on does not wait for its turn. So for a while more calls may run than the pool's number,
+ * and a pool of one thread is no lock for calls that sleep.
  *
- * A pool lives until its last reference is released and its work is done. After
- * fork() the child has none of the parent's threads. There, work given to a pool of the parent ends with CAW_EFORKED,
- * and caw_pool_default() makes a new pool.
+ * A pool lives until its last reference is released and its work is done. After fork() the child has none of the
+ * parent's threads. There, work given to a pool of the parent ends with CAW_EFORKED, and caw_pool_default() makes a new
+ * pool.
  */
 #ifndef CAWAIT_POOL_H
 #define CAWAIT_POOL_H
@@ -50,9 +51,9 @@ CAW_API void caw_pool_release(caw_pool *pool);
 
 /* Stop the pool. Queued work ends with CAW_ECANCELED, and spawned futures are cancelled. The call returns when every
  * worker has ended, so it waits for calls that run and for cancelled futures to end. Later work ends with CAW_ECLOSED.
- * Your reference stays yours. A second call waits for the same. A worker of this pool, which would wait for itself, does
- * not wait. Where the thread that closes runs a Python loop, or holds the GIL, what a worker or a task awaits of that loop
- * ends with CAW_EDEADLOCK, since the loop stands still until the worker has ended.
+ * Your reference stays yours. A second call waits for the same. On a worker of this pool, which would wait for itself,
+ * it does not wait. Where this thread runs a Python loop, or holds the GIL, that loop stands still until the workers
+ * have ended: what they, or spawned futures, wait for of it ends with CAW_EDEADLOCK.
  *   any-thread · no-gil · borrows(pool) · never fails · wakes, calls-user */
 CAW_API void caw_pool_close(caw_pool *pool);
 

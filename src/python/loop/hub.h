@@ -79,8 +79,8 @@ static inline void
 caw__hub_note_thread(caw__hub *hub)
 {
     hub->thread = PyThread_get_thread_ident();
-    atomic_store_explicit(&hub->inbox->id.thread, caw__thread_number(),
-                          memory_order_relaxed); /* see core/base/block.h */
+    /* Relaxed: the word guards nothing. */
+    atomic_store_explicit(&hub->inbox->id.thread, caw__thread_number(), memory_order_relaxed);
 }
 
 /* Keep a waiter that has a callback, and let go of it (and of its callback) again. */

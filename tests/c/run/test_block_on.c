@@ -125,6 +125,84 @@ calls_may_be_nested_in_a_poll(void)
     CHECK_INT(caw_block_on(&outer), 0);
 }
 
-TESTS(TEST(null_is_refused), TEST(ready_future_gives_its_status), TEST(timers_and_fds_work),
-      TEST(completion_by_another_thread_ends_the_sleep), TEST(wake_during_the_poll_and_long_after_the_end_are_harmless),
-      TEST(calls_may_be_nested_in_a_poll))
+/* --- a time limit --- */
+
+static void
+limit_that_is_not_reached_changes_nothing(void)
+{
+    CHECK_INT(caw_block_on_for(NULL, 1), CAW_EINVAL);
+    caw_future *f = caw_ready(-7);
+    CHECK_INT(caw_block_on_for(f, 0), -7);
+    caw_future_destroy(f);
+    f = caw_sleep(1000000);
+    CHECK_INT(caw_block_on_for(f, UINT64_MAX), 0);
+    caw_future_destroy(f);
+    f = caw_sleep(1000000);
+    CHECK_INT(caw_block_on_for(f, UINT64_C(3600000000000)), 0);
+    caw_future_destroy(f);
+}
+
+static void
+future_that_ran_into_the_limit_goes_on(void)
+{
+    caw_future *f = caw_sleep(20000000);
+    int status, calls = 0;
+    CHECK_INT(caw_block_on_for(f, 0), CAW_ETIMEDOUT);
+    while ((status = caw_block_on_for(f, 1000000)) == CAW_ETIMEDOUT) {
+        calls++;
+    }
+    CHECK_INT(status, 0);
+    CHECK(calls > 0);
+    caw_future_destroy(f);
+    f = caw_sleep(20000000);
+    CHECK_INT(caw_block_on_for(f, 1000), CAW_ETIMEDOUT);
+    CHECK_INT(caw_block_on(f), 0); /* without a limit now */
+    caw_future_destroy(f);
+    f = caw_sleep(UINT64_C(3600000000000));
+    CHECK_INT(caw_block_on_for(f, 1000), CAW_ETIMEDOUT);
+    caw_future_cancel(f);
+    CHECK_INT(caw_block_on(f), CAW_ECANCELED);
+    caw_future_destroy(f);
+}
+
+static void
+future_that_another_thread_completes_keeps_to_the_limit(void)
+{
+    struct slow *s = calloc(1, sizeof *s);
+    CHECK(s);
+    caw_promise_init(&s->promise, &slow_ops);
+    int status;
+    while ((status = caw_block_on_for(&s->promise.future, 100000)) == CAW_ETIMEDOUT) {
+    }
+    CHECK_INT(status, -5);
+    join_thread(s->thread);
+    caw_future_destroy(&s->promise.future);
+}
+
+static void *
+run_into_the_limit(void *fds)
+{
+    caw_future *f = caw_readable(((int *)fds)[0]);
+    CHECK_INT(caw_block_on_for(f, 1000), CAW_ETIMEDOUT);
+    CHECK_INT(caw_block_on_for(f, 1000), CAW_ETIMEDOUT);
+    caw_future_destroy(f);
+    return NULL;
+}
+
+static void
+reactor_that_a_thread_has_kept_goes_with_the_thread(void)
+{
+    int fds[2], next[2];
+    make_pipe(fds, 0);
+    join_thread(start_thread(run_into_the_limit, fds));
+    make_pipe(next, 0);
+    CHECK_INT(next[0], fds[1] + 1); /* the lowest number that is free */
+    close_both(fds);
+    close_both(next);
+}
+
+TESTS(TEST(null_is_refused), TEST(limit_that_is_not_reached_changes_nothing),
+      TEST(future_that_ran_into_the_limit_goes_on), TEST(future_that_another_thread_completes_keeps_to_the_limit),
+      TEST(reactor_that_a_thread_has_kept_goes_with_the_thread), TEST(ready_future_gives_its_status),
+      TEST(timers_and_fds_work), TEST(completion_by_another_thread_ends_the_sleep),
+      TEST(wake_during_the_poll_and_long_after_the_end_are_harmless), TEST(calls_may_be_nested_in_a_poll))

@@ -82,9 +82,9 @@ new_child(const caw_future_ops *ops, int done_at)
 }
 
 static inline void
-wait_for(atomic_int *number, int value)
+wait_for(atomic_int *word, int value)
 {
-    while (*number < value) {
+    while (*word < value) {
         (void)usleep(100);
     }
 }
