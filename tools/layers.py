@@ -57,8 +57,8 @@ LAYOUT = Layout(
         " scope",
         "python/framework": "anyio task asyncio_thread asyncio_attach asyncio_task asyncio trio_api trio_frame"
         " trio_task trio detect",
-        "python/coroutine": "child wrapper coroutine poll held_up grace cancel result park traceback end attributes"
-        " checkpoint step trampoline type",
+        "python/coroutine": "child wrapper coroutine poll held_up grace cancel result park traceback end block"
+        " attributes checkpoint step trampoline type",
         "python/await": "posted late_call in_place await",
         "python/iterate": "aclose in_place posted iterate",
         "python/generator": "generator step_result given step type",

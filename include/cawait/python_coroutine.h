@@ -109,6 +109,16 @@ typedef struct caw_py_spec {
      * DETACH, and the awaiter resumes with the cancellation. 0: until it has ended, which may be for ever: then a
      * time-out (asyncio.timeout, trio's move_on_after, anyio's fail_after) does not end the wait either. */
     uint64_t cancel_grace_ns;
+
+    /* In a row of a table: the name of a second function, or method, with the same start function. It is a plain one:
+     * it waits for the end as caw_py_block_on does, and returns the value. Its doc has the form of `doc`, with its own
+     * name in the signature line; NULL: it is `doc`, with the signature that stands there.
+     *
+     *     CAW_PY_ASYNC("aquery", query_start, query_result, "aquery(sql)\n--\n\nRun a query.",
+     *                  CAW_SET(sync_name, "query"))
+     */
+    const char *sync_name;
+    const char *sync_doc;
 } caw_py_spec;
 
 /* How an async function takes its arguments: in the order of the fields of caw_py_start. */
@@ -167,11 +177,27 @@ CAW_API int caw_py_add_methods(PyObject *module, PyTypeObject *type, const caw_p
  *   any-thread · gil · takes(future), borrows(module, spec) · returns-new, raises · runs-python */
 CAW_API PyObject *caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec);
 
+/* Wait for a future, on this thread and without a loop: what `await` gives, for code that is not async. The value, or
+ * the exception, is that of the coroutine: by the same spec, with the same line in the traceback. Timers, fds, pools
+ * and threads work, and so does Python that runs on a loop of another thread. What awaits Python in place does not,
+ * because no loop is here: it ends with CAW_ENOREACTOR.
+ *
+ * The GIL is released while the thread sleeps, and held in polls, unless the spec says `poll_without_gil`. In the main
+ * thread signal handlers run meanwhile. If one raises, as Ctrl-C does, that is to the future what a cancel is, by the
+ * policy of the spec. Wait: it is raised when the operation has ended; if a second one comes, at once. Detach: at
+ * once. Shield: when the operation has ended, without having been asked to. `keep_value` does not apply.
+ *
+ * In a thread where a loop of asyncio or trio runs it is a RuntimeError, and nothing begins.
+ *   any-thread, not inside a loop · drops-gil · takes(future), borrows(module, spec) · returns-new, raises ·
+ *   runs-python */
+CAW_API PyObject *caw_py_block_on(PyObject *module, caw_future *future, const caw_py_spec *spec);
+
 /* Set the Python exception of an error status. Returns NULL, so that the caller can return it.
  *   CAW_ENOMEM        MemoryError
  *   CAW_ECANCELED     asyncio.CancelledError. A coroutine whose future ends so on trio raises a RuntimeError instead:
  *                     only trio itself raises its Cancelled
- *   CAW_ECLOSED, CAW_EBROKEN, CAW_ENOREACTOR, CAW_EFORKED, CAW_EPYTHON   RuntimeError with the code's text
+ *   CAW_ECLOSED, CAW_EBROKEN, CAW_ENOREACTOR, CAW_EFORKED, CAW_EDEADLOCK, CAW_EPYTHON
+ *                     RuntimeError with the code's text
  *   other -errno      OSError, in its subclass for the errno: TimeoutError, BrokenPipeError, ...
  *   anything else     SystemError
  *   any-thread · gil · - · raises · runs-python */

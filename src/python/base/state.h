@@ -93,8 +93,9 @@ typedef struct caw__state {
     PyTypeObject *hub_type;
     PyTypeObject *function_type;
     PyTypeObject *method_type;
-    PyTypeObject *generator_type;   /* NULL until something makes one */
-    PyTypeObject *byte_stream_type; /* NULL until one is made */
+    PyTypeObject *plain_function_type, *plain_method_type; /* NULL until a row of a table makes one */
+    PyTypeObject *generator_type;                          /* NULL until something makes one */
+    PyTypeObject *byte_stream_type;                        /* NULL until one is made */
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
 

@@ -23,6 +23,14 @@ poll_reactor(const caw_context *cx, int *error)
 
 const caw_host caw__poll_host = {"a Python coroutine", poll_reactor};
 
+static caw_reactor *
+poll_blocking_reactor(const caw_context *cx, int *error)
+{
+    return caw__sleeper_reactor(CAW_CONTAINER_OF(cx->place, caw__poll_blocking, place)->sleeper, error);
+}
+
+const caw_host caw__poll_blocking_host = {"a blocking call of Python", poll_blocking_reactor};
+
 void
 caw__poll_note(caw__coroutine *c, PyObject *exception, int status)
 {
@@ -45,7 +53,7 @@ caw__poll_note_status(caw__coroutine *c, PyObject *exception)
 void
 caw__poll_note_at(const caw_context *cx, caw_py_ref *error, int status)
 {
-    if (cx->host != &caw__poll_host) {
+    if (cx->host != &caw__poll_host && cx->host != &caw__poll_blocking_host) {
         caw__scope_note(error, status);
         return;
     }

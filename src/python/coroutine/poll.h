@@ -9,6 +9,8 @@
 #include "python/coroutine/coroutine.h"
 #include "python/loop/ref.h"
 
+#include "core/run/block_on.h"
+
 CAW__INTERNAL_BEGIN
 
 typedef struct caw__poll_place {
@@ -18,8 +20,14 @@ typedef struct caw__poll_place {
     PyObject *raised;        /* why the reactor was not found, or NULL: for after the poll */
 } caw__poll_place;
 
-/* The host of such a context: its `place` is a caw__poll_place. */
-extern const caw_host caw__poll_host;
+/* The place of a call that blocks (block.h), and not on a loop. */
+typedef struct caw__poll_blocking {
+    caw__poll_place place;
+    caw__sleeper *sleeper;
+} caw__poll_blocking;
+
+/* The hosts of such contexts: their `place` is a caw__poll_place, in the second one that of a caw__poll_blocking. */
+extern const caw_host caw__poll_host, caw__poll_blocking_host;
 
 /* While a coroutine of ours polls without the GIL in this thread, and does not have it: what it has released. */
 extern CAW__THREAD_LOCAL PyThreadState *caw__gil_released;

@@ -6,6 +6,7 @@
  * inspect.iscoroutinefunction, or inspect.isasyncgenfunction, true. */
 #define CODE_COROUTINE_FLAGS 0x83
 #define CODE_GENERATOR_FLAGS 0x203
+#define CODE_PLAIN_FLAGS     0x3
 
 PyObject *
 caw__function_code(caw__function *function)
@@ -20,7 +21,7 @@ caw__function_code(caw__function *function)
              : NULL;
     PyObject *replace = empty ? PyObject_GetAttrString(empty, "replace") : NULL;
     PyObject *args = replace ? PyTuple_New(0) : NULL;
-    int flags = function->stream ? CODE_GENERATOR_FLAGS : CODE_COROUTINE_FLAGS;
+    int flags = function->stream ? CODE_GENERATOR_FLAGS : function->is_plain ? CODE_PLAIN_FLAGS : CODE_COROUTINE_FLAGS;
     PyObject *kwargs = args ? Py_BuildValue("{s:i}", "co_flags", flags) : NULL;
     if (kwargs) {
         function->code = PyObject_Call(replace, args, kwargs);

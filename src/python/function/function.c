@@ -185,7 +185,8 @@ static PyMemberDef function_members[] = {
 static PyObject *
 function_repr(PyObject *self)
 {
-    return PyUnicode_FromFormat("<async function %U at %p>", ((caw__function *)self)->qualname, self);
+    const caw__function *f = (caw__function *)self;
+    return PyUnicode_FromFormat("<%sfunction %U at %p>", f->is_plain ? "" : "async ", f->qualname, self);
 }
 
 /* Pickled by name, like any function. */
@@ -287,6 +288,20 @@ PyType_Spec caw__method_spec = {
     .slots = method_slots,
 };
 
+PyType_Spec caw__plain_function_spec = {
+    .name = "cawait.function",
+    .basicsize = sizeof(caw__function),
+    .flags = FUNCTION_FLAGS,
+    .slots = function_slots,
+};
+
+PyType_Spec caw__plain_method_spec = {
+    .name = "cawait.method",
+    .basicsize = sizeof(caw__function),
+    .flags = FUNCTION_FLAGS | Py_TPFLAGS_METHOD_DESCRIPTOR,
+    .slots = method_slots,
+};
+
 static PyObject *
 function_qualname(const caw__function *f)
 {
@@ -305,17 +320,21 @@ function_qualname(const caw__function *f)
 PyObject *
 caw__function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def)
 {
-    caw__function *f = PyObject_GC_New(caw__function, type ? state->method_type : state->function_type);
+    PyTypeObject *plain_type = type ? state->plain_method_type : state->plain_function_type;
+    PyTypeObject *async_type = type ? state->method_type : state->function_type;
+    caw__function *f = PyObject_GC_New(caw__function, def->is_plain ? plain_type : async_type);
     if (!f) {
         return NULL;
     }
-    bool plain = def->convention == CAW_PY_NOARGS && !def->stream;
-    f->vectorcall = type ? method_vectorcall : plain ? function_vectorcall_noargs : function_vectorcall;
+    bool simple = def->convention == CAW_PY_NOARGS && !def->stream;
+    f->vectorcall = type ? method_vectorcall : simple ? function_vectorcall_noargs : function_vectorcall;
     f->state = state;
     f->bridge = Py_NewRef(((PyHeapTypeObject *)state->function_type)->ht_module);
     f->stream = def->stream;
     f->steps = def->steps;
-    f->spec = def->stream ? &f->steps : def->spec;
+    f->spec = def->stream || def->is_plain ? &f->steps : def->spec;
+    f->is_plain = def->is_plain;
+    f->doc_name = def->is_plain && f->spec->doc == def->spec->doc ? def->spec->name : f->spec->name;
     f->convention = def->convention;
     f->start = def->start;
     f->make = def->make;

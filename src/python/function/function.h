@@ -10,7 +10,9 @@ CAW__INTERNAL_BEGIN
 typedef struct caw__function_def {
     const caw_py_spec *spec; /* of a coroutine; NULL where there is a stream */
     const caw_py_stream_spec *stream;
-    caw_py_spec steps; /* with stream: of the coroutines that make the steps of the generator */
+    caw_py_spec
+        steps;     /* with stream: of the coroutines that make the steps of the generator; where is_plain: its own */
+    bool is_plain; /* `make` waits for the end, and gives the value */
     const char *name;
     caw_py_convention convention;
     caw__start start;
@@ -18,6 +20,9 @@ typedef struct caw__function_def {
 } caw__function_def;
 
 extern PyType_Spec caw__function_spec, caw__method_spec;
+
+/* The types of those that are plain. */
+extern PyType_Spec caw__plain_function_spec, caw__plain_method_spec;
 
 /* A function of the module, or a method of the type, which may be NULL: a new reference, or NULL with an exception. */
 PyObject *caw__function_new(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *def);

@@ -27,6 +27,8 @@ struct caw__function {
     const caw_py_spec *spec;          /* static, the user's; or `steps` */
     const caw_py_stream_spec *stream; /* static, the user's; NULL where coroutines are made */
     caw_py_spec steps;                /* with stream: the spec of the coroutines that make the generator's steps */
+    const char *doc_name;             /* the name that the doc begins with: the spec's; of a plain function the row's */
+    bool is_plain;                    /* it waits for the end, and returns the value: `steps` is its spec */
     caw_py_convention convention;
     caw__start start;
     caw__make_fn make;         /* NULL, like start, for those of caw__function_for */

@@ -10,8 +10,8 @@ static const char *
 signature_end(const caw__function *f)
 {
     const char *doc = f->spec->doc;
-    size_t n = f->spec->name ? strlen(f->spec->name) : 0;
-    if (!doc || !n || strncmp(doc, f->spec->name, n) != 0 || doc[n] != '(') {
+    size_t n = f->doc_name ? strlen(f->doc_name) : 0;
+    if (!doc || !n || strncmp(doc, f->doc_name, n) != 0 || doc[n] != '(') {
         return NULL;
     }
     const char *end = strstr(doc, ")\n--\n\n");
@@ -38,7 +38,7 @@ signature_get_text_signature(PyObject *self, void *Py_UNUSED(closure))
     if (!end) {
         Py_RETURN_NONE;
     }
-    const char *begin = f->spec->doc + strlen(f->spec->name);
+    const char *begin = f->spec->doc + strlen(f->doc_name);
     return PyUnicode_FromStringAndSize(begin, end - begin);
 }
 

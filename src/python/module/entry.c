@@ -1,5 +1,6 @@
 /* entry.c: the public functions that make an object for a module without a table: a coroutine, an async generator,
  * locals. */
+#include "python/coroutine/block.h"
 #include "python/coroutine/coroutine.h"
 #include "python/framework/detect.h"
 #include "python/function/function.h"
@@ -22,6 +23,29 @@ caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec)
         return NULL;
     }
     return caw__coroutine_for(state, module, future, spec ? spec : &plain);
+}
+
+PyObject *
+caw_py_block_on(PyObject *module, caw_future *future, const caw_py_spec *spec)
+{
+    static const caw_py_spec plain = {.name = NULL};
+    caw__state *state = NULL;
+    if (!module || !PyModule_Check(module) || !future) {
+        PyErr_SetString(PyExc_SystemError, "caw_py_block_on needs a module and a future");
+    }
+    else {
+        state = caw__state_of_module(module);
+    }
+    spec = spec ? spec : &plain;
+    const caw__function_def def = {.spec = spec, .name = spec->name};
+    caw__function *function = state ? caw__function_for(state, module, &def, future->ops->name) : NULL;
+    if (!function) {
+        caw_future_destroy(future);
+        return NULL;
+    }
+    PyObject *value = caw__block_on(function, future, NULL);
+    Py_DECREF((PyObject *)function);
+    return value;
 }
 
 PyObject *

@@ -1,4 +1,5 @@
 /* functions.c: async functions and methods, and those that return async generators, from the tables of a module. */
+#include "python/coroutine/block.h"
 #include "python/coroutine/coroutine.h"
 #include "python/function/function.h"
 #include "python/generator/step_result.h"
@@ -18,6 +19,12 @@ static PyObject *
 functions_make_wrapped(caw__function *f, void *future, PyObject *self, PyThreadState *tstate)
 {
     return caw__coroutine_new_wrapped(f, future, self, tstate);
+}
+
+static PyObject *
+functions_make_value(caw__function *f, void *future, PyObject *self, PyThreadState *Py_UNUSED(tstate))
+{
+    return caw__block_on(f, future, self);
 }
 
 static bool
@@ -70,6 +77,20 @@ functions_add(caw__state *state, PyObject *module, PyTypeObject *type, const caw
     return failed;
 }
 
+/* The plain function of a row. */
+static int
+functions_add_plain(caw__state *state, PyObject *module, PyTypeObject *type, const caw__function_def *row)
+{
+    caw__function_def def = *row;
+    def.steps = *row->spec;
+    def.steps.name = def.name = row->spec->sync_name;
+    def.steps.doc = row->spec->sync_doc ? row->spec->sync_doc : row->spec->doc;
+    def.steps.qualname = NULL;
+    def.is_plain = true;
+    def.make = functions_make_value;
+    return caw__state_add_plain_functions(state) < 0 ? -1 : functions_add(state, module, type, &def);
+}
+
 /* `state_of` returns the module's state with the types that the rows need. Only the callers that need generators refer
  * to them: if those callers are not used, the linker leaves generators out. */
 static int
@@ -85,6 +106,9 @@ functions_add_all(PyObject *module, PyTypeObject *type, const void *table, funct
     caw__function_def def;
     for (size_t i = 0; !failed && row(table, i, &def); i++) {
         failed = functions_add(state, module, type, &def);
+        if (!failed && def.spec && def.spec->sync_name) {
+            failed = functions_add_plain(state, module, type, &def);
+        }
     }
     return failed;
 }

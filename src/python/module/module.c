@@ -79,6 +79,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->hub_type);
     Py_VISIT(state->function_type);
     Py_VISIT(state->method_type);
+    Py_VISIT(state->plain_function_type);
+    Py_VISIT(state->plain_method_type);
     Py_VISIT(state->generator_type);
     Py_VISIT(state->byte_stream_type);
     Py_VISIT(state->in_events);
@@ -105,6 +107,8 @@ module_clear(PyObject *module)
     Py_CLEAR(state->hub_type);
     Py_CLEAR(state->function_type);
     Py_CLEAR(state->method_type);
+    Py_CLEAR(state->plain_function_type);
+    Py_CLEAR(state->plain_method_type);
     Py_CLEAR(state->generator_type);
     Py_CLEAR(state->byte_stream_type);
 #define MODULE_CLEAR_NAME(name) Py_CLEAR(state->names.name);
@@ -204,4 +208,18 @@ caw__state_with_generators(PyObject *module)
         Py_XSETREF(state->generator_type, type); /* the collector may have run other code, which has made one */
     }
     return state;
+}
+
+int
+caw__state_add_plain_functions(caw__state *state)
+{
+    PyObject *module = ((PyHeapTypeObject *)state->coroutine_type)->ht_module;
+    if (!state->plain_function_type &&
+        module_make_type(module, &caw__plain_function_spec, &state->plain_function_type)) {
+        return -1;
+    }
+    if (!state->plain_method_type && module_make_type(module, &caw__plain_method_spec, &state->plain_method_type)) {
+        return -1;
+    }
+    return 0;
 }

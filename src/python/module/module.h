@@ -13,6 +13,9 @@ caw__state *caw__state_of_module(PyObject *module);
 /* The same, also with the type of async generators. An extension without streams is linked without that. */
 caw__state *caw__state_with_generators(PyObject *module);
 
+/* Have the types of plain functions in the state. -1 with an exception. */
+int caw__state_add_plain_functions(caw__state *state);
+
 CAW__INTERNAL_END
 
 #endif

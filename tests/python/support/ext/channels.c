@@ -396,8 +396,28 @@ static PyGetSetDef channel_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+/* send_here(number, gil): by caw_channel_send; the status. */
+static PyObject *
+channel_send_here(PyObject *self, PyObject *args)
+{
+    long long value;
+    int gil;
+    if (!PyArg_ParseTuple(args, "Lp", &value, &gil)) {
+        return NULL;
+    }
+    caw_channel *channel = ((channel_object *)self)->channel;
+    caw_item *item = ext_number_new(value);
+    PyThreadState *released = gil ? NULL : PyEval_SaveThread();
+    int status = caw_channel_send(channel, item);
+    if (released) {
+        PyEval_RestoreThread(released);
+    }
+    return PyLong_FromLong(status);
+}
+
 static PyMethodDef channel_methods[] = {
     {"try_send", channel_try_send, METH_O, NULL},
+    {"send_here", channel_send_here, METH_VARARGS, NULL},
     {"close", channel_close, METH_VARARGS, NULL},
     {"release", channel_release, METH_NOARGS, NULL},
     {"feed", channel_feed, METH_VARARGS, NULL},
@@ -421,7 +441,7 @@ static PyType_Spec channel_spec = {
 };
 
 static const caw_py_async_def channel_async_methods[] = {
-    CAW_PY_ASYNC_O("send", channel_send_start, NULL, NULL),
+    CAW_PY_ASYNC_O("send", channel_send_start, NULL, NULL, CAW_SET(sync_name, "send_sync")),
     CAW_PY_ASYNC_NOARGS("recv", channel_recv_start, receiving_result, NULL),
     CAW_PY_ASYNC_NOARGS("recv_keeping", channel_recv_start, receiving_result, NULL, .cancel = CAW_PY_CANCEL_KEEP),
     CAW_PY_ASYNC_END,

@@ -15,12 +15,14 @@ extern const caw_py_async_def ext_await_functions[];      /* await.c */
 extern const caw_py_async_def ext_posted_functions[];     /* posted.c */
 extern const caw_py_async_def ext_bytes_functions[];      /* bytes.c */
 extern const caw_py_async_def ext_call_functions[];       /* calls.c */
+extern const caw_py_async_def ext_block_functions[];      /* blocking.c */
 extern const caw_py_async_def ext_child_functions[];      /* child.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
 extern const caw_py_async_def ext_iterable_functions[];   /* streams.c */
 extern const caw_py_stream_def ext_streams[];             /* streams.c */
 extern const caw_test ext_tests[];                        /* tests.c */
 extern PyMethodDef ext_plain_functions[];                 /* functions.c */
+extern PyMethodDef ext_block_plain_functions[];           /* blocking.c */
 
 int ext_add_op_type(PyObject *module);                        /* op.c */
 PyObject *ext_resolve_many(PyObject *module, PyObject *args); /* op.c */

@@ -7,6 +7,8 @@ module_exec(PyObject *module)
 {
     if (caw_py_add_functions(module, ext_future_functions) < 0 ||
         caw_py_add_functions(module, ext_await_functions) < 0 ||
+        caw_py_add_functions(module, ext_block_functions) < 0 ||
+        PyModule_AddFunctions(module, ext_block_plain_functions) < 0 ||
         caw_py_add_functions(module, ext_posted_functions) < 0 ||
         caw_py_add_functions(module, ext_call_functions) < 0 || caw_py_add_functions(module, ext_child_functions) < 0 ||
         caw_py_add_functions(module, ext_bytes_functions) < 0 ||

@@ -1,0 +1,203 @@
+/* block.c: the synchronous face of an operation. A coroutine is made for the future, and never awaited: it has what
+ * cancels, results and tracebacks need. The thread polls the future as block_on.c does, and releases the GIL while it
+ * sleeps.
+ *
+ * Python runs signal handlers in the main thread, and only when that asks for it. A condition is not interrupted by a
+ * signal, and the signal may have come to another thread; so the main thread wakes now and then to ask.
+ */
+#include "python/coroutine/block.h"
+
+#include "python/coroutine/cancel.h"
+#include "python/coroutine/coroutine.h"
+#include "python/coroutine/end.h"
+#include "python/coroutine/poll.h"
+#include "python/framework/detect.h"
+
+#include "core/base/block.h"
+#include "core/os/clock.h"
+
+#define BLOCK_ASK_NS UINT64_C(20000000) /* how often the main thread asks for signals */
+
+typedef struct block_call {
+    caw__poll_blocking place;
+    caw_context cx;
+    caw__coroutine *c;
+    bool in_main; /* of threads: the one that runs signal handlers */
+    bool asleep;  /* caw__block_sleep was called */
+} block_call;
+
+/* --- what comes before --- */
+
+/* False with an exception: a loop runs here. */
+static bool
+block_is_allowed(const caw__function *function)
+{
+    PyObject *loop = NULL;
+    if (caw__framework_running(function->state, NULL, &loop)) {
+        Py_DECREF(loop);
+        PyErr_Format(PyExc_RuntimeError, "%U() would block the event loop that runs in this thread",
+                     function->qualname);
+        return false;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+        return false;
+    }
+    PyErr_Clear(); /* none runs */
+    return true;
+}
+
+/* Whether this thread runs signal handlers, or it is not known. Never raises. */
+static bool
+block_is_in_main(void)
+{
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        return false;
+    }
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed, as is its item */
+    PyObject *threading = modules ? Py_XNewRef(PyDict_GetItemString(modules, "threading")) : NULL;
+    PyObject *thread = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
+    PyObject *ident = thread ? PyObject_GetAttrString(thread, "ident") : NULL;
+    bool is_main = !ident || PyLong_AsUnsignedLong(ident) == PyThread_get_thread_ident();
+    Py_XDECREF(ident);
+    Py_XDECREF(thread);
+    Py_XDECREF(threading);
+    caw__forget_raised();
+    return is_main;
+}
+
+/* --- waiting --- */
+
+static caw_poll
+block_poll(block_call *b)
+{
+    caw__coroutine *c = b->c;
+    if (!c->function->spec->poll_without_gil) {
+        return caw_future_poll(c->future, &b->cx);
+    }
+    b->place.place.released = caw__gil_released = PyEval_SaveThread();
+    caw_poll poll = caw_future_poll(c->future, &b->cx);
+    caw__gil_take(b->place.place.released);
+    b->place.place.released = NULL;
+    return poll;
+}
+
+/* Until a wake, or for a while: 0, CAW_ETIMEDOUT, or an error. */
+static int
+block_sleep(block_call *b)
+{
+    uint64_t deadline = b->in_main ? caw__now_ns() + BLOCK_ASK_NS : CAW__NO_DEADLINE;
+    PyThreadState *released = PyEval_SaveThread();
+    int error = b->asleep ? 0 : caw__block_sleep("caw_py_block_on", b->cx.waker);
+    b->asleep = error == 0;
+    error = error ? error : caw__sleeper_sleep(b->place.sleeper, deadline);
+    PyEval_RestoreThread(released);
+    return error;
+}
+
+/* A signal handler has raised: the future is cancelled by its policy. False: nobody waits for its end. Takes the
+ * exception out, and keeps it. */
+static bool
+block_interrupted(caw__coroutine *c)
+{
+    PyObject *raised = caw__take_raised();
+    caw__coroutine_on_throw(c, raised);
+    bool waits = caw__coroutine_waits_for_end(c);
+    if (!waits || !caw__coroutine_extras_get(c)) {
+        PyErr_Clear();
+        caw__raise(raised);
+        return false;
+    }
+    if (caw__coroutine_policy(c) == CAW_PY_CANCEL_WAIT) {
+        caw__coroutine_send_cancel(c);
+    }
+    Py_XSETREF(c->extras->pending, raised);
+    return true;
+}
+
+/* Poll until it is ready. False with an exception: it is not. */
+static bool
+block_wait(block_call *b)
+{
+    while (block_poll(b) == CAW_PENDING) {
+        int error = CAW_ETIMEDOUT;
+        while (error == CAW_ETIMEDOUT) {
+            error = block_sleep(b);
+            if (PyErr_CheckSignals() < 0) {
+                if (!block_interrupted(b->c)) {
+                    return false;
+                }
+                error = error < 0 && error != CAW_ETIMEDOUT ? error : 0; /* a cancel may need a poll */
+            }
+        }
+        if (error < 0) {
+            caw_py_set_error(error);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- its end --- */
+
+/* It was interrupted, and has had the time to end: what was raised then is raised now. */
+static void
+block_raise_pending(caw__coroutine *c)
+{
+    PyObject *pending = c->extras->pending;
+    c->extras->pending = NULL;
+    c->waiter.ended = true;
+    caw__raise(pending);
+}
+
+static PyObject *
+block_run(block_call *b)
+{
+    PyObject *result;
+    caw__coroutine *c = b->c;
+    c->waiter.running = c->waiter.polled = true;
+    bool ready = block_wait(b);
+    if (ready && !(c->extras && c->extras->pending)) {
+        (void)caw__coroutine_finish(c, &result);
+    }
+    else {
+        if (ready) {
+            block_raise_pending(c);
+        }
+        (void)caw__coroutine_fail(c, &result);
+    }
+    c->waiter.running = false;
+    return result;
+}
+
+PyObject *
+caw__block_on(caw__function *function, caw_future *future, PyObject *self)
+{
+    if (!block_is_allowed(function)) {
+        caw_future_destroy(future);
+        return NULL;
+    }
+    caw__coroutine *c = (caw__coroutine *)caw__coroutine_new(function, future, self, PyThreadState_Get());
+    if (!c) {
+        return NULL;
+    }
+    c->waiter.silent = true;
+    caw__sleeper *sleeper = caw__sleeper_new();
+    PyObject *result = NULL;
+    if (sleeper) {
+        block_call b = {.place = {{.state = function->state, .coroutine = c}, sleeper}, .c = c};
+        b.cx = (caw_context){caw__sleeper_waker(sleeper), &caw__poll_blocking_host, &b.place.place};
+        b.in_main = block_is_in_main();
+        result = block_run(&b);
+        if (b.asleep) {
+            caw__block_go_on();
+        }
+        caw__sleeper_end(sleeper, false);
+    }
+    else {
+        PyErr_NoMemory();
+    }
+    Py_DECREF((PyObject *)c);
+    return result;
+}
+
+#undef BLOCK_ASK_NS
