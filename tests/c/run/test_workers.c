@@ -15,14 +15,12 @@ calls_that_wait_for_calls_of_their_own_pool_end(void)
     for (int threads = 1; threads <= 3; threads++) {
         caw_pool *pool = new_pool((unsigned)threads);
         struct nested n = {pool, 8};
-        caw_future *f[MANY];
+        struct begun calls[MANY];
         for (int i = 0; i < MANY; i++) {
-            f[i] = caw_blocking(pool, run_nested, &n, NULL);
-            CHECK(poll_without_waker(f[i], NULL) == CAW_PENDING);
+            calls[i] = begin(caw_blocking(pool, run_nested, &n, NULL));
         }
         for (int i = 0; i < MANY; i++) {
-            CHECK_INT(caw_block_on(f[i]), -7);
-            caw_future_destroy(f[i]);
+            CHECK_INT(status_of(&calls[i]), -7);
         }
         end_pool(pool);
     }
@@ -145,14 +143,10 @@ consumer_runs_while_the_only_worker_waits_to_send(void)
     caw_channel *channel = channel_new(&spec, &s);
     caw_pool *pool = new_pool(1);
     CHECK_INT(caw_channel_send(channel, number_new(1)), 0);
-    caw_future *send = caw_blocking(pool, send_one, channel, NULL),
-               *receive = caw_blocking(pool, receive_both, s, NULL);
-    CHECK(poll_without_waker(send, NULL) == CAW_PENDING);
-    CHECK(poll_without_waker(receive, NULL) == CAW_PENDING);
-    CHECK_INT(caw_block_on(send), 0);
-    CHECK_INT(caw_block_on(receive), 0);
-    caw_future_destroy(send);
-    caw_future_destroy(receive);
+    struct begun send = begin(caw_blocking(pool, send_one, channel, NULL));
+    struct begun receive = begin(caw_blocking(pool, receive_both, s, NULL));
+    CHECK_INT(status_of(&send), 0);
+    CHECK_INT(status_of(&receive), 0);
     end_pool(pool);
     caw_channel_release(channel);
     caw_stream_destroy(s);
@@ -238,7 +232,9 @@ threads_that_are_too_many_end(void)
     CHECK_INT(caw_block_on(f), -7);
     caw_future_destroy(f);
     end_pool(pool);
-    CHECK_INT(threads_of_this_process(), before);
+    while (threads_of_this_process() > before) { /* the kernel takes a while to forget those that have ended */
+        (void)usleep(1000);
+    }
 }
 
 /* --- closing --- */
@@ -295,13 +291,10 @@ static void
 worker_that_closes_another_pool_is_replaced(void)
 {
     struct two_pools two = {.closes = new_pool(1), .closed = new_pool(1)};
-    caw_future *f = caw_blocking(two.closed, need_the_closer, &two, NULL);
-    caw_future *closes = caw_blocking(two.closes, close_the_other, &two, NULL);
-    CHECK(poll_without_waker(f, NULL) == CAW_PENDING);
-    CHECK_INT(caw_block_on(closes), 0);
-    CHECK_INT(caw_block_on(f), -7);
-    caw_future_destroy(f);
-    caw_future_destroy(closes);
+    struct begun call = begin(caw_blocking(two.closed, need_the_closer, &two, NULL));
+    struct begun closes = begin(caw_blocking(two.closes, close_the_other, &two, NULL));
+    CHECK_INT(status_of(&closes), 0);
+    CHECK_INT(status_of(&call), -7);
     end_pool(two.closed);
     end_pool(two.closes);
 }
@@ -312,10 +305,9 @@ pool_that_closes_while_its_workers_sleep_ends(void)
     for (int i = 0; i < 50; i++) {
         caw_pool *pool = new_pool(1);
         struct nested n = {pool, 5};
-        caw_future *f[4];
+        struct begun calls[4];
         for (int k = 0; k < 4; k++) {
-            f[k] = caw_blocking(pool, run_nested, &n, NULL);
-            CHECK(poll_without_waker(f[k], NULL) == CAW_PENDING);
+            calls[k] = begin(caw_blocking(pool, run_nested, &n, NULL));
         }
         (void)usleep((useconds_t)i * 20);
         if (i % 2) {
@@ -323,9 +315,8 @@ pool_that_closes_while_its_workers_sleep_ends(void)
         }
         caw_pool_release(pool);
         for (int k = 0; k < 4; k++) {
-            int status = caw_block_on(f[k]);
+            int status = status_of(&calls[k]);
             CHECK(status == -7 || status == CAW_ECANCELED || status == CAW_ECLOSED);
-            caw_future_destroy(f[k]);
         }
     }
 }

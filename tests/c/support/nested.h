@@ -4,6 +4,26 @@
 
 #include "child.h"
 
+/* Begin a call; and its status, when it has ended. It may have ended in its first poll. */
+struct begun {
+    caw_future *future;
+    bool ready;
+};
+
+static inline struct begun
+begin(caw_future *f)
+{
+    return (struct begun){f, poll_without_waker(f, NULL) == CAW_READY};
+}
+
+static inline int
+status_of(const struct begun *b)
+{
+    int status = b->ready ? b->future->status : caw_block_on(b->future);
+    caw_future_destroy(b->future);
+    return status;
+}
+
 /* A call that gives another one to its own pool and waits for it, so many deep. */
 struct nested {
     caw_pool *pool;

@@ -32,6 +32,16 @@ class TestFunctions:
         assert str(inspect.signature(t.add)) == "(a, b)"
         assert t.length.__doc__ is None
 
+    def test_row_makes_both_faces(self, run_asyncio: Run) -> None:
+        async def main() -> int:
+            return await t.aadd(3, 4)
+
+        assert t.add_now(3, 4) == run_asyncio(main) == 7
+        assert str(inspect.signature(t.add_now)) == "(a, b)"
+        assert inspect.iscoroutinefunction(t.aadd) and not inspect.iscoroutinefunction(t.add_now)
+        with pytest.raises(ArithmeticError, match="^-1 is negative$"):
+            t.add_now(-2, 1)
+
     def test_fields_after_the_doc_are_set(self, run_asyncio: Run) -> None:
         async def main() -> None:
             with pytest.raises(ArithmeticError, match="^-4 is negative$"):

@@ -83,6 +83,8 @@ length_start(PyObject *, PyObject *const *, Py_ssize_t nargs, PyObject *)
 constexpr caw_py_async_def functions[] = {
     CAW_PY_ASYNC("add", add_start, sum_result, "add(a, b)\n--\n\nTheir sum."),
     CAW_PY_ASYNC_NOARGS("zero", zero_start, sum_result, "zero()\n--\n\nNothing added."),
+    CAW_PY_ASYNC("aadd", add_start, sum_result, "aadd(a, b)\n--\n\nTheir sum.", CAW_SET(sync_name, "add_now"),
+                 CAW_SET(error, sum_error)),
     CAW_PY_ASYNC_O("one_more", one_more_start, sum_result, "one_more(a, /)\n--\n\nOne added.",
                    CAW_SET(error, sum_error), CAW_SET(cancel, CAW_PY_CANCEL_SHIELD),
                    CAW_SET(qualname, "numbers.one_more")),
@@ -266,7 +268,7 @@ sleeps(PyObject *)
 int
 checks()
 {
-    CAW_TEST_CHECK(sizeof functions / sizeof functions[0] == 5);
+    CAW_TEST_CHECK(sizeof functions / sizeof functions[0] == 6);
     return 0;
 }
 
