@@ -366,6 +366,5 @@ caw_stream_chunk(caw_stream *stream, size_t n)
 caw_stream *
 caw__around_inner(caw_stream *s)
 {
-    bool is = s->ops->destroy == map_destroy || s->ops->destroy == take_destroy || s->ops->destroy == chunk_destroy;
-    return is ? around_of(s)->inner : NULL;
+    return around_is(s) ? around_of(s)->inner : NULL;
 }
