@@ -4,14 +4,13 @@
  * stack of a small thread. CPython's trashcan is no help: since 3.13 it counts to thousands. So each type of ours that
  * can be part of such a chain has a deallocator of this form:
  *
- *     PyObject_GC_UnTrack(self);
  *     if (caw__dealloc_begin(self)) {
  *         ... // as usual
  *         caw__dealloc_end();
  *     }
  *
  * Where it is inside too many others the object is put off: it waits, untracked and with no reference, until the
- * outermost of them is through, which calls its deallocator again.
+ * innermost of them is through, which calls its deallocator again.
  */
 #ifndef CAWAIT_PYTHON_BASE_DEALLOC_H
 #define CAWAIT_PYTHON_BASE_DEALLOC_H

@@ -63,6 +63,7 @@ bytestream_free(PyObject *self)
 {
     caw__byte_stream *s = (caw__byte_stream *)self;
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     if (s->weakrefs) {
         PyObject_ClearWeakRefs(self);
     }
@@ -82,7 +83,6 @@ bytestream_free(PyObject *self)
 static void
 bytestream_dealloc(PyObject *self)
 {
-    PyObject_GC_UnTrack(self);
     if (caw__dealloc_begin(self)) {
         bytestream_free(self);
         caw__dealloc_end();

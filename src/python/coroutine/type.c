@@ -108,7 +108,9 @@ CAW__APART static bool
 coroutine_strip(caw__coroutine *c)
 {
     if (c->waiter.state != CORO_CLOSED) {
-        PyObject_GC_Track(c); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
+        if (!PyObject_GC_IsTracked((PyObject *)c)) {
+            PyObject_GC_Track(c); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
+        }
         if (PyObject_CallFinalizerFromDealloc((PyObject *)c) < 0) {
             return false; /* the warning's handlers kept it */
         }
@@ -147,7 +149,6 @@ CAW__APART static void
 coroutine_strip_and_end(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    PyObject_GC_UnTrack(c);
     c->waiter.tracked = true; /* still to be stripped, also when that is put off */
     if (caw__dealloc_begin(self)) {
         if (coroutine_strip(c)) {

@@ -54,7 +54,9 @@ generator_free(PyObject *self)
 {
     caw__generator *g = (caw__generator *)self;
     PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_Track(self); /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
+    if (!PyObject_GC_IsTracked(self)) { /* it was put off */
+        PyObject_GC_Track(self);        /* CPython asserts it in PyObject_CallFinalizerFromDealloc */
+    }
     if (PyObject_CallFinalizerFromDealloc(self) < 0) {
         return; /* the finalizer made a new reference */
     }
@@ -73,7 +75,6 @@ generator_free(PyObject *self)
 static void
 generator_dealloc(PyObject *self)
 {
-    PyObject_GC_UnTrack(self);
     if (caw__dealloc_begin(self)) {
         generator_free(self);
         caw__dealloc_end();
