@@ -44,6 +44,7 @@ def test_exit_with_two_thousand_in_flight_is_clean_every_time(function, mode):
         "calls_around_the_exit",
         "calls_in_flight",
         "suspended_by_hand",
+        "awaited",
         "module_removed",
         "module_removed_while_suspended",
         "two_modules",

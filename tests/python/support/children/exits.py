@@ -208,6 +208,48 @@ def suspended_by_hand(kind):
     never_closed(kind, main())
 
 
+def awaited(kind):
+    """Coroutines of Python, of C, and again of Python await each other when the interpreter ends. Whoever sees
+    something else than the end that Python's own see says so."""
+
+    async def awaiting(one):
+        try:
+            await one
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            os.write(1, repr(error).encode())
+
+    async def items(one):
+        yield await one
+
+    async def iterating(one):
+        async for _ in t.relay(items(one)):
+            pass
+
+    async def main():
+        for shape in (
+            [],
+            [awaiting],
+            [t.await_],
+            [awaiting, t.await_],
+            [t.await_, awaiting, t.await_, awaiting],
+            [iterating, awaiting],
+            [awaiting, iterating, t.await_, awaiting],
+        ):
+            for method in ("wait", "wait_python", "wait_detached"):
+                one = getattr(t.Op(on_cancel="resolves"), method)()
+                for layer in shape:
+                    one = layer(one)
+                asyncio.ensure_future(one)._log_destroy_pending = False
+        await settle()
+
+    gc.disable()  # they are garbage: the end of the interpreter collects it
+    loop = new_loop(kind)
+    loop.set_debug(False)
+    loop.run_until_complete(main())
+
+
 def interrupted(kind):
     """The parent sends SIGINT."""
 
