@@ -38,7 +38,10 @@
  *
  * As a task it runs in a copy of the locals' context, and the result comes back by a wake. Native threads do not need
  * the GIL for that. To cancel or destroy the future cancels the task. If the loop is closed, already or before the task
- * has ended, the status is CAW_ECLOSED. If the loop is stopped, the task goes on when the loop runs again.
+ * has ended, the status is CAW_ECLOSED. If the loop is stopped, the task goes on when the loop runs again. If the loop
+ * stands still because its thread sleeps until the future is ready, the status is CAW_EDEADLOCK (caw_block_on,
+ * caw_pool_close). What had begun is then cancelled when the future is destroyed, and ends when the loop goes on: until
+ * `free` is called the arg may be in use.
  *
  * A Python object that C code holds belongs to the interpreter. Keep it as a caw_py_ref where a thread without the GIL
  * may drop it.

@@ -11,6 +11,7 @@
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/end.h"
 #include "python/coroutine/poll.h"
+#include "python/coroutine/result.h"
 #include "python/framework/detect.h"
 
 #include "core/base/block.h"
@@ -139,30 +140,30 @@ block_wait(block_call *b)
 
 /* --- its end --- */
 
-/* It was interrupted, and has had the time to end: what was raised then is raised now. */
-static void
-block_raise_pending(caw__coroutine *c)
+/* The value of the future, which is ready; or NULL with its exception, or with what interrupted it meanwhile. */
+static PyObject *
+block_result(caw__coroutine *c)
 {
-    PyObject *pending = c->extras->pending;
-    c->extras->pending = NULL;
+    PyObject *pending = c->extras ? c->extras->pending : NULL;
     c->waiter.ended = true;
+    if (!pending) {
+        return caw__result(c, c->future);
+    }
+    c->extras->pending = NULL;
     caw__raise(pending);
+    return NULL;
 }
 
 static PyObject *
 block_run(block_call *b)
 {
-    PyObject *result;
     caw__coroutine *c = b->c;
     c->waiter.running = c->waiter.polled = true;
-    bool ready = block_wait(b);
-    if (ready && !(c->extras && c->extras->pending)) {
-        (void)caw__coroutine_finish(c, &result);
+    PyObject *result = block_wait(b) ? block_result(c) : NULL;
+    if (result) {
+        caw__coroutine_abandon(c);
     }
     else {
-        if (ready) {
-            block_raise_pending(c);
-        }
         (void)caw__coroutine_fail(c, &result);
     }
     c->waiter.running = false;

@@ -75,6 +75,7 @@ def test_blocking_call_looks_users_up() -> None:
         f"{me.pw_name}: uid 0, home {me.pw_dir}, shell {me.pw_shell}",
         "no-such-user: user not found: 'no-such-user'",
     ]
+    assert run("blocking_call/demo.py", me.pw_name).stdout == f"0 {me.pw_dir} {me.pw_shell}\n"  # without a loop
 
 
 @needs("fd_and_timer")
