@@ -23,8 +23,9 @@ typedef struct block_call {
     caw__poll_blocking place;
     caw_context cx;
     caw__coroutine *c;
-    bool in_main; /* of threads: the one that runs signal handlers */
-    bool asleep;  /* caw__block_sleep was called */
+    bool in_main;         /* of threads: the one that runs signal handlers */
+    bool asleep;          /* caw__block_sleep was called */
+    uint64_t grace_until; /* it was interrupted, and is waited for until then */
 } block_call;
 
 /* --- what comes before --- */
@@ -87,9 +88,10 @@ static int
 block_sleep(block_call *b)
 {
     uint64_t deadline = b->in_main ? caw__now_ns() + BLOCK_ASK_NS : CAW__NO_DEADLINE;
+    deadline = deadline < b->grace_until ? deadline : b->grace_until;
     PyThreadState *released = PyEval_SaveThread();
     int error = b->asleep ? 0 : caw__block_sleep("caw_py_block_on", b->cx.waker);
-    b->asleep = error == 0;
+    b->asleep = b->asleep || error == 0;
     error = error ? error : caw__sleeper_sleep(b->place.sleeper, deadline);
     PyEval_RestoreThread(released);
     return error;
@@ -98,8 +100,9 @@ block_sleep(block_call *b)
 /* A signal handler has raised: the future is cancelled by its policy. False: nobody waits for its end. Takes the
  * exception out, and keeps it. */
 static bool
-block_interrupted(caw__coroutine *c)
+block_interrupted(block_call *b)
 {
+    caw__coroutine *c = b->c;
     PyObject *raised = caw__take_raised();
     caw__coroutine_on_throw(c, raised);
     bool waits = caw__coroutine_waits_for_end(c);
@@ -109,10 +112,27 @@ block_interrupted(caw__coroutine *c)
         return false;
     }
     if (caw__coroutine_policy(c) == CAW_PY_CANCEL_WAIT) {
+        uint64_t grace_ns = c->function->spec->cancel_grace_ns, now = caw__now_ns();
+        b->grace_until = grace_ns && grace_ns < CAW__NO_DEADLINE - now ? now + grace_ns : CAW__NO_DEADLINE;
         caw__coroutine_send_cancel(c);
     }
     Py_XSETREF(c->extras->pending, raised);
     return true;
+}
+
+static bool
+block_grace_is_over(const block_call *b)
+{
+    return b->grace_until != CAW__NO_DEADLINE && caw__now_ns() >= b->grace_until;
+}
+
+/* What interrupted it is raised now. */
+static void
+block_raise_pending(caw__coroutine *c)
+{
+    PyObject *pending = c->extras->pending;
+    c->extras->pending = NULL;
+    caw__raise(pending);
 }
 
 /* Poll until it is ready. False with an exception: it is not. */
@@ -124,10 +144,14 @@ block_wait(block_call *b)
         while (error == CAW_ETIMEDOUT) {
             error = block_sleep(b);
             if (PyErr_CheckSignals() < 0) {
-                if (!block_interrupted(b->c)) {
+                if (!block_interrupted(b)) {
                     return false;
                 }
                 error = error < 0 && error != CAW_ETIMEDOUT ? error : 0; /* a cancel may need a poll */
+            }
+            if (error == CAW_ETIMEDOUT && block_grace_is_over(b)) {
+                block_raise_pending(b->c);
+                return false;
             }
         }
         if (error < 0) {
@@ -144,13 +168,11 @@ block_wait(block_call *b)
 static PyObject *
 block_result(caw__coroutine *c)
 {
-    PyObject *pending = c->extras ? c->extras->pending : NULL;
     c->waiter.ended = true;
-    if (!pending) {
+    if (!c->extras || !c->extras->pending) {
         return caw__result(c, c->future);
     }
-    c->extras->pending = NULL;
-    caw__raise(pending);
+    block_raise_pending(c);
     return NULL;
 }
 
@@ -186,6 +208,7 @@ caw__block_on(caw__function *function, caw_future *future, PyObject *self)
     PyObject *result = NULL;
     if (sleeper) {
         block_call b = {.place = {{.state = function->state, .coroutine = c}, sleeper}, .c = c};
+        b.grace_until = CAW__NO_DEADLINE;
         b.cx = (caw_context){caw__sleeper_waker(sleeper), &caw__poll_blocking_host, &b.place.place};
         b.in_main = block_is_in_main();
         result = block_run(&b);

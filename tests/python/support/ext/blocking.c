@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- locals as an object --- */
 
@@ -227,6 +228,14 @@ pausing_work(void *arg)
     return 0;
 }
 
+/* Until something can be read, which no cancel ends. */
+static int
+pausing_read(void *arg)
+{
+    char byte;
+    return read((int)*(uint64_t *)arg, &byte, 1) < 0 ? -errno : 0;
+}
+
 static caw_poll
 pausing_poll(caw_future *f, caw_context *cx)
 {
@@ -254,7 +263,7 @@ pausing_destroy(caw_future *f)
 
 static const caw_future_ops pausing_ops = {"test.pause", pausing_poll, pausing_cancel, pausing_destroy};
 
-/* how: "timer"; "work", on the pool, which no cancel ends; "call" of an object on the loop of `locals`; "await" of it,
+/* how: "timer"; "work", on the pool, which no cancel ends; "read" there, from the fd that the nanoseconds are; "call" of an object on the loop of `locals`; "await" of it,
  * without locals */
 static caw_future *
 pause_start(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs)
@@ -272,8 +281,8 @@ pause_start(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs)
     *copy = p->ns = ns;
     p->status = status;
     caw_future_init(&p->future, &pausing_ops);
-    if (strcmp(how, "work") == 0) {
-        p->child = caw_blocking(NULL, pausing_work, copy, free);
+    if (strcmp(how, "work") == 0 || strcmp(how, "read") == 0) {
+        p->child = caw_blocking(NULL, how[0] == 'w' ? pausing_work : pausing_read, copy, free);
     }
     else {
         free(copy);
@@ -320,6 +329,7 @@ const caw_py_async_def ext_block_functions[] = {
     PAUSE("pause_detached", CAW_SET(cancel, CAW_PY_CANCEL_DETACH)),
     PAUSE("pause_shielded", CAW_SET(cancel, CAW_PY_CANCEL_SHIELD)),
     PAUSE("pause_kept", CAW_SET(keep_value, true)),
+    PAUSE("pause_graced", CAW_SET(cancel_grace_ns, 1000000)),
     PAUSE("pause_error", CAW_SET(error, pause_error), CAW_SET(poll_without_gil, true)),
     PAUSE("pause_wrapped", CAW_SET(wrap_in_python, true),
           CAW_SET(sync_doc, "pause_wrapped(nanoseconds, /, *rest)\n--\n\nAnother text.")),
