@@ -14,7 +14,6 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-import _cawait_test as t
 from support.children.asan import ASAN
 from support.common import settle, wait_until
 from support.finalising import HIDDEN_LAYERS, LAYERS, LEAVES, First, Side, collect, forever, forever_by_hand, reports_of

@@ -8,7 +8,6 @@ import asyncio
 import contextvars
 import gc
 import os
-import signal
 import subprocess
 import sys
 import warnings
