@@ -54,6 +54,15 @@ coroutine_get_suspended(PyObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(c->waiter.state == CORO_SUSPENDED && !c->waiter.running);
 }
 
+/* What inspect.getcoroutinestate() reads since Python 3.15. */
+static PyObject *
+coroutine_get_state(PyObject *self, void *Py_UNUSED(closure))
+{
+    static const char *const names[] = {"CORO_CREATED", "CORO_SUSPENDED", "CORO_CLOSED"};
+    const caw__coroutine *c = (caw__coroutine *)self;
+    return PyUnicode_InternFromString(c->waiter.running ? "CORO_RUNNING" : names[c->waiter.state]);
+}
+
 static PyObject *
 coroutine_get_await(PyObject *self, void *Py_UNUSED(closure))
 {
@@ -89,6 +98,7 @@ PyGetSetDef caw__coroutine_getset[] = {
     {"__name__", coroutine_get_name, coroutine_set_name, NULL, NULL},
     {"__qualname__", coroutine_get_qualname, coroutine_set_qualname, NULL, NULL},
     {"cr_suspended", coroutine_get_suspended, NULL, NULL, NULL},
+    {"cr_state", coroutine_get_state, NULL, "CORO_CREATED, CORO_RUNNING, CORO_SUSPENDED or CORO_CLOSED", NULL},
     {"cr_await", coroutine_get_await, NULL, "what it waits for, or None", NULL},
     {"cr_frame", coroutine_get_frame, NULL,
      "a frame that names the C function; in a task of trio that runs, the outermost frame of what it runs", NULL},

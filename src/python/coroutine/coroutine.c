@@ -249,6 +249,9 @@ caw__coroutine_free_list_clear(caw__state *state)
 PyObject *
 caw__coroutine_awaits(const caw__coroutine *c)
 {
+    if (c->waiter.running) {
+        Py_RETURN_NONE; /* as with Python's, also where what it awaits is what runs */
+    }
     if (c->waiter.delegates) {
         return Py_NewRef(c->extras->inner->object);
     }

@@ -117,7 +117,7 @@ void caw__coroutine_extras_free(caw__coroutine *c);
 CAW__APART void caw__coroutine_free(caw__coroutine *c);
 void caw__coroutine_free_list_clear(caw__state *state);
 
-/* What it waits for, as cr_await: a new reference. */
+/* What it waits for, as cr_await, which is None while it runs: a new reference. */
 PyObject *caw__coroutine_awaits(const caw__coroutine *c);
 
 /* Borrowed; NULL after tp_clear. */

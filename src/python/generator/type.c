@@ -202,11 +202,27 @@ generator_get_await(PyObject *self, void *Py_UNUSED(closure))
     return waiter ? caw__coroutine_awaits(waiter) : Py_NewRef(Py_None);
 }
 
+static bool
+generator_is_suspended(const caw__generator *g)
+{
+    return g->stream && g->started && (!g->running || g->waiter);
+}
+
 static PyObject *
 generator_get_suspended(PyObject *self, void *Py_UNUSED(closure))
 {
-    caw__generator *g = (caw__generator *)self;
-    return PyBool_FromLong(g->stream && g->started && (!g->running || g->waiter));
+    return PyBool_FromLong(generator_is_suspended((caw__generator *)self));
+}
+
+/* What inspect.getasyncgenstate() reads since Python 3.15. */
+static PyObject *
+generator_get_state(PyObject *self, void *Py_UNUSED(closure))
+{
+    const caw__generator *g = (caw__generator *)self;
+    return PyUnicode_InternFromString(generator_is_suspended(g) ? "AGEN_SUSPENDED"
+                                      : g->running              ? "AGEN_RUNNING"
+                                      : g->stream               ? "AGEN_CREATED"
+                                                                : "AGEN_CLOSED");
 }
 
 static PyObject *
@@ -228,6 +244,7 @@ static PyGetSetDef generator_getset[] = {
     {"__qualname__", generator_get_qualname, generator_set_qualname, NULL, NULL},
     {"ag_await", generator_get_await, NULL, "what it waits for, or None", NULL},
     {"ag_suspended", generator_get_suspended, NULL, NULL, NULL},
+    {"ag_state", generator_get_state, NULL, "AGEN_CREATED, AGEN_RUNNING, AGEN_SUSPENDED or AGEN_CLOSED", NULL},
     {"ag_frame", generator_get_frame, NULL, "a frame that names the C function, or None", NULL},
     {"ag_code", generator_get_code, NULL, "a code object that names the C function", NULL},
     {NULL, NULL, NULL, NULL, NULL},
