@@ -52,7 +52,7 @@ LAYOUT = Layout(
         "core/run": "block_on workers pool blocking spawn channel_send",
         "core/testing": "tools reactor",
         "python/base": "compat dealloc state errors python_code awaitable",
-        "python/function": "object code signature function",
+        "python/function": "object code signature attributes function",
         "python/loop": "queued orphans inbox job wake_target waiter framework hub drain hub_type ref value locals"
         " scope",
         "python/framework": "anyio task asyncio_thread asyncio_attach asyncio_task asyncio trio_api trio_frame"

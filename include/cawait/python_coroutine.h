@@ -68,7 +68,11 @@ typedef struct caw_py_spec {
     const char *file;
     int line;
 
-    const char *doc;      /* in the form of PyMethodDef.ml_doc, with the signature line */
+    /* In the form of PyMethodDef.ml_doc: the signature line "name(args)\n--\n\n", then the text. Without that line the
+     * signature is what the calling convention says: "()", "(arg, /)", or any arguments. In debug builds a line that is
+     * not that of the function, by its name or by its arguments, is a SystemError when the function is made, and one
+     * that "\n--\n\n" does not end is a RuntimeWarning. */
+    const char *doc;
     const char *qualname; /* NULL: made of the name and, for a method, its type's */
 
     /* For exceptions of your own: sets the exception of a negative status. Called instead of caw_py_set_error. */

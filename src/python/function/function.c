@@ -7,6 +7,7 @@
  */
 #include "python/function/function.h"
 
+#include "python/function/attributes.h"
 #include "python/function/signature.h"
 
 #include <structmember.h>
@@ -175,10 +176,9 @@ method_get(PyObject *self, PyObject *object, PyObject *Py_UNUSED(type))
 /* --- the object --- */
 
 static PyMemberDef function_members[] = {
-    {"__name__", T_OBJECT_EX, offsetof(caw__function, name), READONLY, NULL},
-    {"__qualname__", T_OBJECT_EX, offsetof(caw__function, qualname), READONLY, NULL},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(caw__function, vectorcall), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(caw__function, weakrefs), READONLY, NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(caw__function, dict), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -198,6 +198,7 @@ function_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef function_methods[] = {
     {"__reduce__", function_reduce, METH_NOARGS, NULL},
+    {"__dir__", caw__function_dir, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -212,6 +213,8 @@ function_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(f->module);
     Py_VISIT(f->type);
     Py_VISIT(f->wrapper);
+    Py_VISIT(f->dict);
+    Py_VISIT(f->own);
     return 0;
 }
 
@@ -223,6 +226,8 @@ function_clear(PyObject *self)
     Py_CLEAR(f->bridge);
     Py_CLEAR(f->module);
     Py_CLEAR(f->type);
+    Py_CLEAR(f->dict);
+    Py_CLEAR(f->own);
     return 0;
 }
 
@@ -245,6 +250,8 @@ function_dealloc(PyObject *self)
 }
 
 static PyType_Slot function_slots[] = {
+    {Py_tp_getattro, CAW__SLOT(caw__function_getattro)},
+    {Py_tp_setattro, CAW__SLOT(caw__function_setattro)},
     {Py_tp_dealloc, CAW__SLOT(function_dealloc)},
     {Py_tp_traverse, CAW__SLOT(function_traverse)},
     {Py_tp_clear, CAW__SLOT(function_clear)},
@@ -258,6 +265,8 @@ static PyType_Slot function_slots[] = {
 };
 
 static PyType_Slot method_slots[] = {
+    {Py_tp_getattro, CAW__SLOT(caw__function_getattro)},
+    {Py_tp_setattro, CAW__SLOT(caw__function_setattro)},
     {Py_tp_dealloc, CAW__SLOT(function_dealloc)},
     {Py_tp_traverse, CAW__SLOT(function_traverse)},
     {Py_tp_clear, CAW__SLOT(function_clear)},
@@ -342,9 +351,9 @@ caw__function_new(caw__state *state, PyObject *module, PyTypeObject *type, const
     f->type = (PyTypeObject *)Py_XNewRef((PyObject *)type);
     f->name = PyUnicode_FromString(def->name);
     f->qualname = f->name ? function_qualname(f) : NULL;
-    f->code = f->wrapper = f->weakrefs = NULL;
+    f->code = f->wrapper = f->dict = f->own = f->weakrefs = NULL;
     PyObject_GC_Track(f);
-    if (!f->qualname) {
+    if (!f->qualname || caw__signature_check(f) < 0) {
         Py_DECREF(f);
         return NULL;
     }

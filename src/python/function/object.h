@@ -37,6 +37,8 @@ struct caw__function {
     PyObject *name, *qualname; /* str */
     PyObject *wrapper;         /* the Python function of coroutine/wrapper.c: NULL until it is needed */
     PyObject *code;            /* a code object that names the C source: NULL until it is needed */
+    PyObject *dict;            /* attributes that were set: NULL until there is one */
+    PyObject *own;             /* those of function/attributes.c that were set: NULL until there is one */
     PyObject *weakrefs;
 };
 

@@ -1,113 +1,181 @@
-/* signature.c: the attributes of an async function: doc, signature, code. */
+/* signature.c: what the doc of an async function says of its signature, and what its calling convention says. */
 #include "python/function/signature.h"
-
-#include "python/function/code.h"
 
 #include <string.h>
 
-/* The part of the doc between the name and the marker, written as in PyMethodDef: "name(sig)\n--\n\ntext". */
+#define SIGNATURE_END ")\n--\n\n"
+
+/* The name that the doc's signature line has to begin with. */
+static const char *
+signature_name(const caw__function *f)
+{
+    return f->doc_name ? f->doc_name : "";
+}
+
+/* Behind the name, where the doc begins with it as a signature line does; else NULL. */
+static const char *
+signature_begin(const caw__function *f)
+{
+    const char *doc = f->spec->doc;
+    size_t n = strlen(signature_name(f));
+    return doc && n && strncmp(doc, signature_name(f), n) == 0 && doc[n] == '(' ? doc + n : NULL;
+}
+
+/* Behind the closing bracket; NULL where the doc has no signature line: "name(sig)\n--\n\ntext", as in PyMethodDef. */
 static const char *
 signature_end(const caw__function *f)
 {
-    const char *doc = f->spec->doc;
-    size_t n = f->doc_name ? strlen(f->doc_name) : 0;
-    if (!doc || !n || strncmp(doc, f->doc_name, n) != 0 || doc[n] != '(') {
-        return NULL;
-    }
-    const char *end = strstr(doc, ")\n--\n\n");
+    const char *begin = signature_begin(f);
+    const char *end = begin ? strstr(begin, SIGNATURE_END) : NULL;
     return end ? end + 1 : NULL;
 }
 
-static PyObject *
-signature_get_doc(PyObject *self, void *Py_UNUSED(closure))
+PyObject *
+caw__signature_doc(const caw__function *f)
 {
-    caw__function *f = (caw__function *)self;
     const char *end = signature_end(f);
-    const char *doc = end ? end + strlen("\n--\n\n") : f->spec->doc;
+    const char *doc = end ? end + strlen(SIGNATURE_END) - 1 : f->spec->doc;
     if (!doc) {
         Py_RETURN_NONE;
     }
     return PyUnicode_FromString(doc);
 }
 
-static PyObject *
-signature_get_text_signature(PyObject *self, void *Py_UNUSED(closure))
+PyObject *
+caw__signature_text(const caw__function *f)
 {
-    caw__function *f = (caw__function *)self;
     const char *end = signature_end(f);
     if (!end) {
         Py_RETURN_NONE;
     }
-    const char *begin = f->spec->doc + strlen(f->doc_name);
+    const char *begin = signature_begin(f);
     return PyUnicode_FromStringAndSize(begin, end - begin);
 }
 
 /* The signature where the doc has none, derived from the calling convention. */
-static PyObject *
+static const char *
 signature_of_convention(const caw__function *f)
 {
     switch (f->convention) {
     case CAW_PY_NOARGS:
-        return PyUnicode_FromString(f->type ? "($self, /)" : "()");
+        return f->type ? "($self, /)" : "()";
     case CAW_PY_O:
-        return PyUnicode_FromString(f->type ? "($self, arg, /)" : "(arg, /)");
+        return f->type ? "($self, arg, /)" : "(arg, /)";
     default:
-        return PyUnicode_FromString(f->type ? "($self, /, *args, **kwargs)" : "(*args, **kwargs)");
+        return f->type ? "($self, /, *args, **kwargs)" : "(*args, **kwargs)";
     }
 }
 
-/* An inspect.Signature: inspect reads __text_signature__ only of objects that have no __code__. */
+/* Without the first argument, where that is the module ("$module"): nobody gives it. Takes the text. */
 static PyObject *
-signature_get(PyObject *self, void *Py_UNUSED(closure))
+signature_without_module(PyObject *text)
 {
-    PyObject *text = signature_get_text_signature(self, NULL);
+    const char *begin = text ? PyUnicode_AsUTF8(text) : NULL;
+    if (!begin || begin[1] != '$') {
+        return text;
+    }
+    const char *rest = begin + strcspn(begin, ",)");
+    rest += strspn(rest, ", ");
+    rest += *rest == '/' ? 1 : 0;
+    rest += strspn(rest, ", ");
+    Py_SETREF(text, PyUnicode_FromFormat("(%s", rest));
+    return text;
+}
+
+/* An inspect.Signature: inspect reads __text_signature__ only of objects that have no __code__. */
+PyObject *
+caw__signature(caw__function *f)
+{
+    PyObject *text = caw__signature_text(f);
     if (text == Py_None) {
-        Py_SETREF(text, signature_of_convention((caw__function *)self));
+        Py_SETREF(text, PyUnicode_FromString(signature_of_convention(f)));
+    }
+    if (!f->type) {
+        text = signature_without_module(text);
     }
     if (!text) {
         return NULL;
     }
     PyObject *inspect = PyImport_ImportModule("inspect");
     PyObject *type = inspect ? PyObject_GetAttrString(inspect, "Signature") : NULL;
-    PyObject *signature = type ? PyObject_CallMethod(inspect, "_signature_fromstr", "OOO", type, self, text) : NULL;
+    PyObject *signature = type ? PyObject_CallMethod(inspect, "_signature_fromstr", "OOO", type, f, text) : NULL;
     Py_XDECREF(type);
     Py_XDECREF(inspect);
     Py_DECREF(text);
     return signature;
 }
 
-static PyObject *
-signature_get_code(PyObject *self, void *Py_UNUSED(closure))
+#ifndef NDEBUG
+
+/* Whether the signature line names an argument, other than the object of a method or the module. */
+static bool
+signature_has_arguments(const char *begin, const char *end)
 {
-    return Py_XNewRef(caw__function_code((caw__function *)self));
+    const char *c = begin + 1;
+    if (*c == '$') {
+        c += strcspn(c, ",)");
+    }
+    return c + strspn(c, " ,/") < end - 1;
 }
 
-static PyObject *
-signature_get_none(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
+static int
+signature_refuse(const caw__function *f, const char *begin, const char *end, const char *why)
 {
-    Py_RETURN_NONE;
+    PyObject *line = PyUnicode_DecodeUTF8(begin, end - begin, "replace");
+    if (line) {
+        PyErr_Format(PyExc_SystemError, "the doc of '%U': '%U' %s", f->qualname, line, why);
+        Py_DECREF(line);
+    }
+    return -1;
 }
 
-static PyObject *
-signature_get_annotations(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
+/* The doc has no signature line that belongs to the function: it may have one of another function, or one that is not
+ * complete. */
+static int
+signature_check_missing(const caw__function *f)
 {
-    return PyDict_New();
+    const char *doc = f->spec->doc;
+    if (strstr(doc, SIGNATURE_END)) {
+        return signature_refuse(f, doc, doc + strcspn(doc, "\n"), "is not the signature of the function");
+    }
+    if (!signature_begin(f)) {
+        return 0;
+    }
+    return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                            "the doc of '%U' begins as a signature line, but no \"\\n--\\n\\n\" ends it: its signature "
+                            "is %s",
+                            f->qualname, signature_of_convention(f));
 }
 
-static PyObject *
-signature_get_module(PyObject *self, void *Py_UNUSED(closure))
+int
+caw__signature_check(const caw__function *f)
 {
-    return PyModule_GetNameObject(((caw__function *)self)->module);
+    const char *end = signature_end(f);
+    if (!f->start.future.varargs || !f->spec->doc) {
+        return 0; /* nobody calls it */
+    }
+    if (!end) {
+        return signature_check_missing(f);
+    }
+    bool has = signature_has_arguments(signature_begin(f), end);
+    if (f->convention == CAW_PY_NOARGS && has) {
+        return signature_refuse(f, f->spec->doc, end,
+                                "is the signature of a function with arguments, which takes none");
+    }
+    if (f->convention == CAW_PY_O && !has) {
+        return signature_refuse(f, f->spec->doc, end,
+                                "is the signature of a function without arguments, which takes one");
+    }
+    return 0;
 }
 
-PyGetSetDef caw__function_getset[] = {
-    {"__doc__", signature_get_doc, NULL, NULL, NULL},
-    {"__text_signature__", signature_get_text_signature, NULL, NULL, NULL},
-    {"__signature__", signature_get, NULL, NULL, NULL},
-    {"__code__", signature_get_code, NULL, NULL, NULL},
-    {"__defaults__", signature_get_none, NULL, NULL, NULL},
-    {"__kwdefaults__", signature_get_none, NULL, NULL, NULL},
-    {"__annotations__", signature_get_annotations, NULL, NULL, NULL},
-    {"__module__", signature_get_module, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
+#else
+
+int
+caw__signature_check(const caw__function *f)
+{
+    (void)f;
+    return 0;
+}
+
+#endif

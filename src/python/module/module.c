@@ -7,6 +7,7 @@
 #include "python/coroutine/park.h"
 #include "python/coroutine/type.h"
 #include "python/framework/trio_api.h"
+#include "python/function/attributes.h"
 #include "python/function/function.h"
 #include "python/generator/type.h"
 #include "python/loop/hub.h"
@@ -31,7 +32,8 @@ module_exec(PyObject *module)
         module_make_type(module, &caw__park_spec, &state->park_type) < 0 ||
         module_make_type(module, &caw__hub_spec, &state->hub_type) < 0 ||
         module_make_type(module, &caw__function_spec, &state->function_type) < 0 ||
-        module_make_type(module, &caw__method_spec, &state->method_type) < 0) {
+        module_make_type(module, &caw__method_spec, &state->method_type) < 0 ||
+        caw__function_describe(state->function_type, state->method_type) < 0) {
         return -1;
     }
 #define MODULE_INTERN(name)                                                                                            \
