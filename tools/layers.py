@@ -51,14 +51,14 @@ LAYOUT = Layout(
         "core/bytes": "bytes from_fd",
         "core/run": "block_on workers pool blocking spawn channel_send",
         "core/testing": "tools reactor",
-        "python/base": "compat dealloc state errors python_code awaitable",
+        "python/base": "compat dealloc state errors instruction python_code awaitable",
         "python/function": "object code signature attributes function",
         "python/loop": "queued orphans inbox job wake_target waiter framework hub drain hub_type ref value locals"
         " scope",
         "python/framework": "anyio task asyncio_thread asyncio_attach asyncio_task asyncio trio_api trio_frame"
         " trio_task trio detect",
         "python/coroutine": "child wrapper coroutine poll held_up grace cancel result park traceback end block"
-        " attributes checkpoint step trampoline type",
+        " attributes checkpoint step trampoline iterator type",
         "python/await": "posted late_call in_place await",
         "python/iterate": "aclose in_place posted iterate",
         "python/generator": "generator step_result given step type",

@@ -4,6 +4,7 @@
 
 #include "python/base/awaitable.h"
 #include "python/coroutine/end.h"
+#include "python/coroutine/iterator.h"
 #include "python/coroutine/poll.h"
 #include "python/framework/detect.h"
 #include "python/framework/trio_api.h"
@@ -211,6 +212,18 @@ await_never_begin(caw__py_await *f)
     return CAW_READY;
 }
 
+/* The coroutine itself, in place of the iterator of one of ours that has not begun: __await__() of a class may return
+ * such a one. Takes the iterator. */
+static PyObject *
+await_unwrapped(const caw__state *state, PyObject *iterator)
+{
+    caw__coroutine *inner = caw__iterator_coroutine(state, iterator);
+    if (inner && inner->waiter.state == CORO_CREATED && !inner->waiter.running) {
+        Py_SETREF(iterator, Py_NewRef((PyObject *)inner));
+    }
+    return iterator;
+}
+
 static caw_poll
 await_begin(caw__py_await *f, caw_context *cx, caw__state *state, caw__coroutine *c)
 {
@@ -227,11 +240,14 @@ await_begin(caw__py_await *f, caw_context *cx, caw__state *state, caw__coroutine
     if (!iterator) {
         return await_fail(f, c);
     }
+    if (iterator != object) {
+        iterator = await_unwrapped(state, iterator);
+    }
     f->inner.object = iterator;
     f->state = AWAIT_IN_PLACE;
     f->inner.awaiter = c;
     Py_DECREF(object); /* its caller holds the awaiter, which holds this future */
-    f->inner.is_ours = Py_IS_TYPE(iterator, state->coroutine_type);
+    f->inner.is_ours = caw__is_coroutine(state, iterator);
     if (!f->inner.is_ours) {
         return await_drive(f);
     }

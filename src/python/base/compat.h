@@ -24,6 +24,27 @@ CAW__INTERNAL_BEGIN
 #define CAW__HAS_CODE_QUALNAME (PY_VERSION_HEX >= 0x030B0000) /* code.replace(co_qualname=...) */
 #define CAW__HAS_EAGER_TASKS   (PY_VERSION_HEX >= 0x030C0000) /* asyncio.Task(eager_start=True) */
 
+#define CAW__WARNS_OF_THROW (PY_VERSION_HEX >= 0x030C0000) /* throw(type, value, traceback) is deprecated */
+
+/* How `yield from` begins: an instruction, with these bits in its argument. */
+#if PY_VERSION_HEX >= 0x030F0000
+#  define CAW__YIELD_FROM_INSTRUCTION "GET_ITER"
+#  define CAW__YIELD_FROM_ARGUMENT    2
+#else
+#  define CAW__YIELD_FROM_INSTRUCTION "GET_YIELD_FROM_ITER"
+#  define CAW__YIELD_FROM_ARGUMENT    0
+#endif
+
+/* A byte of a generator or coroutine of Python's, and its value in one that has no frame any more: FRAME_CLEARED of
+ * `Include/internal/pycore_frame.h`. `python -m asyncio ps` reads it of whatever a task awaits, by its place, in the
+ * memory of another process; and where it has this value, no more. */
+#define CAW__FRAME_STATE_PLACE 67
+#if PY_VERSION_HEX >= 0x030F0000
+#  define CAW__FRAME_CLEARED 5
+#else
+#  define CAW__FRAME_CLEARED 4
+#endif
+
 /* On Python 3.12 to 3.14 `await` calls tp_iternext, which has to instantiate a StopIteration: see base/errors.c. */
 #define CAW__REUSES_STOP_ITERATION (PY_VERSION_HEX >= 0x030C0000 && CAW__FREELIST_MAX > 0)
 

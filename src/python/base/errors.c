@@ -46,6 +46,11 @@ caw_py_set_error(int status)
 void
 caw__return_by_raise(PyObject *value)
 {
+    if (value == Py_None) {
+        Py_DECREF(value);
+        PyErr_SetNone(PyExc_StopIteration);
+        return;
+    }
     /* The class is called, because PyErr_SetObject would pass a tuple as several arguments, and would raise an
      * exception that is the value itself. */
     PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
@@ -164,6 +169,17 @@ caw__guard_stop_iteration(void)
     if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
         caw__raise_instead_of("coroutine raised StopIteration");
     }
+}
+
+int
+caw__warn_of_three_arguments(const char *method, Py_ssize_t nargs)
+{
+    if (!CAW__WARNS_OF_THROW || nargs < 2) {
+        return 0;
+    }
+    return PyErr_WarnFormat(
+        PyExc_DeprecationWarning, 1,
+        "the (type, exc, tb) signature of %s() is deprecated, use the single-arg signature instead.", method);
 }
 
 PyObject *

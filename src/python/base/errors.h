@@ -9,7 +9,8 @@ CAW__INTERNAL_BEGIN
 /* StopIteration(value), for tp_iternext. Takes the reference. May reuse the state's instance. */
 void caw__return_by_iternext(caw__state *state, PyObject *value);
 
-/* StopIteration(value) as a fresh exception, for send() and throw(), whose callers may keep it. Takes the reference. */
+/* StopIteration(value) as a fresh exception, for send() and throw(), whose callers may keep it. For None it is
+ * StopIteration(), as with Python's own. Takes the reference. */
 void caw__return_by_raise(PyObject *value);
 
 /* Drop the value that the reused StopIteration still holds. */
@@ -20,6 +21,10 @@ void caw__raise_instead_of(const char *text);
 
 /* A StopIteration that leaves a coroutine would look like a result: make it a RuntimeError (PEP 479). */
 void caw__guard_stop_iteration(void);
+
+/* From Python 3.12 on: warn where throw(), or athrow(), is called with more arguments than the exception. -1 with an
+ * exception where warnings are errors. */
+int caw__warn_of_three_arguments(const char *method, Py_ssize_t nargs);
 
 /* The exception for the arguments of throw(type[, value[, traceback]]), as for a generator: a new reference, or NULL
  * with an exception. */

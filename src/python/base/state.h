@@ -89,12 +89,14 @@ typedef struct caw__trio_api {
 
 typedef struct caw__state {
     PyTypeObject *coroutine_type;
+    PyTypeObject *iterator_type; /* of what __await__() of a coroutine gives */
     PyTypeObject *park_type;
     PyTypeObject *hub_type;
     PyTypeObject *function_type;
     PyTypeObject *method_type;
     PyTypeObject *plain_function_type, *plain_method_type; /* NULL until a row of a table makes one */
     PyTypeObject *generator_type;                          /* NULL until something makes one */
+    PyTypeObject *step_type;                               /* of the coroutines that make its steps; NULL until then too */
     PyTypeObject *byte_stream_type;                        /* NULL until one is made */
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
@@ -116,9 +118,9 @@ typedef struct caw__state {
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
     PyStopIterationObject *stop_iteration; /* reused for results: base/errors.c */
 
-    caw__coroutine *free_coroutines;
+    caw__coroutine *free_coroutines, *free_steps;
     caw__park *free_parks;
-    int n_free_coroutines, n_free_parks;
+    int n_free_coroutines, n_free_steps, n_free_parks;
 
     PyObject *asyncio_threads; /* a capsule, NULL until a loop needs a thread: framework/asyncio_thread.c */
 } caw__state;

@@ -48,6 +48,12 @@ coroutine_set_qualname(PyObject *self, PyObject *value, void *Py_UNUSED(closure)
 }
 
 static PyObject *
+coroutine_get_running(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((caw__coroutine *)self)->waiter.running);
+}
+
+static PyObject *
 coroutine_get_suspended(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__coroutine *c = (caw__coroutine *)self;
@@ -97,6 +103,7 @@ coroutine_get_origin(PyObject *self, void *Py_UNUSED(closure))
 PyGetSetDef caw__coroutine_getset[] = {
     {"__name__", coroutine_get_name, coroutine_set_name, NULL, NULL},
     {"__qualname__", coroutine_get_qualname, coroutine_set_qualname, NULL, NULL},
+    {"cr_running", coroutine_get_running, NULL, NULL, NULL},
     {"cr_suspended", coroutine_get_suspended, NULL, NULL, NULL},
     {"cr_state", coroutine_get_state, NULL, "CORO_CREATED, CORO_RUNNING, CORO_SUSPENDED or CORO_CLOSED", NULL},
     {"cr_await", coroutine_get_await, NULL, "what it waits for, or None", NULL},

@@ -36,6 +36,9 @@ typedef struct caw__child_ops {
     /* An exception is set, which leaves the coroutine: a StopAsyncIteration that is not the end becomes a RuntimeError.
      */
     void (*leaving)(const caw_future *future);
+
+    /* The method that made the step, and the qualified name of its generator, borrowed: for a warning. */
+    const char *(*method)(const caw_future *future, PyObject **qualname);
 } caw__child_ops;
 
 typedef struct caw__child {

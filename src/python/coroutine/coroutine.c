@@ -14,12 +14,12 @@
 
 /* The memory of an earlier one, from the free list, or NULL. */
 static inline caw__coroutine *
-coroutine_take_free(caw__state *state)
+coroutine_take_free(caw__coroutine **list, int *n)
 {
-    caw__coroutine *c = state->free_coroutines;
+    caw__coroutine *c = *list;
     if (c) {
-        state->free_coroutines = (caw__coroutine *)c->self;
-        state->n_free_coroutines--;
+        *list = (caw__coroutine *)c->waiter.self;
+        --*n;
         caw__revive((PyObject *)c);
     }
     return c;
@@ -27,9 +27,9 @@ coroutine_take_free(caw__state *state)
 
 /* New memory. The future is destroyed if this fails. */
 static caw__coroutine *
-coroutine_alloc(caw__state *state, caw_future *future)
+coroutine_alloc(PyTypeObject *type, caw_future *future)
 {
-    caw__coroutine *c = PyObject_GC_New(caw__coroutine, state->coroutine_type);
+    caw__coroutine *c = PyObject_GC_New(caw__coroutine, type);
     if (c) {
         c->waiter.target = NULL;
     }
@@ -45,8 +45,8 @@ coroutine_init(caw__coroutine *c, caw__function *function, caw_future *future)
 {
     c->future = future;
     c->function = (caw__function *)Py_NewRef(function);
-    c->self = NULL;
     memset((char *)c + COROUTINE_BLANK, 0, COROUTINE_BLANK_END - COROUTINE_BLANK); /* which makes it CORO_CREATED */
+    c->waiter.frame_state = CAW__FRAME_CLEARED;
 }
 
 /* One entry of cr_origin: (filename, lineno, name). */
@@ -114,7 +114,7 @@ static inline PyObject *
 coroutine_begin(caw__coroutine *c, caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
 {
     coroutine_init(c, function, future);
-    c->self = Py_XNewRef(self);
+    c->waiter.self = Py_XNewRef(self);
     if (!caw__trio_is_absent(function->state)) {
         coroutine_note_await(c);
     }
@@ -128,14 +128,15 @@ coroutine_begin(caw__coroutine *c, caw__function *function, caw_future *future, 
 CAW__APART static PyObject *
 coroutine_begin_in_new_memory(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
 {
-    caw__coroutine *c = coroutine_alloc(function->state, future);
+    caw__coroutine *c = coroutine_alloc(function->state->coroutine_type, future);
     return c ? coroutine_begin(c, function, future, self, tstate) : NULL;
 }
 
 PyObject *
 caw__coroutine_new(caw__function *function, caw_future *future, PyObject *self, PyThreadState *tstate)
 {
-    caw__coroutine *c = coroutine_take_free(function->state);
+    caw__state *state = function->state;
+    caw__coroutine *c = coroutine_take_free(&state->free_coroutines, &state->n_free_coroutines);
     return c ? coroutine_begin(c, function, future, self, tstate)
              : coroutine_begin_in_new_memory(function, future, self, tstate);
 }
@@ -151,14 +152,16 @@ caw__coroutine_new_wrapped(caw__function *function, caw_future *future, PyObject
 }
 
 PyObject *
-caw__coroutine_new_step(caw__function *function, caw_future *future)
+caw__coroutine_new_step(caw__function *function, caw_future *future, bool stops)
 {
-    caw__coroutine *c = coroutine_take_free(function->state);
-    if (!c && !(c = coroutine_alloc(function->state, future))) {
+    caw__state *state = function->state;
+    caw__coroutine *c = coroutine_take_free(&state->free_steps, &state->n_free_steps);
+    if (!c && !(c = coroutine_alloc(state->step_type, future))) {
         return NULL;
     }
     coroutine_init(c, function, future);
     c->waiter.steps = true;
+    c->waiter.stops = stops;
     return (PyObject *)c;
 }
 
@@ -239,9 +242,10 @@ caw__coroutine_free(caw__coroutine *c)
 void
 caw__coroutine_free_list_clear(caw__state *state)
 {
-    while (state->free_coroutines) {
-        caw__coroutine *c = state->free_coroutines;
-        state->free_coroutines = (caw__coroutine *)c->self;
+    caw__coroutine *c;
+    while ((c = state->free_coroutines) || (c = state->free_steps)) {
+        caw__coroutine **list = state->free_coroutines ? &state->free_coroutines : &state->free_steps;
+        *list = (caw__coroutine *)c->waiter.self;
         caw__coroutine_free(c);
     }
 }

@@ -22,6 +22,8 @@
  *   ended        the future is ready, and has not been taken yet
  *   tracked      by the collector; see caw__coroutine_track
  *   steps        its future is a step of an async generator
+ *   stops        with steps: one that athrow() or aclose() made
+ *   awaited      it was asked for an iterator, by `await` or something like it
  *   queued       a wake was in the queue already when the poll began: one that came late, or twice
  *   finalized    the finalizer has run, which Python remembers of the memory: it is not used again
  *
@@ -60,11 +62,9 @@ typedef struct caw__coroutine_extras {
 
 struct caw__coroutine {
     caw__waiter waiter;
-    PyObject *weakrefs;
     caw__coroutine_extras *extras; /* NULL until needed */
     caw_future *future;            /* owned; NULL once it is finished or given up */
     caw__function *function;       /* what made it: spec and names; NULL only after tp_clear */
-    PyObject *self;                /* what the method was called on, or NULL */
 };
 
 /* A coroutine that owns the future, which is destroyed if this fails. `self` is borrowed, may be NULL. */
@@ -74,8 +74,8 @@ PyObject *caw__coroutine_new(caw__function *function, caw_future *future, PyObje
 PyObject *caw__coroutine_new_wrapped(caw__function *function, caw_future *future, PyObject *self,
                                      PyThreadState *tstate);
 
-/* One that makes a step of an async generator. As Python's, it has no origin. */
-PyObject *caw__coroutine_new_step(caw__function *function, caw_future *future);
+/* One that makes a step of an async generator; `stops`: one of athrow() or aclose(). As Python's, it has no origin. */
+PyObject *caw__coroutine_new_step(caw__function *function, caw_future *future, bool stops);
 
 /* A coroutine of a spec, which is not NULL; the future is destroyed if this fails. */
 PyObject *caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, const caw_py_spec *spec);
@@ -102,6 +102,13 @@ caw__coroutine_state_of(const caw__coroutine *c)
     return c->function ? c->function->state : NULL;
 }
 
+/* Whether it is a coroutine of the module, or one that makes a step. */
+static inline bool
+caw__is_coroutine(const caw__state *state, PyObject *object)
+{
+    return Py_IS_TYPE(object, state->coroutine_type) || Py_IS_TYPE(object, state->step_type);
+}
+
 /* Whether its future is a Python awaitable: as with Python's `await`, that one sees to checkpoints. */
 static inline bool
 caw__coroutine_awaits_python(const caw__coroutine *c)
@@ -113,7 +120,7 @@ caw__coroutine_awaits_python(const caw__coroutine *c)
 caw__coroutine_extras *caw__coroutine_extras_get(caw__coroutine *c);
 void caw__coroutine_extras_free(caw__coroutine *c);
 
-/* Free its memory, of which nothing is needed any more; and what the free list holds. */
+/* Free its memory, of which nothing is needed any more; and what the free lists hold. */
 CAW__APART void caw__coroutine_free(caw__coroutine *c);
 void caw__coroutine_free_list_clear(caw__state *state);
 

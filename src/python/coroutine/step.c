@@ -193,7 +193,10 @@ step_enter(caw__coroutine *c)
     caw__state *state = caw__coroutine_state_of(c);
     if (c->waiter.state == CORO_CLOSED || !state) {
         caw__coroutine_unshield(c);
-        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        PyErr_Format(PyExc_RuntimeError, "cannot reuse already awaited %s",
+                     !c->waiter.steps  ? "coroutine"
+                     : c->waiter.stops ? "aclose()/athrow()"
+                                       : "__anext__()/asend()");
         return NULL;
     }
     return state;

@@ -6,7 +6,11 @@
 
 CAW__INTERNAL_BEGIN
 
-extern PyType_Spec caw__coroutine_spec;
+/* A coroutine, and one that makes a step of an async generator. */
+extern PyType_Spec caw__coroutine_spec, caw__step_spec;
+
+/* The type of coroutines is made: give it the slots that Python code does not see. */
+void caw__coroutine_type_made(PyTypeObject *type);
 
 CAW__INTERNAL_END
 

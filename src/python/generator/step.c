@@ -415,6 +415,16 @@ generator_step_leaving(const caw_future *future)
     }
 }
 
+static const char *
+generator_step_method(const caw_future *future, PyObject **qualname)
+{
+    static const char *const methods[] = {"asend", "athrow", "aclose"};
+    const caw__generator_step *a = CAW_CONTAINER_OF(future, const caw__generator_step, child.future);
+    const caw__generator *g = a->generator;
+    *qualname = g->qualname ? g->qualname : g->function ? g->function->qualname : NULL;
+    return methods[a->kind];
+}
+
 /* --- at once --- */
 
 /* Whether an item that is ready can be returned at once. Every 64th item goes the usual way, where the clock is
@@ -464,6 +474,7 @@ static const caw__child_ops generator_step_child_ops = {
     .send = generator_step_send,
     .throw_in = generator_step_throw_in,
     .leaving = generator_step_leaving,
+    .method = generator_step_method,
 };
 
 PyObject *
@@ -480,5 +491,5 @@ caw__generator_step_new(caw__generator *g, caw__generator_step_kind kind, PyObje
     g->own_used |= a == &g->own;
     Py_INCREF(g);
     Py_XINCREF(arg);
-    return caw__coroutine_new_step(g->function, &a->child.future);
+    return caw__coroutine_new_step(g->function, &a->child.future, kind != GENERATOR_STEP_NEXT);
 }

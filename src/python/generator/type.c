@@ -134,6 +134,9 @@ generator_athrow(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         PyErr_Format(PyExc_TypeError, "athrow expected 1 to 3 arguments, got %zd", nargs);
         return NULL;
     }
+    if (caw__warn_of_three_arguments("athrow", nargs) < 0) {
+        return NULL;
+    }
     PyObject *exception = caw__thrown_exception(args, nargs);
     PyObject *coroutine = exception ? generator_begin_step(self, GENERATOR_STEP_THROW, exception) : NULL;
     Py_XDECREF(exception);

@@ -184,7 +184,7 @@ static bool
 iteration_may_begin(const caw__coroutine *c, PyObject *awaitable)
 {
     const PyAsyncMethods *methods = Py_TYPE(awaitable)->tp_as_async;
-    return methods && methods->am_await && Py_TYPE(awaitable) != caw__coroutine_state_of(c)->coroutine_type;
+    return methods && methods->am_await && !caw__is_coroutine(caw__coroutine_state_of(c), awaitable);
 }
 
 /* There is no child: begin the next item, or aclose(). The result is that of iteration_begin_next. */

@@ -35,9 +35,8 @@ struct caw__waiter {
     caw__park *park;          /* what it yields; NULL before the first suspension */
     PyObject *callback;       /* the awaiter's wakeup, or its task of trio: while SUSPENDED, before it is resumed */
     PyObject *context;        /* the context to call it in: with callback */
-    uint32_t held_at;         /* its place in the hub's list: true while it has a callback */
-    char running;             /* its future's functions, or the result function, are being called */
-    unsigned char state;      /* caw__waiter_state */
+    PyObject *weakrefs;       /* the coroutine's own, like the next: here because of the place of frame_state */
+    PyObject *self;           /* what the method was called on, or NULL */
 
     bool woken : 1;    /* the awaiter is about to resume; a send is expected */
     bool blocking : 1; /* asyncio's: set when the park is yielded by `await`, cleared by the task that takes it */
@@ -46,7 +45,17 @@ struct caw__waiter {
     /* The coroutine's own. Those that each step writes stand in one byte with `woken`. */
     bool detached : 1, thrown_early : 1, polled : 1, queued : 1, cancelling : 1;
     bool delegates : 1, cancel_sent : 1, checkpoint : 1, silent : 1, ended : 1, tracked : 1, steps : 1, finalized : 1;
+
+    unsigned char state : 2;   /* caw__waiter_state */
+    unsigned char running : 1; /* its future's functions, or the result function, are being called */
+    unsigned char awaited : 1, stops : 1;
+
+    unsigned char frame_state; /* CAW__FRAME_CLEARED: a reader of Python's coroutines finds no frame here */
+    uint32_t held_at;          /* its place in the hub's list: true while it has a callback */
 };
+
+static_assert(sizeof(void *) != 8 || offsetof(caw__waiter, frame_state) == CAW__FRAME_STATE_PLACE,
+              "frame_state is not where a reader looks for it");
 
 CAW__INTERNAL_END
 

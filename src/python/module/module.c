@@ -4,6 +4,7 @@
 
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/held_up.h"
+#include "python/coroutine/iterator.h"
 #include "python/coroutine/park.h"
 #include "python/coroutine/type.h"
 #include "python/framework/trio_api.h"
@@ -29,6 +30,7 @@ module_exec(PyObject *module)
 {
     caw__state *state = PyModule_GetState(module);
     if (module_make_type(module, &caw__coroutine_spec, &state->coroutine_type) < 0 ||
+        module_make_type(module, &caw__iterator_spec, &state->iterator_type) < 0 ||
         module_make_type(module, &caw__park_spec, &state->park_type) < 0 ||
         module_make_type(module, &caw__hub_spec, &state->hub_type) < 0 ||
         module_make_type(module, &caw__function_spec, &state->function_type) < 0 ||
@@ -36,6 +38,7 @@ module_exec(PyObject *module)
         caw__function_describe(state->function_type, state->method_type) < 0) {
         return -1;
     }
+    caw__coroutine_type_made(state->coroutine_type);
 #define MODULE_INTERN(name)                                                                                            \
     if (!(state->names.name = PyUnicode_InternFromString(#name))) {                                                    \
         return -1;                                                                                                     \
@@ -56,7 +59,10 @@ module_exec(PyObject *module)
 static int
 module_visit_free_lists(const caw__state *state, visitproc visit, void *arg)
 {
-    for (const caw__coroutine *c = state->free_coroutines; c; c = (caw__coroutine *)c->self) {
+    for (const caw__coroutine *c = state->free_coroutines; c; c = (caw__coroutine *)c->waiter.self) {
+        Py_VISIT(Py_TYPE(c));
+    }
+    for (const caw__coroutine *c = state->free_steps; c; c = (caw__coroutine *)c->waiter.self) {
         Py_VISIT(Py_TYPE(c));
     }
     for (const caw__park *park = state->free_parks; park; park = (caw__park *)park->waiter) {
@@ -77,6 +83,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
         return visited;
     }
     Py_VISIT(state->coroutine_type);
+    Py_VISIT(state->iterator_type);
     Py_VISIT(state->park_type);
     Py_VISIT(state->hub_type);
     Py_VISIT(state->function_type);
@@ -84,6 +91,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->plain_function_type);
     Py_VISIT(state->plain_method_type);
     Py_VISIT(state->generator_type);
+    Py_VISIT(state->step_type);
     Py_VISIT(state->byte_stream_type);
     Py_VISIT(state->in_events);
     Py_VISIT(state->in_asyncio);
@@ -102,9 +110,11 @@ module_clear(PyObject *module)
     /* The free lists first, while their types still exist. */
     caw__coroutine_free_list_clear(state);
     caw__park_free_list_clear(state);
-    state->n_free_coroutines = state->n_free_parks = CAW__FREELIST_MAX; /* so that nothing is put in any more */
+    /* so that nothing is put in any more */
+    state->n_free_coroutines = state->n_free_steps = state->n_free_parks = CAW__FREELIST_MAX;
     state->trio.n_free_parks = CAW__FREELIST_MAX;
     Py_CLEAR(state->coroutine_type);
+    Py_CLEAR(state->iterator_type);
     Py_CLEAR(state->park_type);
     Py_CLEAR(state->hub_type);
     Py_CLEAR(state->function_type);
@@ -112,6 +122,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->plain_function_type);
     Py_CLEAR(state->plain_method_type);
     Py_CLEAR(state->generator_type);
+    Py_CLEAR(state->step_type);
     Py_CLEAR(state->byte_stream_type);
 #define MODULE_CLEAR_NAME(name) Py_CLEAR(state->names.name);
     CAW__NAMES(MODULE_CLEAR_NAME)
@@ -203,11 +214,16 @@ caw__state_with_generators(PyObject *module)
 {
     caw__state *state = caw__state_of_module(module);
     if (state && !state->generator_type) {
-        PyTypeObject *type;
-        if (module_make_type(((PyHeapTypeObject *)state->coroutine_type)->ht_module, &caw__generator_spec, &type) < 0) {
+        PyObject *bridge = ((PyHeapTypeObject *)state->coroutine_type)->ht_module;
+        PyTypeObject *type, *step_type;
+        if (module_make_type(bridge, &caw__step_spec, &step_type) < 0) {
             return NULL;
         }
-        Py_XSETREF(state->generator_type, type); /* the collector may have run other code, which has made one */
+        Py_XSETREF(state->step_type, step_type); /* the collector may have run other code, which has made one */
+        if (module_make_type(bridge, &caw__generator_spec, &type) < 0) {
+            return NULL;
+        }
+        Py_XSETREF(state->generator_type, type);
     }
     return state;
 }

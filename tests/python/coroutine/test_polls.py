@@ -24,10 +24,10 @@ def callbacks(coroutine):
     return {
         "close": lambda: coroutine.close(),
         "send": lambda: coroutine.send(None),
-        "next": lambda: next(coroutine),
+        "next": lambda: next(coroutine.__await__()),
         "throw": lambda: coroutine.throw(KeyError("thrown from the poll")),
         "cancel": lambda: coroutine.throw(asyncio.CancelledError()),
-        "await": lambda: coroutine.__await__(),
+        "await": lambda: awaiting(coroutine).send(None),
     }
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import _cawait_test as t
 from support.children.asan import ASAN
-from support.common import on_trio, settle, spawn, turn, wait_until
+from support.common import awaiting, on_trio, settle, spawn, turn, wait_until
 from support.model import METHODS, ON_CANCEL, YIELDS, GateModel, Model
 
 settings = hypothesis.settings(
@@ -48,7 +48,7 @@ class Real:
         return self.resume(lambda: self.coroutine.send(value))
 
     def next(self) -> Any:
-        return self.resume(lambda: next(self.coroutine))
+        return self.resume(lambda: next(self.coroutine.__await__()))
 
     def throw(self, exception: BaseException) -> Any:
         return self.resume(lambda: self.coroutine.throw(exception))
@@ -61,7 +61,10 @@ class Real:
         return YIELDS
 
     def await_(self) -> Any:
-        return "an iterator" if self.coroutine.__await__() is self.coroutine else "something else"
+        if self.coroutine.cr_suspended:
+            awaiting(self.coroutine).send(None)  # refused before it is driven
+        iterator = self.coroutine.__await__()
+        return "an iterator" if iter(iterator) is iterator is not self.coroutine else "something else"
 
     def close(self) -> Any:
         return self.coroutine.close()

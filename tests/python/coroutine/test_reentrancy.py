@@ -265,7 +265,7 @@ def test_finalizer_of_a_returned_value_may_await_by_hand(loop):
                 dropped.append([returned("inner"), returned("inner too")])
 
     def returned(name):
-        iterator = iter(t.ready(Value(name)))
+        iterator = t.ready(Value(name)).__await__()
         try:
             next(iterator)
         except StopIteration as stop:
@@ -289,7 +289,7 @@ def test_tracer_that_awaits_by_hand_gets_its_own_values(loop):
 
     def trace(frame, event, arg):
         try:
-            iter(t.ready(seen)).__next__()
+            t.ready(seen).__await__().__next__()
         except StopIteration as stop:
             assert stop.value is seen
             seen.append(event)

@@ -109,8 +109,8 @@ def test_task_has_the_value(run: Callable[..., Any]) -> None:
     run(main)
 
 
-def test_loop_over_it_ends_at_once() -> None:
-    assert list(t.ready(5)) == []
+def test_loop_over_its_iterator_ends_at_once() -> None:
+    assert list(t.ready(5).__await__()) == []
 
 
 # --- the reused StopIteration ---
@@ -118,7 +118,7 @@ def test_loop_over_it_ends_at_once() -> None:
 
 def stop_of_next(coroutine: Any) -> StopIteration:
     with pytest.raises(StopIteration) as stop:
-        next(coroutine)
+        next(coroutine.__await__())
     return stop.value
 
 
@@ -136,7 +136,7 @@ def test_stop_iteration_caught_by_python_code_is_clean_next_time() -> None:
             try:
                 raise KeyError("context")
             except KeyError:
-                next(t.ready(i))
+                next(t.ready(i).__await__())
         except StopIteration as stop:
             assert stop.value == i
     stop = stop_of_next(t.ready("last"))

@@ -94,9 +94,9 @@ def test_send_by_hand_while_a_task_awaits_is_an_error_and_the_task_goes_on(run):
         task = await started(coroutine)
         for call in (
             lambda: coroutine.send(None),
-            lambda: next(coroutine),
-            lambda: next(iter(coroutine)),
-            coroutine.__await__,
+            lambda: next(coroutine.__await__()),
+            lambda: coroutine.__await__().send(None),
+            lambda: awaiting(coroutine).send(None),
         ):
             with pytest.raises(RuntimeError, match=AWAITED):
                 call()

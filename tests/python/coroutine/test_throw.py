@@ -75,6 +75,7 @@ def test_stop_iteration_thrown_in_becomes_a_runtime_error(run: Callable[..., Any
     run(main)
 
 
+@pytest.mark.filterwarnings("ignore:the .type, exc, tb. signature:DeprecationWarning")
 def test_throw_puts_the_given_traceback_below() -> None:
     try:
         raise ValueError

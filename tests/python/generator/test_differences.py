@@ -27,6 +27,9 @@ def by_hand(test: Callable[[Side], Awaitable[None]]) -> Callable[[list[Any]], No
     return run_it
 
 
+three_arguments = pytest.mark.filterwarnings("ignore:the .type, exc, tb. signature:DeprecationWarning")
+
+
 @by_hand
 async def test_step_that_waits_is_not_resumed_before_its_item(side: Side) -> None:
     await pending(side)
@@ -41,6 +44,7 @@ async def test_step_that_waits_is_not_resumed_before_its_item(side: Side) -> Non
     assert step(side.held) == ("value", 5)
 
 
+@three_arguments
 @by_hand
 async def test_bad_call_of_throw_leaves_the_step_as_it_is(side: Side) -> None:
     await pending(side)
@@ -50,6 +54,7 @@ async def test_bad_call_of_throw_leaves_the_step_as_it_is(side: Side) -> None:
     assert step(side.held) == ("value", 5)
 
 
+@three_arguments
 @by_hand
 async def test_bad_call_of_a_method_leaves_the_generator_as_it_is(side: Side) -> None:
     await suspended(side)

@@ -239,7 +239,7 @@ def test_generator_that_is_never_iterated_ends_silently_with_its_stream() -> Non
 def test_step_that_is_never_awaited_is_reported_and_leaves_the_generator(loop_errors: list[Any]) -> None:
     async def main() -> None:
         g = t.numbers(3)
-        with pytest.warns(RuntimeWarning, match="coroutine 'numbers' was never awaited"):
+        with pytest.warns(RuntimeWarning, match="coroutine method 'asend' of 'numbers' was never awaited"):
             g.__anext__()
         assert [n async for n in g] == [0, 1, 2]
 

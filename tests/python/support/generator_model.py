@@ -8,10 +8,15 @@ from typing import Any
 
 PENDING = "pending"
 BUSY = RuntimeError, "coroutine is being awaited already"
-REUSED = RuntimeError, "cannot reuse already awaited coroutine"
 STOP = StopAsyncIteration, ""
 ERROR = FileNotFoundError, "[Errno 2] No such file or directory"
 GONE = "gone"
+
+
+def reused(kind: str) -> Any:
+    """What a step answers that is over."""
+    method = "__anext__()/asend()" if kind == "anext" else "aclose()/athrow()"
+    return RuntimeError, f"cannot reuse already awaited {method}"
 
 
 def running(kind: str) -> Any:
@@ -138,7 +143,7 @@ class GeneratorModel:
         if step is None:
             return GONE
         if step.state == "over":
-            return REUSED
+            return reused(step.kind)
         if step.state == "pending":
             return self.poll(step) if step.woken else BUSY
         if value is not None:
@@ -170,7 +175,7 @@ class GeneratorModel:
         if step is None:
             return GONE
         if step.state == "over":
-            return REUSED
+            return reused(step.kind)
         if self.keeps(step):
             self.over(step)
             return outcome_of(exception)
