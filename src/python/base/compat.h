@@ -24,7 +24,8 @@ CAW__INTERNAL_BEGIN
 #define CAW__HAS_CODE_QUALNAME (PY_VERSION_HEX >= 0x030B0000) /* code.replace(co_qualname=...) */
 #define CAW__HAS_EAGER_TASKS   (PY_VERSION_HEX >= 0x030C0000) /* asyncio.Task(eager_start=True) */
 
-#define CAW__WARNS_OF_THROW (PY_VERSION_HEX >= 0x030C0000) /* throw(type, value, traceback) is deprecated */
+#define CAW__HAS_RUNNING_MARK (PY_VERSION_HEX < 0x030D0000)  /* the running loop is in the dict of its thread */
+#define CAW__WARNS_OF_THROW   (PY_VERSION_HEX >= 0x030C0000) /* throw(type, value, traceback) is deprecated */
 
 /* How `yield from` begins: an instruction, with these bits in its argument. */
 #if PY_VERSION_HEX >= 0x030F0000

@@ -148,10 +148,10 @@ coroutine_strip(caw__coroutine *c)
 
 /* Put its memory into the free list. False: that is full. */
 static inline bool
-coroutine_keep(caw__state *state, caw__coroutine *c)
+coroutine_keep(caw__state *state, caw__coroutine *c, bool steps)
 {
-    caw__coroutine **list = c->waiter.steps ? &state->free_steps : &state->free_coroutines;
-    int *n = c->waiter.steps ? &state->n_free_steps : &state->n_free_coroutines;
+    caw__coroutine **list = steps ? &state->free_steps : &state->free_coroutines;
+    int *n = steps ? &state->n_free_steps : &state->n_free_coroutines;
     if (*n >= CAW__FREELIST_MAX) {
         return false;
     }
@@ -162,12 +162,12 @@ coroutine_keep(caw__state *state, caw__coroutine *c)
 }
 
 /* It is stripped, or was never more. */
-static void
-coroutine_end(caw__coroutine *c)
+static inline void
+coroutine_end(caw__coroutine *c, bool steps)
 {
     caw__function *function = c->function;
     caw__state *state = caw__coroutine_state_of(c);
-    if (!state || c->waiter.finalized || !coroutine_keep(state, c)) {
+    if (!state || c->waiter.finalized || !coroutine_keep(state, c, steps)) {
         caw__coroutine_free(c);
     }
     if (state) {
@@ -184,22 +184,40 @@ coroutine_strip_and_end(PyObject *self)
     c->waiter.tracked = true; /* still to be stripped, also when that is put off */
     if (caw__dealloc_begin(self)) {
         if (coroutine_strip(c)) {
-            coroutine_end(c);
+            coroutine_end(c, c->waiter.steps);
         }
         caw__dealloc_end();
     }
+}
+
+/* What has extras or a self is tracked. */
+static inline bool
+coroutine_is_stripped(const caw__coroutine *c)
+{
+    return c->waiter.state == CORO_CLOSED && !c->waiter.tracked && !c->waiter.weakrefs;
 }
 
 static void
 coroutine_dealloc(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
-    if (c->waiter.state != CORO_CLOSED || c->waiter.tracked ||
-        c->waiter.weakrefs) { /* what has extras or a self is tracked */
-        coroutine_strip_and_end(self);
+    if (coroutine_is_stripped(c)) {
+        coroutine_end(c, false);
     }
     else {
-        coroutine_end(c);
+        coroutine_strip_and_end(self);
+    }
+}
+
+static void
+coroutine_step_dealloc(PyObject *self)
+{
+    caw__coroutine *c = (caw__coroutine *)self;
+    if (coroutine_is_stripped(c)) {
+        coroutine_end(c, true);
+    }
+    else {
+        coroutine_strip_and_end(self);
     }
 }
 
@@ -223,7 +241,7 @@ coroutine_await(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
     c->waiter.awaited = true;
-    if (c->waiter.running || c->waiter.state == CORO_SUSPENDED) {
+    if (c->waiter.running || (c->waiter.state & CORO_SUSPENDED)) { /* one bit: both are one comparison */
         return coroutine_await_again(c);
     }
     return Py_NewRef(self);
@@ -336,16 +354,17 @@ static PyMemberDef coroutine_members[] = {
 };
 
 #define COROUTINE_SLOTS                                                                                                \
-    {Py_tp_dealloc, CAW__SLOT(coroutine_dealloc)}, {Py_tp_finalize, CAW__SLOT(coroutine_finalize)},                    \
-        {Py_tp_traverse, CAW__SLOT(coroutine_traverse)}, {Py_tp_clear, CAW__SLOT(coroutine_clear)},                    \
-        {Py_tp_repr, CAW__SLOT(caw__coroutine_repr)}, {Py_am_send, CAW__SLOT(coroutine_am_send)},                      \
-        {Py_tp_members, coroutine_members}, {Py_tp_getset, caw__coroutine_getset},
+    {Py_tp_finalize, CAW__SLOT(coroutine_finalize)}, {Py_tp_traverse, CAW__SLOT(coroutine_traverse)},                  \
+        {Py_tp_clear, CAW__SLOT(coroutine_clear)}, {Py_tp_repr, CAW__SLOT(caw__coroutine_repr)},                       \
+        {Py_am_send, CAW__SLOT(coroutine_am_send)}, {Py_tp_members, coroutine_members},                                \
+        {Py_tp_getset, caw__coroutine_getset},
 
 #define COROUTINE_FLAGS                                                                                                \
     (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE)
 
 static PyType_Slot coroutine_slots[] = {
     {Py_tp_doc, "A C operation that Python awaits."},
+    {Py_tp_dealloc, CAW__SLOT(coroutine_dealloc)},
     {Py_am_await, CAW__SLOT(coroutine_await)},
     {Py_tp_methods, coroutine_methods},
     COROUTINE_SLOTS{0, NULL},
@@ -389,6 +408,7 @@ static PyMethodDef coroutine_step_methods[] = {COROUTINE_METHODS{NULL, NULL, 0, 
 
 static PyType_Slot coroutine_step_slots[] = {
     {Py_tp_doc, "A step of a C stream that Python iterates."},
+    {Py_tp_dealloc, CAW__SLOT(coroutine_step_dealloc)},
     {Py_am_await, CAW__SLOT(coroutine_step_await)},
     {Py_tp_iter, CAW__SLOT(PyObject_SelfIter)},
     {Py_tp_iternext, CAW__SLOT(coroutine_step_next)},

@@ -101,6 +101,9 @@ caw__asyncio_current_coroutine(caw__state *state, PyObject *loop)
 PyObject *
 caw__asyncio_running_mark(caw__state *state)
 {
+    if (!CAW__HAS_RUNNING_MARK) {
+        return NULL; /* it is in the thread state since 3.13, and asking for it costs as little as this did */
+    }
     /* Where `_asynciomodule.c: set_running_loop` keeps the loop, or on 3.10 and 3.11 what holds the loop. */
     PyObject *dict = PyThreadState_GetDict(); /* borrowed, as is its item */
     return dict ? PyDict_GetItemWithError(dict, state->names.__asyncio_running_event_loop__) : NULL;

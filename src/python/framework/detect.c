@@ -156,7 +156,7 @@ caw__hub_current(caw__state *state, const caw__waiter *w, int *status)
 {
     /* In a drain it is the loop of the hub that drains, and a call of asyncio's costs up to 100 ns (getpid on 3.10
      * and 3.11). Unless a step runs another loop inside itself. */
-    caw__hub *recent = state->recent;
+    caw__hub *recent = CAW__HAS_RUNNING_MARK ? state->recent : NULL;
     if (recent && recent->drainer == PyThreadState_Get() && recent->mark &&
         recent->mark == caw__asyncio_running_mark(state)) {
         PyObject *task;

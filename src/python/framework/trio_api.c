@@ -99,7 +99,7 @@ trio_learn(caw__trio_api *api, PyObject *trio, PyObject *outcome)
 {
     PyObject *lowlevel = PyObject_GetAttrString(trio, "lowlevel");
     api->trio = Py_NewRef(trio);
-    api->context = trio_context();
+    api->context = lowlevel ? trio_context() : NULL;
     bool learned = lowlevel && (api->cancelled = PyObject_GetAttrString(trio, "Cancelled")) &&
                    (api->in_trio_task = PyObject_GetAttrString(lowlevel, "in_trio_task")) &&
                    (api->current_task = PyObject_GetAttrString(lowlevel, "current_task")) &&
@@ -133,6 +133,18 @@ trio_learn_at_once(caw__trio_api *api, PyObject *trio, PyObject *outcome)
     }
 }
 
+/* The module outcome, which trio imports, a new reference; or NULL. With `-X lazy_imports=all` it is imported only when
+ * trio uses it for the first time. */
+static PyObject *
+trio_outcome(caw__state *state, PyObject *trio)
+{
+    PyObject *outcome = PyDict_GetItemWithError(state->trio.modules, state->names.outcome);
+    if (outcome || PyErr_Occurred() || !PyObject_HasAttrString(trio, "lowlevel")) {
+        return Py_XNewRef(outcome);
+    }
+    return PyImport_Import(state->names.outcome);
+}
+
 /* Whether trio is imported, and what is needed of it has been learned: 1, 0, or -1 with an exception. What cannot be
  * learned now, because the import is under way in another thread, is tried again the next time. */
 static int
@@ -150,7 +162,7 @@ trio_load(caw__state *state)
     }
     Py_ssize_t n_modules = PyDict_GET_SIZE(api->modules);
     PyObject *trio = Py_XNewRef(PyDict_GetItemWithError(api->modules, state->names.trio));
-    PyObject *outcome = trio ? Py_XNewRef(PyDict_GetItemWithError(api->modules, state->names.outcome)) : NULL;
+    PyObject *outcome = trio ? trio_outcome(state, trio) : NULL;
     if (outcome) {
         trio_learn_at_once(api, trio, outcome);
     }

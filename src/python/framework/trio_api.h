@@ -1,5 +1,5 @@
 /* trio_api.h: what the bridge uses of trio, by its public API for other libraries, trio.lowlevel. Nothing is imported
- * that the program has not imported itself. */
+ * that the program has not imported itself, but what trio itself needs. */
 #ifndef CAWAIT_PYTHON_FRAMEWORK_TRIO_API_H
 #define CAWAIT_PYTHON_FRAMEWORK_TRIO_API_H
 

@@ -186,7 +186,7 @@ caw__hub_drain(PyObject *self, PyObject *Py_UNUSED(ignored))
     PyObject *outer_mark = hub->mark;
     hub->drainer = PyThreadState_Get();
     caw__hub_note_thread(hub);
-    hub->mark = direct ? Py_XNewRef(hub->framework->mark(state)) : NULL;
+    hub->mark = CAW__HAS_RUNNING_MARK && direct ? Py_XNewRef(hub->framework->mark(state)) : NULL;
     state->recent = hub;
     PyObject *context = drain_leave_context();
     int failed = drain_passes(hub, direct);

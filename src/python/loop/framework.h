@@ -25,7 +25,8 @@ struct caw__framework {
     void (*drained)(caw__hub *hub);
 
     /* Something that stays the same object as long as the same loop runs in this thread: borrowed, and cheap to get.
-     * NULL, without an exception, where there is no such thing. Called in drains that may resume directly. */
+     * NULL, without an exception, where there is no such thing, as since Python 3.13. Called in drains that may resume
+     * directly. */
     PyObject *(*mark)(caw__state *state);
 
     /* Whether awaiters may be resumed straight from a drain. -1 with a KeyboardInterrupt or the like. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -291,7 +292,7 @@ def test_nothing_is_imported_that_the_program_does_not_import(function: str) -> 
     assert run_child("imports", function) == ""
 
 
-@pytest.mark.parametrize("function", ["trio_imported_later", "other_module_named_trio"])
+@pytest.mark.parametrize("function", ["trio_imported_later", "other_module_named_trio", "module_that_is_not_trio"])
 def test_trio_is_found_when_it_is_there_and_only_then(function: str) -> None:
     assert run_child("imports", function) == ""
 
@@ -299,3 +300,9 @@ def test_trio_is_found_when_it_is_there_and_only_then(function: str) -> None:
 def test_native_cancellation_is_no_exception_of_asyncio_on_trio() -> None:
     """Also where asyncio is imported only while the exception is made."""
     assert run_child("imports", "native_cancellation_by_an_own_error_function_on_trio") == ""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="there are no lazy imports")
+@pytest.mark.parametrize("function", ["run_on_trio", "run_on_asyncio", "run_on_anyio", "both_one_after_the_other"])
+def test_framework_is_found_where_all_imports_are_lazy(function: str) -> None:
+    assert run_child("imports", function, options=["-X", "lazy_imports=all"]) == ""

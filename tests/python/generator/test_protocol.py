@@ -25,6 +25,7 @@ from typing import Any
 
 import pytest
 
+from support.children.asan import PYDEBUG
 from support.frameworks import run_kind
 from support.generator_states import (
     NOT_BEGUN,
@@ -182,6 +183,13 @@ def is_older(state: State, action: str) -> bool:
     )
 
 
+def aborts_python(action: str) -> bool:
+    """Whether a debug build of CPython ends the process: by an assertion of gen_send_ex2 neither exception leaves an
+    async generator, and where it has not begun, they do leave that of Python."""
+    thrown = action.endswith(("throw StopIteration", "throw StopAsyncIteration"))
+    return PYDEBUG and sys.version_info >= (3, 14) and thrown
+
+
 @pytest.mark.filterwarnings("ignore:the .type, exc, tb. signature:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
@@ -193,7 +201,7 @@ def test_generator_answers_as_one_of_python_does(state: State, loop_errors: list
         actions = {**ON_GENERATOR, **(ON_HELD if probe.held else {})}
         probe.drop()
         for name, action in actions.items():
-            if is_older(state, name):
+            if is_older(state, name) or aborts_python(name):
                 continue
             found, expected = await outcomes(ours(), state, action), await outcomes(theirs(), state, action)
             if is_on_purpose(state, name):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.children.asan import SLOWER
+from support.children.asan import PYDEBUG, SLOWER
 
 FOLDER = Path(__file__).parent
 HANG_SECONDS = 40 * SLOWER
@@ -16,8 +16,10 @@ MODES = {"plain": [], "dev": ["-X", "dev", "-W", "error"]}
 
 
 def command(script, function, *arguments, options=()):
-    """The command that runs children/<script>.py, which calls the function of that name."""
-    return [sys.executable, *options, str(FOLDER / f"{script}.py"), function, *map(str, arguments)]
+    """The command that runs children/<script>.py, which calls the function of that name. A debug build of CPython shows
+    each warning, unless told otherwise."""
+    quiet = ["-W", "ignore::ResourceWarning"] if PYDEBUG else []
+    return [sys.executable, *quiet, *options, str(FOLDER / f"{script}.py"), function, *map(str, arguments)]
 
 
 def environment(script):

@@ -95,6 +95,51 @@ def trio_imported_later():
     trio.run(await_all)
 
 
+def run_on_trio():
+    import trio
+
+    trio.run(await_all)
+
+
+def run_on_asyncio():
+    import asyncio
+
+    asyncio.run(await_all())
+
+
+def run_on_anyio():
+    import anyio
+
+    for backend in ("asyncio", "trio"):
+        anyio.run(await_all, backend=backend)
+        anyio.run(cancelled_in_a_scope, backend=backend)
+
+
+async def cancelled_in_a_scope():
+    """An operation that waits for its end inside a cancelled scope."""
+    import anyio
+
+    op = t.Op(on_cancel="ignored")
+    with anyio.move_on_after(0.001) as scope:
+        op.resolve_later(20_000)
+        await op.wait()
+    assert scope.cancelled_caught and op.freed == 1
+
+
+def both_one_after_the_other():
+    run_on_trio()
+    run_on_asyncio()
+    run_on_trio()
+
+
+def module_that_is_not_trio():
+    """One of that name, where nobody has imported outcome: then nobody does."""
+    import asyncio
+
+    sys.modules["trio"] = type(sys)("trio")
+    expect("asyncio", "trio", run=lambda: asyncio.run(await_all()))
+
+
 def trio_does_not_run():
     """trio is imported, and the program uses asyncio."""
     import asyncio
