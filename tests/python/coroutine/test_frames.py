@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import inspect
 import io
@@ -362,5 +363,32 @@ def test_current_task_in_a_poll_is_the_awaiting_task(run: Callable[..., Any]) ->
 
         mine = await spawn(child())
         assert seen == [mine, mine] and mine is not current_task()
+
+    run(main)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14) or sys.maxsize < 2**32, reason="nobody reads it")
+def test_reader_of_the_memory_finds_no_frame_in_it(run: Callable[..., Any]) -> None:
+    """`python -m asyncio ps` reads one byte of whatever a task awaits, where a coroutine of Python's has the state of its
+    frame; and where that is the state of an ended one, it reads no more."""
+
+    async def nothing() -> None: ...
+
+    def frame_state(coroutine: Any) -> int:
+        return ctypes.c_ubyte.from_address(id(coroutine) + 67).value
+
+    async def main() -> None:
+        python = nothing()
+        assert frame_state(python) != 0 or sys.version_info >= (3, 15)
+        python.close()
+        op, seen = t.Op(), []
+        coroutines = [op.wait(), t.numbers(1).__anext__()]
+        seen += map(frame_state, coroutines)
+        task = await started(coroutines[0])
+        seen += map(frame_state, coroutines)
+        await end(task, op)
+        await coroutines[1]
+        seen += map(frame_state, coroutines)
+        assert seen == [frame_state(python)] * 6
 
     run(main)
