@@ -44,7 +44,7 @@ LAYOUT = Layout(
     )
     | {"cawait", "cawait_testing"},
     rooms={
-        "core/os": "compiler clock mutex condition once thread processors fork fd pipe",
+        "core/os": "compiler clock mutex condition once thread processors fork fd pipe errno_names",
         "core/base": "error block future promise",
         "core/reactor": "timer_heap shared wake_queue wait sleep fd_table readiness epoll portable reactor",
         "core/stream": "stream around merge channel_shared channel send from_fd",

@@ -56,7 +56,7 @@ hash_chunks(const caw_work *w, int fd, EVP_MD_CTX *digest)
             return -errno;
         }
         if (length > 0 && !EVP_DigestUpdate(digest, chunk, (size_t)length)) {
-            return -EIO; /* libcrypto has no errno to give */
+            return CAW_EFAILED; /* libcrypto has no errno to give */
         }
     } while (length != 0);
     return 0;
@@ -81,13 +81,13 @@ hash_path(const caw_work *w, const char *path, unsigned char out[DIGEST_SIZE])
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     int status = digest ? 0 : CAW_ENOMEM;
     if (status == 0 && !EVP_DigestInit_ex(digest, EVP_sha256(), NULL)) {
-        status = -EIO;
+        status = CAW_EFAILED;
     }
     if (status == 0) {
         status = hash_open(w, path, digest);
     }
     if (status == 0 && !EVP_DigestFinal_ex(digest, out, NULL)) {
-        status = -EIO;
+        status = CAW_EFAILED;
     }
     EVP_MD_CTX_free(digest);
     atomic_fetch_sub(&hashes_running, 1);

@@ -52,6 +52,13 @@
 #  define CAW_END_DECLS
 #endif
 
+/* A number of another type as an int. */
+#ifdef __cplusplus
+#  define CAW__INT(number) (static_cast<int>(number))
+#else
+#  define CAW__INT(number) ((int)(number))
+#endif
+
 /* The struct whose member is at `pointer`. With it a function of a table finds the struct that you embedded its
  * argument in. */
 #ifdef __cplusplus

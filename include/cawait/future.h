@@ -31,8 +31,9 @@ typedef struct caw_context caw_context;
 typedef struct caw_future_ops {
     /* The operation's name, shown by repr() and the debug views. */
     const char *name;
-    /* Returns CAW_READY with f->status set; or CAW_PENDING, after it has cloned the context's waker to where the wake
-     * will come from. The waker of the latest poll counts; earlier ones may be dropped. */
+    /* Returns CAW_READY with f->status set, by caw_future_finish; or CAW_PENDING, after it has cloned the context's
+     * waker to where the wake will come from. The waker of the latest poll counts; earlier ones may be dropped.
+     * A debug build says so where nobody has a clone. */
     caw_poll (*poll)(caw_future *f, caw_context *cx);
     /* Optional: a request to stop. Called at most once, never during a poll and never after CAW_READY. It may be called
      * before the first poll; then nothing should start. The future still becomes ready, with CAW_ECANCELED or with its
@@ -79,12 +80,26 @@ caw_future_init(caw_future *f, const caw_future_ops *ops)
 #endif
 }
 
-/* Poll a future. CAW_READY: f->status says how it ended.
+/* How a poll function says that the future is ready: `return caw_future_finish(f, 0);`
+ *   poller · no-gil · borrows(f) · never fails · quiet */
+static inline caw_poll
+caw_future_finish(caw_future *f, int status)
+{
+    f->status = status;
+    return CAW_READY;
+}
+
+/* Poll a future. CAW_READY: f->status says how it ended. A poll function that returns an error in place of
+ * CAW_READY has ended it with that (error.h).
  *   poller · no-gil · borrows(f) · never fails · calls-user */
 static inline caw_poll
 caw_future_poll(caw_future *f, caw_context *cx)
 {
-    return f->ops->poll(f, cx);
+    caw_poll poll = f->ops->poll(f, cx);
+    if (poll != CAW_PENDING && poll != CAW_READY) {
+        return caw_future_finish(f, caw_error_from_return(f->ops->name, "poll", CAW__INT(poll)));
+    }
+    return poll;
 }
 
 /* Request a future to stop; it still becomes ready. Does nothing where there is no `cancel`.
@@ -105,15 +120,6 @@ caw_future_destroy(caw_future *f)
     if (f) {
         f->ops->destroy(f);
     }
-}
-
-/* How a poll function says that the future is ready: `return caw_future_finish(f, 0);`
- *   poller · no-gil · borrows(f) · never fails · quiet */
-static inline caw_poll
-caw_future_finish(caw_future *f, int status)
-{
-    f->status = status;
-    return CAW_READY;
 }
 
 /* The reactor of the place where this poll happens, for timers and fds. It is made when there is none yet.

@@ -2,7 +2,7 @@
  *
  *     struct job { caw_promise promise; ...inputs, outputs... };          // yours, on the heap
  *
- *     static int start(caw_promise *p) { return lib_submit(..., on_done, p) == 0 ? 0 : -EIO; }
+ *     static int start(caw_promise *p) { return lib_submit(..., on_done, p) == 0 ? 0 : CAW_EFAILED; }
  *     static void on_done(void *p, ...) { ...store the outputs...; caw_promise_resolve(p, 0); }   // any thread
  *
  *     static const caw_promise_ops ops = CAW_PROMISE_OPS("lib.submit", start, NULL, NULL);

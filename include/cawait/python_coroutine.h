@@ -75,7 +75,9 @@ typedef struct caw_py_spec {
     const char *doc;
     const char *qualname; /* NULL: made of the name and, for a method, its type's */
 
-    /* For exceptions of your own: sets the exception of a negative status. Called instead of caw_py_set_error. */
+    /* For exceptions of your own: sets the exception of a negative status. Called instead of caw_py_set_error. Where no
+     * errno says what went wrong, the status is CAW_EFAILED, and this function finds the rest in your struct. It leaves
+     * other statuses to caw_py_set_error. */
     void (*error)(caw_future *f, int status);
 
     caw_py_cancel cancel;
@@ -200,10 +202,12 @@ CAW_API PyObject *caw_py_block_on(PyObject *module, caw_future *future, const ca
  *   CAW_ENOMEM        MemoryError
  *   CAW_ECANCELED     asyncio.CancelledError. A coroutine whose future ends so on trio raises a RuntimeError instead:
  *                     only trio itself raises its Cancelled
- *   CAW_ECLOSED, CAW_EBROKEN, CAW_ENOREACTOR, CAW_EFORKED, CAW_EDEADLOCK, CAW_EPYTHON
+ *   CAW_ECLOSED, CAW_EBROKEN, CAW_ENOREACTOR, CAW_EFORKED, CAW_EDEADLOCK, CAW_EPYTHON, CAW_EFAILED
  *                     RuntimeError with the code's text
- *   other -errno      OSError, in its subclass for the errno: TimeoutError, BrokenPipeError, ...
+ *   other -errno      OSError, in its subclass for the errno: TimeoutError, BrokenPipeError, ... Where CAW_EINVAL
+ *                     stands for a mistake that this thread has just made (error.h), its text says which
  *   anything else     SystemError
+ * What a coroutine raises without an errno also has the name of the operation.
  *   any-thread · gil · - · raises · runs-python */
 CAW_API PyObject *caw_py_set_error(int status);
 

@@ -89,22 +89,6 @@ caw_stream_init(caw_stream *s, const caw_stream_ops *ops)
     s->status = 0;
 }
 
-/* Poll for the next item, as caw_stream_ops says.
- *   poller · no-gil · borrows(s), returns-new in *out · never fails · calls-user */
-static inline caw_poll
-caw_stream_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
-{
-    return s->ops->poll_next(s, cx, out);
-}
-
-/* Take up to `most` (1 or more) items that are there already, as caw_stream_ops says.
- *   poller · no-gil · borrows(s), returns-new in *first · never fails · calls-user */
-static inline size_t
-caw_stream_take_ready(caw_stream *s, size_t most, caw_item **first)
-{
-    return s->ops->take_ready ? s->ops->take_ready(s, most, first) : 0;
-}
-
 /* How a poll function says that the stream is at its end: `return caw_stream_finish(s, 0, out);`
  *   poller · no-gil · borrows(s) · never fails · quiet */
 static inline caw_poll
@@ -113,6 +97,34 @@ caw_stream_finish(caw_stream *s, int status, caw_item **out)
     s->status = status;
     *out = NULL;
     return CAW_READY;
+}
+
+/* Poll for the next item, as caw_stream_ops says. *out is NULL where poll_next leaves it alone. A poll_next that
+ * returns an error has ended the stream with that (error.h).
+ *   poller · no-gil · borrows(s), returns-new in *out · never fails · calls-user */
+static inline caw_poll
+caw_stream_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
+{
+    *out = NULL;
+    caw_poll poll = s->ops->poll_next(s, cx, out);
+    if (poll != CAW_PENDING && poll != CAW_READY) {
+        return caw_stream_finish(s, caw_error_from_return(s->ops->name, "poll_next", CAW__INT(poll)), out);
+    }
+    return poll;
+}
+
+/* Take up to `most` (1 or more) items that are there already, as caw_stream_ops says.
+ *   poller · no-gil · borrows(s), returns-new in *first · never fails · calls-user */
+static inline size_t
+caw_stream_take_ready(caw_stream *s, size_t most, caw_item **first)
+{
+    size_t n = s->ops->take_ready ? s->ops->take_ready(s, most, first) : 0;
+#ifndef NDEBUG
+    if (n > most) {
+        (void)caw_error_from_return(s->ops->name, "take_ready", CAW__INT(n));
+    }
+#endif
+    return CAW__INT(n) < 0 ? 0 : n; /* an error is left to the next poll */
 }
 
 /* Request a stream to stop; it still comes to its end. Does nothing where there is no `cancel`.
@@ -177,8 +189,8 @@ CAW_API void *caw_box_value(const caw_item *item);
  * To cancel it cancels the inner stream; it has a cancel only where that has one. --- */
 
 /* Each item as a function makes it. `map` takes the item, and gives another one, or the same, in *out; NULL there
- * leaves the item out. A negative status ends the stream with it, and the inner stream is cancelled and destroyed.
- * `free_`, when not NULL, is called once with `user`, when the stream is destroyed or when this call fails.
+ * leaves the item out. It returns 0, or an error, which ends the stream; the inner stream is then cancelled and
+ * destroyed. `free_`, when not NULL, is called once with `user`, when the stream is destroyed or when this call fails.
  *   any-thread · no-gil · takes(stream, user) · returns-new · quiet; calls-user when polled */
 CAW_API caw_stream *caw_stream_map(caw_stream *stream, int (*map)(void *user, caw_item *item, caw_item **out),
                                    void *user, void (*free_)(void *user));

@@ -82,7 +82,7 @@ promise_start(caw_promise *p, uint32_t state)
     }
     atomic_store_explicit(&p->future.word, PROMISE_PRODUCER_DONE,
                           memory_order_relaxed); /* relaxed: there is no producer */
-    p->future.status = error;
+    p->future.status = caw_error_from_return(p->future.ops->name, "start", error);
     return false;
 }
 

@@ -13,7 +13,11 @@ caw_reader_poll_read(caw_reader *r, caw_context *cx, void *buffer, size_t size, 
     if (size == 0) {
         return caw_reader_finish(r, CAW_EINVAL, out);
     }
+    *out = 0;
     caw_poll poll = r->ops->poll_read(r, cx, buffer, size, out);
+    if (poll != CAW_PENDING && poll != CAW_READY) {
+        poll = caw_reader_finish(r, caw_error_from_return(r->ops->name, "poll_read", (int)poll), out);
+    }
     r->cancel_sent = r->cancel_sent && poll == CAW_PENDING;
     return poll;
 }
@@ -24,7 +28,11 @@ caw_writer_poll_write(caw_writer *w, caw_context *cx, const void *buffer, size_t
     if (size == 0) {
         return caw_writer_finish(w, CAW_EINVAL, out);
     }
+    *out = 0;
     caw_poll poll = w->ops->poll_write(w, cx, buffer, size, out);
+    if (poll != CAW_PENDING && poll != CAW_READY) {
+        poll = caw_writer_finish(w, caw_error_from_return(w->ops->name, "poll_write", (int)poll), out);
+    }
     w->cancel_sent = w->cancel_sent && poll == CAW_PENDING;
     return poll;
 }
@@ -33,6 +41,10 @@ caw_poll
 caw_writer_poll_close(caw_writer *w, caw_context *cx)
 {
     caw_poll poll = w->ops->poll_close(w, cx);
+    if (poll != CAW_PENDING && poll != CAW_READY) {
+        w->status = caw_error_from_return(w->ops->name, "poll_close", (int)poll);
+        poll = CAW_READY;
+    }
     w->cancel_sent = w->cancel_sent && poll == CAW_PENDING;
     return poll;
 }

@@ -28,6 +28,12 @@
 #else
 #  define CAW__HAS_EPOLL 0
 #endif
+/* Whether errno has all the numbers of Linux. */
+#ifdef __linux__
+#  define CAW__HAS_LINUX_ERRNOS 1
+#else
+#  define CAW__HAS_LINUX_ERRNOS 0
+#endif
 #ifdef __APPLE__
 #  define CAW__HAS_PIPE2 0
 #else

@@ -42,7 +42,8 @@ work_free(caw_promise *p)
     }
 }
 
-/* In a forked child nobody will resolve what is pending. */
+/* In a forked child nobody will resolve what is pending. What `run` returned is looked at here, by the awaiting thread,
+ * which says what was wrong with it. */
 static caw_poll
 work_poll(caw_future *f, caw_context *cx)
 {
@@ -50,6 +51,9 @@ work_poll(caw_future *f, caw_context *cx)
     caw_poll result = caw_promise_poll(f, cx);
     if (result == CAW_PENDING && caw__pool_forked(w->pool)) {
         return caw_future_finish(f, CAW_EFORKED);
+    }
+    if (result == CAW_READY && f->status > 0) {
+        f->status = caw_error_from_return(f->ops->name, "run", f->status);
     }
     return result;
 }

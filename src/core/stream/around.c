@@ -141,9 +141,9 @@ map_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
             return around_finish(&m->around, out);
         }
         int status = m->map(m->user, item, &made);
-        if (status < 0) {
+        if (status != 0) {
             caw_item_destroy(made);
-            return around_fail(&m->around, status, out);
+            return around_fail(&m->around, caw_error_from_return(s->ops->name, "map", status), out);
         }
         if (made) {
             *out = made;

@@ -77,11 +77,12 @@ channel_start(caw_channel *c)
 {
     c->starts = false;
     int status = c->spec.start(c, c->spec.user);
-    if (status < 0) {
+    if (status != 0) {
+        status = caw_error_from_return(c->stream.ops->name, "start", status);
         (void)caw_channel_close(c, status);
         caw_channel_release(c);
     }
-    return status < 0 ? status : 0;
+    return status;
 }
 
 static caw_poll

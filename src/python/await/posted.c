@@ -85,6 +85,9 @@ posted_keep_value(caw__posted *r, PyObject *value, caw__state *state)
         Py_DECREF(value);
         return posted_keep_raised(r, state);
     }
+    if (status > 0) {
+        status = caw_error_from_return(r->promise.future.ops->name, "result", status);
+    }
     if (status < 0 || value == Py_None) {
         Py_DECREF(value);
         return status;

@@ -1,6 +1,9 @@
 /* errors.c: exceptions for error codes, and StopIteration for results. */
 #include "python/base/errors.h"
 
+#include "core/base/error.h"
+#include "core/os/errno_names.h"
+
 static PyObject *
 raise_cancelled(void)
 {
@@ -17,29 +20,74 @@ raise_cancelled(void)
     return NULL;
 }
 
-PyObject *
-caw_py_set_error(int status)
+/* OSError with the number and, for CAW_EINVAL, with the mistake that it stands for, if one was made in this thread. */
+static PyObject *
+raise_errno(int number)
+{
+    char mistake[CAW__MISTAKE_SIZE];
+    if (number == EINVAL && caw__error_take_mistake(mistake)) {
+        PyObject *text = PyUnicode_FromFormat("%s: %s", caw__errno_text(number), mistake);
+        PyObject *args = text ? Py_BuildValue("iN", number, text) : NULL;
+        if (args) {
+            PyErr_SetObject(PyExc_OSError, args);
+            Py_DECREF(args);
+        }
+        return NULL;
+    }
+    errno = number;
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+/* The class for a status that says all itself; NULL where there is more to its exception. */
+static PyObject *
+errors_plain_class(int status)
 {
     switch (status) {
-    case CAW_ENOMEM:
-        return PyErr_NoMemory();
-    case CAW_ECANCELED:
-        return raise_cancelled();
     case CAW_ECLOSED:
     case CAW_EBROKEN:
     case CAW_ENOREACTOR:
     case CAW_EFORKED:
     case CAW_EDEADLOCK:
     case CAW_EPYTHON:
-        PyErr_Format(PyExc_RuntimeError, "%s (%s)", caw_error_text(status), caw_error_name(status));
-        return NULL;
+    case CAW_EFAILED:
+        return PyExc_RuntimeError;
     default:
-        if (status < 0 && status >= -4095) {
-            errno = -status;
-            return PyErr_SetFromErrno(PyExc_OSError);
-        }
-        PyErr_Format(PyExc_SystemError, "an operation ended with %d, which is not a status", status);
-        return NULL;
+        return status < 0 && status >= -4095 ? NULL : PyExc_SystemError;
+    }
+}
+
+PyObject *
+caw_py_set_error(int status)
+{
+    PyObject *plain = errors_plain_class(status);
+    if (plain == PyExc_RuntimeError) {
+        return PyErr_Format(plain, "%s (%s)", caw_error_text(status), caw_error_name(status));
+    }
+    if (plain) {
+        return PyErr_Format(plain, "an operation ended with %d, which is not a status", status);
+    }
+    switch (status) {
+    case CAW_ENOMEM:
+        return PyErr_NoMemory();
+    case CAW_ECANCELED:
+        return raise_cancelled();
+    default:
+        return raise_errno(-status);
+    }
+}
+
+void
+caw__set_error_of(const char *operation, int status)
+{
+    PyObject *plain = errors_plain_class(status);
+    if (plain == PyExc_RuntimeError) {
+        PyErr_Format(plain, "'%s': %s (%s)", operation, caw_error_text(status), caw_error_name(status));
+    }
+    else if (plain) {
+        PyErr_Format(plain, "the operation '%s' ended with %d, which is not a status", operation, status);
+    }
+    else {
+        (void)caw_py_set_error(status);
     }
 }
 

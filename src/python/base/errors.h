@@ -6,6 +6,9 @@
 
 CAW__INTERNAL_BEGIN
 
+/* caw_py_set_error for an operation that has a name, which the exception then says, where it has no errno. */
+void caw__set_error_of(const char *operation, int status);
+
 /* StopIteration(value), for tp_iternext. Takes the reference. May reuse the state's instance. */
 void caw__return_by_iternext(caw__state *state, PyObject *value);
 

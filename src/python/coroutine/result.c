@@ -46,7 +46,7 @@ result_cancelled(const caw__coroutine *c, caw_future *future)
         caw__raise(raised);
     }
     else if (!spec->error) {
-        caw_py_set_error(future->status);
+        (void)caw_py_set_error(future->status);
     }
 }
 
@@ -76,7 +76,7 @@ result_error(caw__coroutine *c, caw_future *future)
         spec->error(future, future->status);
     }
     else {
-        caw_py_set_error(future->status);
+        caw__set_error_of(result_operation_name(spec, future), future->status);
     }
     if (!PyErr_Occurred()) {
         PyErr_Format(PyExc_SystemError, "the error function of '%s' set no exception for status %d",

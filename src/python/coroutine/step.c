@@ -16,6 +16,8 @@
 #include "python/framework/trio_api.h"
 #include "python/loop/hub.h"
 
+#include <limits.h>
+
 CAW__APART static int
 step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place)
 {
@@ -25,12 +27,27 @@ step_poll_without_gil(caw__coroutine *c, caw_context *cx, caw__poll_place *place
     return poll;
 }
 
+/* What step_poll returns, with an exception, where the future could not be polled. */
+#define STEP_NOT_POLLED INT_MIN
+
+/* What caw_future_poll does with a poll that is none. The shortest way, on which the poll is CAW_READY, has no test for
+ * it. */
+static int
+step_checked(caw__coroutine *c, int poll)
+{
+    if (poll == CAW_PENDING || poll == CAW_READY || (poll == STEP_NOT_POLLED && PyErr_Occurred())) {
+        return poll;
+    }
+    return (int)caw_future_finish(c->future, caw_error_from_return(c->future->ops->name, "poll", poll));
+}
+
 /* A poll wanted the reactor, and there is none. A KeyboardInterrupt that came meanwhile is raised in any case. An
  * Exception says more than the status that it became, where that is what the future ended with; the author's error
  * function goes first, and a future that ended in another way, or goes on, has found one. Takes the exception. */
 CAW__SLOW static int
 step_poll_without_reactor(caw__coroutine *c, int poll, PyObject *raised)
 {
+    poll = step_checked(c, poll);
     int status = poll == CAW_READY ? c->future->status : 0;
     bool said = status == CAW_ENOREACTOR || status == CAW_EFORKED || status == CAW_ENOMEM;
     if (PyErr_GivenExceptionMatches(raised, PyExc_Exception) && (!said || c->function->spec->error)) {
@@ -39,23 +56,23 @@ step_poll_without_reactor(caw__coroutine *c, int poll, PyObject *raised)
     }
     c->waiter.ended = poll == CAW_READY;
     caw__raise(raised);
-    return -1;
+    return STEP_NOT_POLLED;
 }
 
-/* Poll the future once. -1 with an exception when it could not be polled. */
+/* Poll the future once: what the poll function returned, for step_checked; or STEP_NOT_POLLED with an exception. */
 static inline int
 step_poll(caw__state *state, caw__coroutine *c)
 {
     if (!c->waiter.target && !(c->waiter.target = caw__wake_target_new(&c->waiter))) {
         PyErr_NoMemory();
-        return -1;
+        return STEP_NOT_POLLED;
     }
     c->waiter.queued = caw__wake_target_is_queued(c->waiter.target);
     c->waiter.polled = true;
     caw__poll_place place = {.state = state, .coroutine = c};
     caw_context cx = {.waker = caw__wake_target_waker(c->waiter.target), .host = &caw__poll_host, .place = &place};
     int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
-                                                   : (int)caw_future_poll(c->future, &cx);
+                                                   : (int)c->future->ops->poll(c->future, &cx);
     return place.raised ? step_poll_without_reactor(c, poll, place.raised) : poll;
 }
 
@@ -136,7 +153,7 @@ step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result
     if (poll == CAW_PENDING && c->waiter.cancelling && caw__result_is_due(c)) {
         return caw__coroutine_fail(c, result); /* the operation had its time to end */
     }
-    if (poll < 0 || !(*result = step_suspend(state, c))) {
+    if (poll == STEP_NOT_POLLED || !(*result = step_suspend(state, c))) {
         return caw__coroutine_fail(c, result);
     }
     return PYGEN_NEXT;
@@ -149,6 +166,9 @@ caw__step_first(caw__state *state, caw__coroutine *c, PyObject **result)
     c->waiter.running = true;
     c->waiter.woken = c->waiter.detached = c->waiter.thrown_early = false;
     int poll = c->waiter.ended ? (int)CAW_READY : step_poll(state, c);
+    if (poll != CAW_READY) {
+        poll = step_checked(c, poll);
+    }
     PySendResult outcome = poll != CAW_READY || c->waiter.checkpoint ? step_not_ready(state, c, poll, result)
                                                                      : caw__coroutine_finish(c, result);
     c->waiter.running = false;

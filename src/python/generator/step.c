@@ -22,7 +22,6 @@
 static caw_poll
 generator_step_poll_stream(caw__generator *g, caw_context *cx, caw_item **out)
 {
-    *out = NULL;
     if (!g->function->stream->poll_without_gil) {
         return caw_stream_poll_next(g->stream, cx, out);
     }

@@ -135,10 +135,11 @@ iteration_take_value(caw__iteration *s, PyObject *value, caw_item **out)
     }
     int status = s->spec.convert(s->spec.user, value, out);
     Py_DECREF(value);
-    if (status < 0 || PyErr_Occurred()) {
+    if (status != 0 || PyErr_Occurred()) {
         caw_item_destroy(*out);
         s->left = true;
-        return caw__iteration_end(s, PyErr_Occurred() ? CAW_EPYTHON : status, out);
+        status = PyErr_Occurred() ? CAW_EPYTHON : caw_error_from_return(s->stream.ops->name, "convert", status);
+        return caw__iteration_end(s, status, out);
     }
     return *out ? CAW_READY : CAW_PENDING;
 }

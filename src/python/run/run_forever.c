@@ -96,8 +96,11 @@ forever_begin(PyObject *module, void *user)
 {
     forever *f = user;
     int error = f->begin ? f->begin(module, f->user) : 0;
-    if (error < 0) {
-        return PyErr_Occurred() ? NULL : caw_ready(error);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    if (error != 0) {
+        return caw_ready(caw_error_from_return(f->stopper->promise.future.ops->name, "begin", error));
     }
     atomic_fetch_add_explicit(&f->stopper->refs, 1, memory_order_relaxed); /* relaxed: the caller has a reference */
     return &f->stopper->promise.future;

@@ -23,17 +23,7 @@ static PyObject *
 test_status_text(int status)
 {
     const char *name = caw_error_name(status);
-    if (strcmp(name, "-errno") != 0) {
-        return PyUnicode_FromFormat("%s, %d (%s)", name, status, caw_error_text(status));
-    }
-    PyObject *module = PyImport_ImportModule("errno");
-    PyObject *names = module ? PyObject_GetAttrString(module, "errorcode") : NULL;
-    PyObject *symbol = names ? PyObject_CallMethod(names, "get", "is", -status, "errno") : NULL;
-    PyObject *text = symbol ? PyUnicode_FromFormat("-%U, %d (%s)", symbol, status, strerror(-status)) : NULL;
-    Py_XDECREF(symbol);
-    Py_XDECREF(names);
-    Py_XDECREF(module);
-    return text;
+    return PyUnicode_FromFormat("%s%s, %d (%s)", name[0] == 'E' ? "-" : "", name, status, caw_error_text(status));
 }
 
 static void
@@ -136,6 +126,12 @@ test_call_run(void *arg)
     test_call *call = arg;
     (void)caw__test_record_enter(call->record);
     int status = call->test->blocking();
+    if (status > 0) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "returned %d, which is no status", status);
+        caw_test_fail(call->test->spec.file, call->test->spec.line, call->test->spec.name, text);
+        status = CAW_EFAILED;
+    }
     (void)caw__test_record_enter(NULL);
     return status;
 }

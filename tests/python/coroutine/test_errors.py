@@ -28,6 +28,7 @@ TABLE = {
     "CAW_ENOREACTOR": RuntimeError,
     "CAW_EFORKED": RuntimeError,
     "CAW_EPYTHON": RuntimeError,
+    "CAW_EFAILED": RuntimeError,
 }
 NOT_OS_ERRORS = {errno.ENOMEM, errno.ECANCELED}
 
@@ -53,7 +54,8 @@ def test_code_becomes_its_exception(name: str) -> None:
     expected = TABLE.get(name, type(OSError(-CODES[name], "")))
     assert type(error) is expected
     if expected is RuntimeError:
-        assert f"({name})" in str(error) and len(str(error)) > len(name) + 10
+        assert str(error).startswith("'fail': ") and f"({name})" in str(error)
+        assert len(str(error)) > len("'fail': ()") + len(name) + 10
     elif issubclass(expected, OSError):
         assert (error.errno, error.strerror) == (-CODES[name], os.strerror(-CODES[name]))
         assert error.filename is None
@@ -122,7 +124,7 @@ def test_number_that_may_be_an_errno_is_an_os_error(status: int) -> None:
 def test_number_that_is_no_status_is_a_system_error(status: int) -> None:
     error = error_of(t.fail(status))
     assert type(error) is SystemError
-    assert str(error) == f"an operation ended with {status}, which is not a status"
+    assert str(error) == f"the operation 'fail' ended with {status}, which is not a status"
 
 
 def test_cancelled_is_exactly_the_class_of_asyncio() -> None:

@@ -19,19 +19,22 @@ extern const caw_py_async_def ext_block_functions[];      /* blocking.c */
 extern const caw_py_async_def ext_child_functions[];      /* child.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
 extern const caw_py_async_def ext_iterable_functions[];   /* streams.c */
+extern const caw_py_async_def ext_return_functions[];     /* returns.c */
+extern const caw_py_stream_def ext_return_streams[];      /* returns.c */
 extern const caw_py_stream_def ext_streams[];             /* streams.c */
 extern const caw_test ext_tests[];                        /* tests.c */
 extern PyMethodDef ext_plain_functions[];                 /* functions.c */
 extern PyMethodDef ext_block_plain_functions[];           /* blocking.c */
 
-int ext_add_op_type(PyObject *module);                        /* op.c */
-PyObject *ext_resolve_many(PyObject *module, PyObject *args); /* op.c */
-int ext_add_channel_type(PyObject *module);                   /* channels.c */
-int ext_add_waker_type(PyObject *module);                     /* waker.c */
-int ext_add_holder_type(PyObject *module);                    /* calls.c */
-PyObject *ext_byte_stream(PyObject *module, PyObject *args);  /* bytes.c */
-PyObject *ext_share(PyObject *module, PyObject *object);      /* calls.c */
-PyObject *ext_unshare(PyObject *module, PyObject *ignored);   /* calls.c */
+int ext_add_op_type(PyObject *module);                             /* op.c */
+PyObject *ext_resolve_many(PyObject *module, PyObject *args);      /* op.c */
+int ext_add_channel_type(PyObject *module);                        /* channels.c */
+int ext_add_waker_type(PyObject *module);                          /* waker.c */
+int ext_add_holder_type(PyObject *module);                         /* calls.c */
+PyObject *ext_byte_stream(PyObject *module, PyObject *args);       /* bytes.c */
+PyObject *ext_returning_bytes(PyObject *module, PyObject *number); /* returns.c */
+PyObject *ext_share(PyObject *module, PyObject *object);           /* calls.c */
+PyObject *ext_unshare(PyObject *module, PyObject *ignored);        /* calls.c */
 
 /* Numbers as items: channels.c. */
 caw_item *ext_number_new(long long value);

@@ -238,5 +238,6 @@ PyMethodDef ext_plain_functions[] = {
     {"unshare", ext_unshare, METH_NOARGS, NULL},
     {"resolve_many", ext_resolve_many, METH_VARARGS, NULL},
     {"byte_stream", ext_byte_stream, METH_VARARGS, NULL},
+    {"returning_bytes", ext_returning_bytes, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

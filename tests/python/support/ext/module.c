@@ -14,6 +14,7 @@ module_exec(PyObject *module)
         caw_py_add_functions(module, ext_bytes_functions) < 0 ||
         caw_py_add_functions(module, ext_convention_functions) < 0 ||
         caw_py_add_functions(module, ext_iterable_functions) < 0 || caw_py_add_streams(module, ext_streams) < 0 ||
+        caw_py_add_functions(module, ext_return_functions) < 0 || caw_py_add_streams(module, ext_return_streams) < 0 ||
         ext_add_op_type(module) < 0 || ext_add_channel_type(module) < 0 || caw_test_add(module, ext_tests) < 0) {
         return -1;
     }
