@@ -33,7 +33,7 @@ typedef struct caw_future_ops {
     const char *name;
     /* Returns CAW_READY with f->status set, by caw_future_finish; or CAW_PENDING, after it has cloned the context's
      * waker to where the wake will come from. The waker of the latest poll counts; earlier ones may be dropped.
-     * A debug build says so where nobody has a clone. */
+     * Where nobody has a clone, and none was woken, nothing would wake the poller: a debug build warns of it. */
     caw_poll (*poll)(caw_future *f, caw_context *cx);
     /* Optional: a request to stop. Called at most once, never during a poll and never after CAW_READY. It may be called
      * before the first poll; then nothing should start. The future still becomes ready, with CAW_ECANCELED or with its

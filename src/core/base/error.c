@@ -81,3 +81,10 @@ caw__error_take_mistake(char out[CAW__MISTAKE_SIZE])
     error_mistake[0] = 0;
     return out[0] != 0;
 }
+
+void
+caw__error_say_never_woken(const char *operation)
+{
+    fprintf(stderr, "cawait: '%s' is pending, but nobody has a clone of its waker, so nothing will wake it\n",
+            operation ? operation : "?");
+}

@@ -19,6 +19,7 @@
 #include "core/run/block_on.h"
 
 #include "core/base/block.h"
+#include "core/base/error.h"
 #include "core/os/clock.h"
 #include "core/os/compiler.h"
 #include "core/os/condition.h"
@@ -156,6 +157,23 @@ sleeper_time_left(uint64_t deadline)
     return left < INT64_MAX ? (int64_t)left : -1;
 }
 
+/* The future is pending. Say so where nobody can wake this thread: no clone of the waker is left, and none was woken. A
+ * reactor may still have a source of the future's own. */
+static void
+sleeper_check(const caw__sleeper *s, const caw_future *f)
+{
+#ifndef NDEBUG
+    /* Acquire: who has used the last clone up by a wake has set `notified` before. */
+    if (atomic_load_explicit(&s->refs, memory_order_acquire) == 1 && !s->reactor &&
+        !atomic_load_explicit(&s->notified, memory_order_relaxed)) {
+        caw__error_say_never_woken(f->ops->name);
+    }
+#else
+    (void)s;
+    (void)f;
+#endif
+}
+
 int
 caw__sleeper_sleep(caw__sleeper *s, uint64_t deadline)
 {
@@ -260,6 +278,7 @@ block_on_until(const char *call, caw_future *f, uint64_t deadline)
     int result = 0;
     bool asleep = false;
     while (result == 0 && caw_future_poll(f, &cx) == CAW_PENDING) {
+        sleeper_check(s, f);
         result = asleep ? 0 : caw__block_sleep(call, cx.waker);
         asleep = result == 0;
         result = asleep ? caw__sleeper_sleep(s, deadline) : result;

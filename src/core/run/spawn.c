@@ -27,6 +27,7 @@
 
 #include "cawait/reactor.h"
 
+#include "core/base/error.h"
 #include "core/run/pool.h"
 
 #include <stdlib.h>
@@ -266,6 +267,22 @@ spawn_pass_stop(spawn_task *s)
     }
 }
 
+/* The child is pending. Say so where nobody can wake it: only the promise and the worker have references, and no waker
+ * was woken. */
+static void
+spawn_check(const spawn_task *s)
+{
+#ifndef NDEBUG
+    /* Acquire: who has used the last waker up by a wake has set NOTIFIED before. */
+    if (atomic_load_explicit(&s->references, memory_order_acquire) == 2 &&
+        !(atomic_load_explicit(&s->state, memory_order_relaxed) & SPAWN_NOTIFIED)) {
+        caw__error_say_never_woken(s->child->ops->name);
+    }
+#else
+    (void)s;
+#endif
+}
+
 static void
 spawn_run(caw__task *task)
 {
@@ -281,6 +298,7 @@ spawn_run(caw__task *task)
         spawn_finish(s, CAW_ECANCELED);
         return;
     }
+    spawn_check(s);
     unsigned state = SPAWN_RUNNING;
     if (atomic_compare_exchange_strong_explicit(&s->state, &state, 0, memory_order_acq_rel, memory_order_acquire)) {
         spawn_release(s);

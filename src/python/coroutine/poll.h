@@ -50,6 +50,15 @@ caw__gil_give(PyThreadState *released)
     }
 }
 
+/* Whether the future of the coroutine, which has just said that it is pending, waits for nothing: neither for a Python
+ * awaitable in place, nor for a wake that can still come. */
+static inline bool
+caw__poll_is_lost(const caw__coroutine *c)
+{
+    bool in_place = c->extras && c->extras->inner && c->extras->inner->waits;
+    return !in_place && caw__wake_target_is_alone(c->waiter.target);
+}
+
 /* Note the exception, with the status that its future ends with. Borrowed. Clears what is set. */
 void caw__poll_note(caw__coroutine *c, PyObject *exception, int status);
 

@@ -139,6 +139,23 @@ step_delegate(caw__coroutine *c, PyObject **result)
     return PYGEN_NEXT;
 }
 
+/* It is to suspend: warn where nobody can wake it. -1 with an exception where warnings are errors. */
+static int
+step_check_waker(caw__coroutine *c)
+{
+#ifndef NDEBUG
+    if (caw__poll_is_lost(c)) {
+        return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                                "coroutine '%U' waits for '%s', which is pending although nobody has a clone of its "
+                                "waker, so nothing will wake it",
+                                caw__coroutine_qualname(c), c->future->ops->name);
+    }
+#else
+    (void)c;
+#endif
+    return 0;
+}
+
 /* The future is not ready: suspend; or fail, as the poll did. Or it is, at a checkpoint. */
 CAW__APART static PySendResult
 step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result)
@@ -153,7 +170,7 @@ step_not_ready(caw__state *state, caw__coroutine *c, int poll, PyObject **result
     if (poll == CAW_PENDING && c->waiter.cancelling && caw__result_is_due(c)) {
         return caw__coroutine_fail(c, result); /* the operation had its time to end */
     }
-    if (poll == STEP_NOT_POLLED || !(*result = step_suspend(state, c))) {
+    if (poll == STEP_NOT_POLLED || step_check_waker(c) < 0 || !(*result = step_suspend(state, c))) {
         return caw__coroutine_fail(c, result);
     }
     return PYGEN_NEXT;

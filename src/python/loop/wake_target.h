@@ -56,6 +56,15 @@ caw__wake_target_is_shared(const caw__wake_target *target)
     return atomic_load_explicit(&target->refs, memory_order_relaxed) > 1 + in_queue;
 }
 
+/* Whether nobody can wake it, as a poll returns: no waker of it is left, and none was woken. Only the owner calls this,
+ * so nobody else can begin to have one. */
+static inline bool
+caw__wake_target_is_alone(const caw__wake_target *target)
+{
+    /* Acquire: who has used the last waker up by a wake has set QUEUED before. */
+    return atomic_load_explicit(&target->refs, memory_order_acquire) == 1 && !caw__wake_target_is_queued(target);
+}
+
 /* A waker of the target, borrowed from the owner's reference. */
 caw_waker caw__wake_target_waker(caw__wake_target *target);
 

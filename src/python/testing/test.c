@@ -9,6 +9,7 @@
 
 #include "python/base/compat.h"
 #include "python/base/python_code.h"
+#include "python/coroutine/poll.h"
 #include "python/testing/check.h"
 
 #include <stdlib.h>
@@ -55,8 +56,28 @@ test_set_failure(const char *first, const char *checks)
 typedef struct test_body {
     caw_future future;
     caw_future *child;
+    const caw_test *test;
     caw__test_record *record;
+    caw_waker lost; /* a clone, once nobody had one while it was pending */
 } test_body;
+
+/* It is pending. Where nobody can wake it the test fails, when its time is over. The clone that is kept is for the
+ * coroutine, which has no need to warn of it then. */
+static void
+test_body_check(test_body *b, const caw_context *cx)
+{
+#ifndef NDEBUG
+    if (caw__poll_is_lost(((const caw__poll_place *)cx->place)->coroutine)) {
+        char text[160];
+        (void)snprintf(text, sizeof text, "'%s' is pending, but nobody has a clone of its waker", b->child->ops->name);
+        caw_test_fail(b->test->spec.file, b->test->spec.line, b->test->spec.name, text);
+        b->lost = caw_waker_clone(cx->waker);
+    }
+#else
+    (void)b;
+    (void)cx;
+#endif
+}
 
 static caw_poll
 test_body_poll(caw_future *f, caw_context *cx)
@@ -64,6 +85,9 @@ test_body_poll(caw_future *f, caw_context *cx)
     test_body *b = CAW_CONTAINER_OF(f, test_body, future);
     caw__test_record *before = caw__test_record_enter(b->record);
     caw_poll poll = caw_future_poll(b->child, cx);
+    if (poll == CAW_PENDING) {
+        test_body_check(b, cx);
+    }
     (void)caw__test_record_enter(before);
     if (poll == CAW_PENDING) {
         return CAW_PENDING;
@@ -92,6 +116,7 @@ test_body_destroy(caw_future *f)
     caw__test_record *before = caw__test_record_enter(b->record);
     caw_future_destroy(b->child);
     (void)caw__test_record_enter(before);
+    caw_waker_drop(b->lost);
     caw__test_record_release(b->record);
     free(b);
 }
@@ -108,7 +133,7 @@ test_body_coroutine(PyObject *module, const caw_test *test, caw_future *child, c
         caw_future_destroy(child);
         return PyErr_NoMemory();
     }
-    *b = (test_body){.child = child, .record = caw__test_record_retain(record)};
+    *b = (test_body){.child = child, .test = test, .record = caw__test_record_retain(record)};
     caw_future_init(&b->future, child->ops->cancel ? &test_body_ops : &test_body_ops_without_cancel);
     return caw_py_coroutine(module, &b->future, &test->spec);
 }

@@ -4,6 +4,7 @@
 
 #include "test.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,33 @@ mistake_of(void (*body)(void *arg), void *arg)
         abort();
     }
     return m;
+}
+
+/* The first line that it writes to stderr, in a child that is then killed; "" where it returns before. A child that
+ * neither returns nor writes is killed by SIGALRM: "" too. */
+static inline void
+first_line_of(void (*body)(void), char *line, size_t size)
+{
+    int fds[2], status;
+    CHECK(pipe(fds) == 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        (void)alarm(20);
+        CHECK(dup2(fds[1], STDERR_FILENO) >= 0);
+        body();
+        _exit(0);
+    }
+    (void)close(fds[1]);
+    memset(line, 0, size);
+    for (size_t length = 0; length + 1 < size && !strchr(line, '\n'); length++) {
+        if (read(fds[0], line + length, 1) != 1) {
+            break;
+        }
+    }
+    (void)close(fds[0]);
+    (void)kill(child, SIGKILL);
+    CHECK(waitpid(child, &status, 0) == child);
 }
 
 #endif

@@ -12,7 +12,7 @@ import pytest
 
 import _cawait_test as t
 from support.children import command, run_command
-from support.common import ended, on_trio, spawn
+from support.common import cancelled, ended, on_trio, spawn, until
 from support.returns import ways
 
 CODES = t.errors()
@@ -97,3 +97,37 @@ def test_what_is_no_status_aborts_or_raises_with_the_name(way: str, number: int)
         else:
             assert text.startswith(f"[Errno {errno.EINVAL}] {os.strerror(errno.EINVAL)}: {name}")
             assert text.endswith(f" returned {number}\n")
+
+
+# --- pending, and nobody can wake it: a debug build warns ---
+
+LOST = r"^coroutine 'pends' waits for 'test.returns', .* nobody has a clone of its waker"
+
+
+def is_debug_build() -> bool:
+    return run_command(command("returns", "mistake", "asyncio", "poll", 7)).returncode == -signal.SIGABRT
+
+
+@pytest.mark.parametrize("polls", [0, 3])
+def test_pending_without_a_clone_of_the_waker_is_warned_of(run: Callable[..., Any], polls: int) -> None:
+    if not is_debug_build():
+        pytest.skip("a release build does not look")
+
+    async def main() -> None:
+        with pytest.warns(RuntimeWarning, match=LOST) as warned:
+            task = spawn(t.pends(polls))
+            await until(lambda: len(warned) > 0)
+        await cancelled(task)
+
+    run(main)
+
+
+def test_warning_that_is_an_error_ends_the_await(run: Callable[..., Any]) -> None:
+    if not is_debug_build():
+        pytest.skip("a release build does not look")
+
+    async def main() -> None:
+        with pytest.raises(RuntimeWarning, match=LOST):
+            await t.pends(0)
+
+    run(main)

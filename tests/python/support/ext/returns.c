@@ -155,24 +155,21 @@ returns_start(PyObject *module, PyObject *args, PyObject *Py_UNUSED(kwargs))
     return NULL;
 }
 
-/* pends(polls, how="forgets"): pending without a clone of the waker, after so many polls that wake. */
+/* pends(polls): pending without a clone of the waker, after so many polls that wake. */
 static caw_future *
-pends_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *Py_UNUSED(kwargs))
+pends_start(PyObject *Py_UNUSED(module), PyObject *polls)
 {
-    int pending, can_cancel = 1;
-    if (!PyArg_ParseTuple(args, "i|p:pends", &pending, &can_cancel)) {
-        return NULL;
-    }
+    int pending = (int)PyLong_AsLong(polls);
     caw_future *f = returning_new(0, pending, NULL);
     CAW_CONTAINER_OF(f, returning, future)->forgets = true;
-    f->ops = can_cancel ? &returning_ops : &returning_ops_without_cancel;
+    f->ops = &returning_ops_without_cancel; /* so a cancelled awaiter resumes */
     return f;
 }
 
 const caw_py_async_def ext_return_functions[] = {
     CAW_PY_ASYNC("returns", returns_start, NULL, NULL),
     CAW_PY_ASYNC("returns_nogil", returns_start, NULL, NULL, .poll_without_gil = true),
-    CAW_PY_ASYNC("pends", pends_start, NULL, NULL),
+    CAW_PY_ASYNC_O("pends", pends_start, NULL, NULL),
     CAW_PY_ASYNC_END,
 };
 
