@@ -31,8 +31,9 @@ typedef enum caw_py_loop { CAW_PY_ASYNCIO = 0, CAW_PY_UVLOOP, CAW_PY_TRIO } caw_
 typedef struct caw_py_run_options {
     caw_py_loop loop;
     bool isolated; /* no environment variables, no user's site-packages, nothing of the working directory */
-    /* The python of a virtual environment, whose packages are used. NULL: that of the variable VIRTUAL_ENV, if it is
-     * set and `isolated` is false; else what the library finds. */
+    /* The path of the python of a virtual environment, whose packages are used. NULL: that of the variable VIRTUAL_ENV,
+     * if it is set and `isolated` is false; else what the library finds. A python that is not there, or an environment
+     * of another version, is an error, and a sentence on stderr says so. */
     const char *python;
     int argc; /* sys.argv; none: [""] */
     char **argv;
@@ -51,7 +52,8 @@ CAW_BEGIN_DECLS
  * is -EINTR after a Ctrl-C, which cancels the future. *exit_code, if not NULL, is what a Python program would exit
  * with: 0, 1, the code of a SystemExit, or 130 after a Ctrl-C.
  *   the main thread · no-gil, or with it · borrows(options) · fails(the future's status, CAW_EPYTHON, -EINTR; -EPERM:
- *   not the interpreter's main thread; -EBUSY: a loop runs in this thread; CAW_EINVAL, CAW_ENOMEM) · runs-python */
+ *   not the interpreter's main thread; -EBUSY: a loop runs in this thread; -ENOENT: no such python; CAW_EINVAL,
+ *   CAW_ENOMEM) · runs-python */
 CAW_API int caw_py_run(const caw_py_run_options *options, caw_future *(*begin)(PyObject *module, void *user),
                        void *user, int *exit_code);
 

@@ -13,9 +13,16 @@ CAW__INTERNAL_BEGIN
 /* Free lists and other shared words of the bridge are protected by the GIL; a free-threaded build goes without them. */
 #ifdef Py_GIL_DISABLED
 #  define CAW__FREELIST_MAX 0
+#  define CAW__ABI_THREAD   "t"
 #else
 #  define CAW__FREELIST_MAX 256
+#  define CAW__ABI_THREAD   ""
 #endif
+
+/* "3.13", or "3.13t" without the GIL, as in the names of folders. */
+#define CAW__TEXT_OF(word) #word
+#define CAW__TEXT(macro)   CAW__TEXT_OF(macro)
+#define CAW__PYTHON_SERIES CAW__TEXT(PY_MAJOR_VERSION) "." CAW__TEXT(PY_MINOR_VERSION) CAW__ABI_THREAD
 
 /* A function in a slot, which is a void pointer: ISO C has no such conversion, POSIX and CPython rely on it. */
 #define CAW__SLOT(function) (CAW__EXTENSION(void *)(function))

@@ -1,6 +1,7 @@
 /* run.c: running a Python loop in a program whose main is C. */
 #include "cawait/python_run.h"
 
+#include "python/base/compat.h"
 #include "python/base/python_code.h"
 #include "python/framework/asyncio.h"
 #include "python/framework/detect.h"
@@ -8,6 +9,8 @@
 #include "python/module/module.h"
 
 #include <stdlib.h>
+
+#define RUN_PATH_MAX 4096
 
 /* The loop is run by asyncio.run or trio.run, so it behaves as in every Python program, also in later versions. On a
  * Ctrl-C, asyncio.run cancels the main task. Before 3.11 KeyboardInterrupt is raised first, wherever Python code runs
@@ -50,22 +53,76 @@ run_set_string(PyConfig *config, wchar_t **field, const char *text)
     return text ? PyConfig_SetBytesString(config, field, text) : PyStatus_Ok();
 }
 
-/* The python of the virtual environment to use, in `buffer`, or NULL. */
-static const char *
-run_python(const caw_py_run_options *options, char *buffer, size_t size)
+/* Whether there is a file or a folder of this name beside a file: "../pyvenv.cfg" beside /venv/bin/python. Before the
+ * interpreter begins, the C library has to say. */
+static bool
+run_has_beside(const char *file, const char *name)
+{
+    char path[RUN_PATH_MAX];
+    const char *slash = strrchr(file, '/');
+    int folder = slash ? (int)(slash - file) + 1 : 0;
+    int length = snprintf(path, sizeof path, "%.*s%s", folder, file, name);
+    FILE *found = length > 0 && (size_t)length < sizeof path ? fopen(path, "rb") : NULL;
+    if (found) {
+        (void)fclose(found);
+    }
+    return found != NULL;
+}
+
+static bool
+run_is_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    bool is = file && fgetc(file) != EOF; /* a folder opens too, and cannot be read */
+    if (file) {
+        (void)fclose(file);
+    }
+    return is;
+}
+
+/* Whether the packages of this python can be used: 0, or an error, after a sentence that says why. The interpreter
+ * itself would begin with any path, and without the packages. */
+static int
+run_check_python(const char *python, const char *from)
+{
+    if (!run_is_file(python)) {
+        (void)fprintf(stderr, "cawait: no interpreter: there is no python at %s%s\n", python, from);
+        return -ENOENT;
+    }
+    if (run_has_beside(python, "../pyvenv.cfg") && !run_has_beside(python, "../lib/python" CAW__PYTHON_SERIES)) {
+        (void)fprintf(stderr, "cawait: no interpreter: %s is not a Python " CAW__PYTHON_SERIES "%s\n", python, from);
+        return CAW_EINVAL;
+    }
+    return 0;
+}
+
+/* The python whose packages are used, in `buffer` or of the options, or NULL. Returns 0 or an error. */
+static int
+run_find_python(const caw_py_run_options *options, char *buffer, size_t size, const char **out)
 {
     const char *venv = options->python || options->isolated ? NULL : getenv("VIRTUAL_ENV");
+    *out = options->python;
     if (!venv || !*venv) {
-        return options->python;
+        return options->python ? run_check_python(options->python, "") : 0;
     }
     int length = snprintf(buffer, size, "%s/bin/python", venv);
-    return length > 0 && (size_t)length < size ? buffer : NULL;
+    if (length < 0 || (size_t)length >= size) {
+        (void)fprintf(stderr, "cawait: no interpreter: VIRTUAL_ENV is too long\n");
+        return CAW_EINVAL;
+    }
+    *out = buffer;
+    return run_check_python(buffer, " (VIRTUAL_ENV names it)");
 }
 
 static int
 run_start_interpreter(const caw_py_run_options *options)
 {
-    char buffer[4096];
+    char buffer[RUN_PATH_MAX];
+    const char *python;
+    int error = run_find_python(options, buffer, sizeof buffer, &python);
+    if (error < 0) {
+        return error;
+    }
     PyConfig config;
     if (options->isolated) {
         PyConfig_InitIsolatedConfig(&config);
@@ -75,7 +132,6 @@ run_start_interpreter(const caw_py_run_options *options)
     }
     config.parse_argv = 0;
     config.install_signal_handlers = 1;
-    const char *python = run_python(options, buffer, sizeof buffer);
     PyStatus status = run_set_string(&config, &config.program_name, python);
     if (!PyStatus_Exception(status)) {
         status = run_set_string(&config, &config.executable, python);

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +86,58 @@ def test_what_is_released_after_the_interpreters_end_is_gone(loop: str) -> None:
 
 def test_virtual_environment_is_used() -> None:
     assert run("venv") == (0, [sys.prefix, "OK 0"], "")
+
+
+def fake_environment(folder: Path, series: str | None) -> str:
+    """An environment of a Python, without that: the path of its python. None: it is no environment."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    if series:
+        (folder / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+        (folder / "lib" / f"python{series}" / "site-packages").mkdir(parents=True)
+    return str(python)
+
+
+def test_python_of_the_options_is_used_before_the_variable() -> None:
+    assert run("python", "asyncio", sys.executable) == (0, [sys.prefix, "OK 0"], "")
+    done = run_program(PROGRAM, "python", "asyncio", sys.executable, VIRTUAL_ENV="/no/such")
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, [sys.prefix, "OK 0"], "")
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+@pytest.mark.parametrize("python", ["/no/such/python", "", "no_such_python", "/", "/tmp"])
+def test_python_that_is_not_there_is_an_error_that_names_it(loop: str, python: str) -> None:
+    code, lines, said = run("python", loop, python)
+    assert (code, said) == (1, f"cawait: no interpreter: there is no python at {python}\n")
+    assert lines == ["-errno 1"] or lines == ["-ENOENT 1"]
+
+
+def test_environment_that_is_gone_is_an_error_that_names_the_variable() -> None:
+    done = run_program(PROGRAM, "venv", VIRTUAL_ENV="/no/such")
+    text = "there is no python at /no/such/bin/python (VIRTUAL_ENV names it)"
+    assert (done.returncode, done.stderr) == (1, f"cawait: no interpreter: {text}\n")
+    done = run_program(PROGRAM, "venv", VIRTUAL_ENV="/" + "a" * 5000)
+    assert (done.returncode, done.stderr) == (1, "cawait: no interpreter: VIRTUAL_ENV is too long\n")
+
+
+def test_environment_that_is_gone_is_no_matter_where_it_is_not_looked_for() -> None:
+    for value, test in (("/no/such", "isolated_venv"), ("", "venv")):
+        done = run_program(PROGRAM, test, VIRTUAL_ENV=value)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_environment_of_another_python_is_an_error(tmp_path: Path) -> None:
+    here = sysconfig.get_path("purelib").split("/python")[-1].split("/")[0]
+    for name, series, works in (("here", here, True), ("other", "3.99", False), ("no environment", None, True)):
+        python = fake_environment(tmp_path / name, series)
+        code, _, said = run("python", "asyncio", python)
+        text = f"cawait: no interpreter: {python} is not a Python {here}\n"
+        assert (code, said) == ((0, "") if works else (1, text))
+
+
+def test_python_is_no_matter_once_the_interpreter_runs() -> None:
+    assert run("python_later") == (0, ["OK 0", "OK 0"], "")
 
 
 def test_arguments_are_passed_on() -> None:

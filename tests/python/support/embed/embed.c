@@ -196,6 +196,30 @@ venv(void)
     return run_source("import sys\nasync def main(): print(sys.prefix)");
 }
 
+/* The python whose path is the third argument. */
+static int
+python(void)
+{
+    options.python = options.argv[3];
+    return venv();
+}
+
+static int
+python_later(void)
+{
+    int ms = 1;
+    (void)run(begin_sleep, &ms);
+    options.python = "/no/such/python";
+    return run(begin_sleep, &ms);
+}
+
+static int
+isolated_venv(void)
+{
+    options.isolated = true;
+    return venv();
+}
+
 static int
 arguments(void)
 {
@@ -425,6 +449,9 @@ static const struct {
     {"finalized", finalized},
     {"forever_fails", forever_fails},
     {"venv", venv},
+    {"python", python},
+    {"python_later", python_later},
+    {"isolated_venv", isolated_venv},
     {"arguments", arguments},
     {"wrong_thread", wrong_thread},
     {"nested", nested},
