@@ -2,33 +2,35 @@
 #   make demo    the tour; TREE=folder hashes another folder than the standard library
 #   make test    every test on every CPython here; ARGS='--python 3.12 -- -k cancel' restricts
 #   make quick   before a commit: format, layers, the C tests, and one CPython on one of each kind of framework
-#   make bench   the benchmarks, also written to build/bench.json
+#   make bench   the benchmarks on the optimized CPythons here, also written to build/bench.json
 #   make bench-count   what operations cost in instructions, against bench/counts.json (needs valgrind)
 #   make check   all other gates: format, layers, warnings, instructions, sanitizers (needs clang, g++, valgrind)
+#   make pythons CPython 3.14, 3.15 and 3.15 with Py_DEBUG, out of Debian's packages, into build/pythons
 #   make format  lay out the C files
 #   make clean   remove build/
+# With each of them: PYTHON=python3.12 sets up with another interpreter; BUILD=/elsewhere builds in another folder.
 PYTHON ?= python3
 ARGS ?=
-RUN = build/venv/bin/python
-VERSION = 'import platform; print(platform.python_version())'
-MODULES = PYTHONPATH=build/release/examples:build/release/bench
+CAWAIT_BUILD ?= build
+BUILD := $(CAWAIT_BUILD)
+RUN = "$(BUILD)/venv/bin/python"
+export CAWAIT_BUILD := $(BUILD)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test quick bench bench-count check format clean setup release
+.PHONY: demo test quick bench bench-count check pythons format clean setup release
 
 demo: release
-	@$(MODULES) $(RUN) examples/tour/tour.py $(if $(TREE),"$(TREE)") $(ARGS)
+	@PYTHONPATH="$(BUILD)/release/examples" $(RUN) examples/tour/tour.py $(if $(TREE),"$(TREE)") $(ARGS)
 
 test: setup
 	@$(RUN) tools/test.py $(ARGS)
 
 quick: setup
 	@$(RUN) tools/check.py format layers
-	@$(RUN) tools/test.py --only c --only python --python $$($(RUN) -c $(VERSION)) --results quick -- \
-		--kinds=one-each $(ARGS)
+	@$(RUN) tools/test.py --only c --only python --python venv --results quick -- --kinds=one-each $(ARGS)
 
-bench: release
-	@$(MODULES) $(RUN) bench/bench.py $(ARGS)
+bench: pythons
+	@$(RUN) tools/bench.py $(ARGS)
 
 bench-count: setup
 	@$(RUN) tools/count.py $(ARGS)
@@ -36,11 +38,15 @@ bench-count: setup
 check: setup
 	@$(RUN) tools/check.py $(ARGS)
 
+pythons: setup
+	@$(RUN) tools/pythons.py
+
 format: setup
 	@$(RUN) tools/check.py --format
 
 clean:
-	rm -rf build
+	@if [ "$(BUILD)" = build ] || [ -e "$(BUILD)/cawait-build" ] || [ ! -e "$(BUILD)" ]; then rm -rf "$(BUILD)"; \
+		else echo "$(BUILD) was not made by this Makefile: remove it by hand" >&2; exit 1; fi
 
 setup:
 	@$(PYTHON) tools/setup_env.py

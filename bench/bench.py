@@ -1,8 +1,6 @@
-"""The benchmarks: `make bench`. Prints a table and writes build/bench.json. Slow or fast, it ends with exit code 0.
+"""The benchmarks on one interpreter: prints a table, and writes the rows as JSON. Slow or fast, the exit code is 0.
 
-    make bench ARGS='--row wake_1000/sleep0'     one row (any part of a name will do)
-    make bench ARGS='--quick'                    less of everything: to see that it works, not for figures
-    make bench PYTHON=python3.12                 on another interpreter
+`make bench` calls it for each optimized interpreter (tools/bench.py).
 """
 
 from __future__ import annotations
@@ -13,12 +11,12 @@ import json
 import os
 import platform
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import _cawait_bench as native
+import built_as
 import rows_await
 import rows_await_py
 import rows_memory
@@ -27,8 +25,6 @@ import rows_stream
 from measure import Row, uvloop
 from rich.console import Console
 from rich.table import Table
-
-RESULTS = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 
 
 def of_trio(function: str) -> Callable[[bool], Iterator[Row]]:
@@ -71,7 +67,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure cawait.")
     parser.add_argument("--row", metavar="NAME", default="", help="only the rows whose name contains this")
     parser.add_argument("--quick", action="store_true", help="fewer operations, fewer runs")
-    parser.add_argument("--json", metavar="FILE", type=Path, default=RESULTS, help="default: build/bench.json")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where the rows are written to")
     options = parser.parse_args()
     if not any(options.row in name for name in ROWS):
         parser.error(f"no such row: {options.row}; there are {', '.join(ROWS)}")
@@ -113,9 +109,8 @@ def goal(row: Row) -> str:
 
 def caption(quick: bool) -> str:
     """What was measured: interpreter, build and machine."""
-    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     lines = [
-        f"CPython {platform.python_version()} ({'with' if optimized else 'without'} profile-guided optimization)"
+        f"CPython {platform.python_version()} ({built_as.this_one().text})"
         f"{f', uvloop {uvloop.__version__}' if uvloop else ', no uvloop'}, {os.cpu_count()} cores; "
         f"cawait: {native.BUILD}",
         "ratio = median of ours / median of baseline, measured in turns; "
@@ -126,7 +121,8 @@ def caption(quick: bool) -> str:
 
 def table(rows: list[Row], quick: bool) -> Table:
     """The rows as a table."""
-    shown = Table(title="cawait", caption=caption(quick), caption_justify="left", title_justify="left")
+    title = f"cawait on CPython {platform.python_version()}"
+    shown = Table(title=title, caption=caption(quick), caption_justify="left", title_justify="left")
     shown.add_column("row", overflow="fold")
     shown.add_column("loop", no_wrap=True)
     for heading in ("ours", "baseline", "ratio", "±", "goal"):
@@ -159,11 +155,12 @@ def main() -> None:
     console = Console() if sys.stdout.isatty() else Console(width=128)
     progress = Console(stderr=True)
     rows = measure(options, progress)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps([{**row.as_json(), "quick": options.quick} for row in rows], indent=1) + "\n")
+    if options.json:
+        said = {"quick": options.quick, "built_as": built_as.this_one().text}
+        options.json.write_text(json.dumps([{**row.as_json(), **said} for row in rows], indent=1) + "\n")
     console.print(table(rows, options.quick))
     missed = [row for row in rows if row.met is False]
-    console.print(f"{len(missed)} of {sum(row.met is not None for row in rows)} goals missed; {options.json}")
+    console.print(f"{len(missed)} of {sum(row.met is not None for row in rows)} goals missed")
 
 
 if __name__ == "__main__":

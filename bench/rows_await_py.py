@@ -51,7 +51,7 @@ def await_py(quick: bool) -> Iterator[Row]:
             runs,
         )
         yield compared(
-            {"name": "await_py/async_def", "unit": "ns", "goal": 1.3, "variant": variant}, ours, baseline
+            {"name": "await_py/async_def", "unit": "ns", "goal": 1.2, "variant": variant}, ours, baseline
         )
 
 
@@ -61,7 +61,7 @@ def await_py_wrap(quick: bool) -> Iterator[Row]:
     ours, baseline = alternate(
         lambda: ns_to_run(wrap_each(native.wrap, n), n), lambda: ns_to_run(wrap_each(wrapper, n), n), runs
     )
-    yield compared({"name": "await_py_wrap/async_def", "unit": "ns", "goal": 2.0}, ours, baseline)
+    yield compared({"name": "await_py_wrap/async_def", "unit": "ns", "goal": 1.3}, ours, baseline)
 
 
 async def suspends() -> None:

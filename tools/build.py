@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common import BIN, BUILD, JOBS, ROOT, Failure, Row, junit_row, run, run_quietly
+import identity
+from common import BIN, BUILD, JOBS, ROOT, Failure, Row, environment, junit_row, run, run_quietly
 
 RELEASE = {
     "buildtype": "release",
@@ -19,11 +21,21 @@ RELEASE = {
 MODULE_FOLDERS = ("tests/python", "examples", "bench")  # the folders of extension modules in a build folder
 
 
+def settings_of(folder: Path, options: Mapping[str, str], env: Mapping[str, str] | None = None) -> str:
+    """All that decides what a build folder holds, besides the sources."""
+    python = options.get("python_exe") or shutil.which("python3", path=environment()["PATH"])
+    lines = [f"folder: {folder}", f"meson: {importlib.metadata.version('meson')}", *identity.of_build(env)]
+    lines += [f"-D{name}={value}" for name, value in sorted(options.items())]
+    if options.get("python") != "disabled" and python:
+        lines.append(f"python: {identity.of_python(python)}")
+    return "\n".join(lines) + "\n"
+
+
 def meson_build(folder: Path, options: Mapping[str, str], env: Mapping[str, str] | None = None) -> Path:
-    """Configure `folder` with these options, unless that was done, and compile it."""
+    """Configure `folder` with these options, unless that was done with all that decides, and compile it."""
     settings = [f"-D{name}={value}" for name, value in sorted(options.items())]
     stamp = folder / "cawait-settings"
-    wanted = "\n".join([*settings, *(f"{name}={value}" for name, value in sorted((env or {}).items()))])
+    wanted = settings_of(folder, options, env)
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         run_quietly([BIN / "meson", "setup", folder, ROOT, *settings], env)
@@ -46,7 +58,8 @@ def run_c_tests(
 
 
 def joined_build(folder: Path, python: Path) -> Path:
-    """Build the test extension from the joined source with plain setuptools; return the folder of the module."""
+    """Build the test extension from the joined source with plain setuptools; return the folder of the module. It is
+    always built anew, so nothing that decides is forgotten."""
     run_quietly([BIN / "python", ROOT / "tools" / "amalgamate"])
     shutil.rmtree(folder, ignore_errors=True)
     output = [f"--build-lib={folder / 'lib'}", f"--build-temp={folder / 'temp'}"]

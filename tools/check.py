@@ -15,6 +15,7 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import count
@@ -24,6 +25,7 @@ from build import meson_build, run_c_tests
 from common import (
     BIN,
     BUILD,
+    JOBS,
     ONE_OF_EACH_KIND,
     RESULTS,
     ROOT,
@@ -35,11 +37,15 @@ from common import (
     step,
     summary,
 )
-from interpreters import discover
+from interpreters import choose, discover
 
 C_FOLDERS = ("include", "src", "tests", "examples", "bench")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 PYTHON_HEADERS = ("-isystem", sysconfig.get_path("include"))
+# As authors have it, who turn every warning into an error: Python's headers are no system headers, so what those of the
+# system define for a strict C11 with threads must not be defined before.
+PRINT_INCLUDE = "import sysconfig; print(sysconfig.get_path('include'))"
+STRICT = ("-std=c11", "-pthread", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 STANDARDS = {"c": (("gcc", "clang"), ("c11", "c17", "c2x")), "cpp": (("g++", "clang++"), ("c++17", "c++20"))}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux", "valgrind": "valgrind"}
@@ -88,6 +94,28 @@ def compiles(source: Path, compiler: str, standard: str, *options: str) -> None:
     warnings = [*WARNINGS, "-Wconversion", *(["-Wold-style-cast"] if "++" in compiler else [])]
     flags = [standard, *warnings, "-fsyntax-only", f"-I{ROOT / 'include'}", *options, *PYTHON_HEADERS]
     run_quietly([compiler, *flags, source])
+
+
+def headers_of_each_python() -> Row:
+    """For each series of CPython here: each header that needs Python, separate and joined, and the joined sources."""
+    folder, include = BUILD / "headers", ROOT / "include"
+    joined = folder / "joined"
+    run_quietly([BIN / "python", ROOT / "tools" / "amalgamate", joined])
+    separate = [f"{name}.h" for name in sorted(layers.LAYOUT.with_python)]
+    commands: list[list[str | Path]] = []
+    for python in {one.series: one for one in discover() if not one.problem}.values():
+        strict = [*STRICT, "-fsyntax-only", f"-I{run_quietly([python.path, '-c', PRINT_INCLUDE]).strip()}"]
+        both = [(joined, "cawait.h"), (joined, "cawait_testing.h")]
+        for where, name in [*((include, name) for name in separate), *both]:
+            source = folder / python.name / where.name / name.replace("/", "_").replace(".h", ".c")
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_text(f"#include <{name}>\n#include <Python.h>\n#include <unistd.h>\nextern int unused;\n")
+            compilers = ("gcc", "clang") if where == joined else ("gcc",)
+            commands += [[compiler, *strict, f"-I{where}", source] for compiler in compilers]
+        commands += [["gcc", *strict, f"-I{joined}", joined / name] for name in ("cawait.c", "cawait_testing.c")]
+    with ThreadPoolExecutor(int(JOBS)) as pool:
+        list(pool.map(run_quietly, commands))
+    return Row("", passed=len(commands))
 
 
 def headers() -> Row:
@@ -184,10 +212,10 @@ def sanitized(name: str, *options: str) -> Row:
 
 def address_sanitizer() -> Row:
     """The C tests and the Python suite under ASan, UBSan and the leak check."""
-    names = [one.name for one in discover() if not one.problem]
+    here = [one for one in discover() if not one.problem]
     chosen: dict[str, tuple[str, ...]] = {}
     for want, pytest_args in ASAN_PYTHONS.items():  # where one is not here, the newest; once, and then all of it
-        chosen.setdefault(next((name for name in names if name.startswith(want)), names[-1]), pytest_args)
+        chosen.setdefault((choose(here, [want]) or here[-1:])[0].name, pytest_args)
     rows = [sanitized("asan-c", "--sanitize", "address", "--only", "c")]
     for name, pytest_args in chosen.items():
         options = ["--sanitize", "address", "--only", "python", "--python", name]
@@ -205,6 +233,7 @@ STEPS: dict[str, Callable[[], Row]] = {
     "layers": shape,
     "tests of tools": tests_of_tools,
     "headers": headers,
+    "headers of each Python": headers_of_each_python,
     "joined source": joined_source,
     "gcc -Werror": lambda: warnings_as_errors("gcc", "debugoptimized"),
     "gcc -Werror, release": lambda: warnings_as_errors("gcc", "release"),

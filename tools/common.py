@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
+# Everything that is made is here. `make BUILD=/elsewhere` names another folder: the tree may be read-only.
+BUILD = Path(os.path.abspath(ROOT / (os.environ.get("CAWAIT_BUILD") or "build")))
+BUILD_MARK = "cawait-build"  # a file in it: `make clean` removes only what has one
 RESULTS = BUILD / "results"
 VENV = BUILD / "venv"
 BIN = VENV / "bin"
@@ -22,6 +24,9 @@ JOBS = str(min(os.cpu_count() or 1, 8))
 # pytest's options for a further build of what is tested on every kind of framework elsewhere: one of the kinds that go
 # through the same C code is enough (tests/python/support/kinds.py).
 ONE_OF_EACH_KIND = ("--kinds=one-each",)
+OFFLINE = """\
+Only this needs the network, and once: packages of PyPI and of Debian for the demo, the tests and the benchmarks. The
+library needs none of them: `python3 tools/amalgamate FOLDER` writes cawait.c and cawait.h, without network."""
 
 
 class Failure(Exception):
@@ -41,10 +46,11 @@ class Row:
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a child: no PYTHON* settings, the tools of build/venv first on PATH."""
+    """The environment for a child: no PYTHON* settings, the tools of build/venv first on PATH, the folder BUILD."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env["PATH"] = f"{BIN}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["PYTHONDONTWRITEBYTECODE"] = "1"
+    env["CAWAIT_BUILD"] = str(BUILD)
     env.update(changes or {})
     return env
 

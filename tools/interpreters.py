@@ -9,14 +9,20 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import BIN, BUILD, JOBS, ROOT, Failure, environment, run_quietly
+import identity
+from common import BIN, BUILD, JOBS, OFFLINE, ROOT, Failure, environment, run_quietly
 
 OLDEST = (3, 10)
-REQUIREMENTS = [ROOT / "tools" / f"requirements-{name}.txt" for name in ("test", "anyio-4.13", "uvloop")]
+PYTHONS = BUILD / "pythons" / "bin"  # of tools/pythons.py
+REQUIREMENTS = {
+    name: ROOT / "tools" / f"requirements-{name}.txt"
+    for name in ("test", "hypothesis", "hypothesis-pure", "anyio-4.13", "uvloop")
+}
 PROBE = """
 import json, os, platform, sys, sysconfig
 print(json.dumps({
@@ -46,6 +52,11 @@ class Interpreter:
         return f"{self.version[0]}.{self.version[1]}{self.name.lstrip('0123456789.')}"
 
     @property
+    def is_debug(self) -> bool:
+        """Whether it is built with Py_DEBUG."""
+        return self.name.endswith("d")
+
+    @property
     def folder(self) -> Path:
         """The folder for everything that is made for it."""
         return BUILD / "py" / self.name
@@ -57,9 +68,9 @@ class Interpreter:
 
 
 def candidates() -> list[str]:
-    """Commands that may be a Python 3: this one, those on PATH, those of pyenv."""
+    """Commands that may be a Python 3: this one, those on PATH, those of `make pythons`, those of pyenv."""
     found = [str(BIN / "python"), sys.executable]
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+    for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), str(PYTHONS)]:
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         found += [os.path.join(folder, name) for name in names if re.fullmatch(r"python3(\.\d+t?d?)?", name)]
     if shutil.which("pyenv"):
@@ -94,9 +105,37 @@ def discover() -> list[Interpreter]:
     return sorted(found.values(), key=lambda interpreter: (interpreter.version, interpreter.name))
 
 
+def choose(found: list[Interpreter], patterns: Sequence[str]) -> list[Interpreter]:
+    """The interpreters that the patterns name, in their order here; without a pattern all.
+
+    A pattern is a whole name if there is one: 3.14.10 is not 3.14.10d. Else it is a series: 3.14 is neither 3.14.10d
+    nor 3.14.10t. Else it is the first numbers of a version: 3. The word venv is the interpreter of build/venv.
+    """
+
+    def named(pattern: str) -> list[Interpreter]:
+        if pattern == "venv":
+            return [one for one in found if one.path == Path(sys.executable).resolve()]
+        numbers = f"{pattern.rstrip('.')}."
+        return (
+            [one for one in found if one.name == pattern]
+            or [one for one in found if one.series == pattern]
+            or [one for one in found if f"{'.'.join(map(str, one.version))}.".startswith(numbers)]
+        )
+
+    chosen = {one.name for pattern in patterns for one in named(pattern)}
+    return [one for one in found if one.name in chosen] if patterns else found
+
+
+def requirements_stamp(interpreter: Interpreter) -> str:
+    """All that decides what is in the interpreter's test environment."""
+    files = b"".join(path.read_bytes() for path in REQUIREMENTS.values())
+    where = f"{interpreter.folder} {interpreter.path} {identity.of_python(interpreter.path)}"
+    return hashlib.sha256(files + where.encode()).hexdigest()
+
+
 def make_environment(interpreter: Interpreter) -> str:
     """Make the interpreter's test environment; return a note about what could not be installed."""
-    wanted = hashlib.sha256(b"".join(map(Path.read_bytes, REQUIREMENTS)) + str(interpreter.path).encode()).hexdigest()
+    wanted = requirements_stamp(interpreter)
     stamp = interpreter.folder / "venv" / "stamp"
     if stamp.exists() and stamp.read_text().startswith(wanted):
         return stamp.read_text()[len(wanted) :]
@@ -105,14 +144,18 @@ def make_environment(interpreter: Interpreter) -> str:
     # pip is that of build/venv, so the interpreter needs no ensurepip of its own
     run_quietly([interpreter.path, "-m", "venv", "--without-pip", interpreter.folder / "venv"])
     pip = [str(BIN / "python"), "-m", "pip", "--python", str(interpreter.python), "--disable-pip-version-check"]
-    test, anyio, uvloop = map(str, REQUIREMENTS)
-    run_quietly([*pip, "install", "-q", "-r", test])
+    # on 3.13t nothing but the last Hypothesis without a native part can be installed
+    hypothesis = REQUIREMENTS["hypothesis-pure" if interpreter.series == "3.13t" else "hypothesis"]
+    try:
+        run_quietly([*pip, "install", "-q", "-r", REQUIREMENTS["test"], "-r", hypothesis])
+    except Failure as failure:
+        raise Failure(f"{failure}\n{OFFLINE}") from None
     # beside the packages that everything uses: it is found only where this folder is first on the path
     beside = interpreter.folder / "venv" / "anyio-4.13"
-    run_quietly([*pip, "install", "-q", "--no-deps", "--target", beside, "-r", anyio])
+    run_quietly([*pip, "install", "-q", "--no-deps", "--target", beside, "-r", REQUIREMENTS["anyio-4.13"]])
     note = ""
     try:
-        run_quietly([*pip, "install", "-q", "--only-binary", ":all:", "-r", uvloop])
+        run_quietly([*pip, "install", "-q", "--only-binary", ":all:", "-r", REQUIREMENTS["uvloop"]])
     except Failure:
         note = "without uvloop: no wheel for it"
     stamp.write_text(wanted + note)

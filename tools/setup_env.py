@@ -1,8 +1,8 @@
 """Install what building and testing need: system packages, and build/venv with pinned Python packages.
 
 It runs with any Python >= 3.10 and needs nothing else. What exists already is not made again; a second run only
-compares a stamp. System packages are installed with apt-get when this runs as root; otherwise the one command to run is
-printed and the exit code is 2.
+compares a stamp. All of it goes to the folder build, or to that of `make BUILD=/elsewhere`. System packages are
+installed with apt-get when this runs as root; otherwise the one command to run is printed and the exit code is 2.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / "build" / "venv"
+from common import BUILD, BUILD_MARK, OFFLINE, ROOT, VENV
+
 REQUIREMENTS = ROOT / "tools" / "requirements.txt"
 UVLOOP = ROOT / "tools" / "requirements-uvloop.txt"
 NEEDS_THE_USER = 2
@@ -82,12 +82,27 @@ def install_system_packages(wanted: dict[str, str]) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     print(f"installing: {command}", flush=True)
     if subprocess.run(["sh", "-c", command], env=env).returncode != 0:  # the lists may be old
-        subprocess.run(["sh", "-c", f"apt-get update && {install}"], env=env, check=True)
+        if subprocess.run(["sh", "-c", f"apt-get update && {install}"], env=env).returncode != 0:
+            stop(f"apt-get could not install {' '.join(wanted)}.\n{OFFLINE}")
+
+
+def take_build_folder() -> None:
+    """Make the build folder, with its mark. A folder in which there is something else is not taken."""
+    mark = BUILD / BUILD_MARK
+    try:
+        if BUILD != ROOT / "build" and not mark.exists() and BUILD.exists() and any(BUILD.iterdir()):
+            stop(f"{BUILD} is not empty, and no build folder of cawait: choose another one, `make BUILD=/elsewhere`.")
+        BUILD.mkdir(parents=True, exist_ok=True)
+        if not mark.exists():
+            mark.write_text("Made by cawait's Makefile, and removed by its `make clean`.\n")
+    except OSError as error:
+        stop(f"cannot write to {BUILD} ({error.strerror}): choose another folder, `make BUILD=/elsewhere`.")
 
 
 def make_venv() -> None:
     """Make build/venv anew."""
-    print(f"making {VENV.relative_to(ROOT)} with {sys.executable} (Python {sys.version.split()[0]})", flush=True)
+    made_by = f"{sys.executable} (Python {sys.version.split()[0]})"
+    print(f"making {VENV} with {made_by}; this takes packages of PyPI, once", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-q", "--no-input"]
@@ -99,7 +114,8 @@ def make_venv() -> None:
 def wanted_stamp() -> str:
     """The mark of a finished set-up, which holds for these requirements, this interpreter and this script."""
     files = b"".join(path.read_bytes() for path in (REQUIREMENTS, UVLOOP, Path(__file__)))
-    return hashlib.sha256(files + f"{os.path.realpath(sys.executable)} {sys.version}".encode()).hexdigest()
+    interpreter = f"{os.path.realpath(sys.executable)} {sys.version} {sys.base_prefix} {VENV}"
+    return hashlib.sha256(files + interpreter.encode()).hexdigest()
 
 
 def main() -> None:
@@ -108,6 +124,7 @@ def main() -> None:
         stop(
             f"{sys.executable} is Python {sys.version.split()[0]}, too old: use 3.10 or later, `make PYTHON=python3.X`."
         )
+    take_build_folder()
     stamp = VENV / "stamp"
     if stamp.exists() and stamp.read_text() == wanted_stamp():
         return
@@ -121,7 +138,7 @@ def main() -> None:
     try:
         make_venv()
     except subprocess.CalledProcessError as error:
-        sys.exit(f"set-up failed: {error}")
+        sys.exit(f"set-up failed: {error}\n{OFFLINE}")
     stamp.write_text(wanted_stamp())
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from common import BIN, BUILD, ROOT, Failure, run_quietly
-from interpreters import Interpreter, discover, make_environment
+from interpreters import Interpreter, choose, discover, make_environment
 
 FOLDER = BUILD / "size"
 JOINED = FOLDER / "joined"
@@ -108,7 +108,7 @@ def rooms(module: Path) -> Counter[str]:
 
 def chosen(pattern: str) -> Interpreter:
     """The interpreter of this version."""
-    found = [one for one in discover() if one.name.startswith(pattern) and not one.problem]
+    found = [one for one in choose(discover(), [pattern]) if not one.problem]
     if not found:
         raise Failure(f"no CPython {pattern} here that can build extensions")
     make_environment(found[-1])

@@ -19,7 +19,7 @@ import sanitizers
 from build import joined_build, meson_build, python_path, run_c_tests
 from common import BUILD, JOBS, ONE_OF_EACH_KIND, RESULTS, Row, heading, junit_row, run, step, summary
 from foreign_loops import make_loops
-from interpreters import Interpreter, discover, make_environment, make_environments
+from interpreters import Interpreter, choose, discover, make_environment, make_environments
 
 KINDS = ("c", "python", "portable", "joined")
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", JOBS, "--dist", "worksteal"]
@@ -82,8 +82,8 @@ class Runs:
 
 
 def wanted(patterns: list[str]) -> list[Interpreter]:
-    """The interpreters to use: all, or those whose name starts with one of the patterns. Prints which are left out."""
-    found = [one for one in discover() if not patterns or any(one.name.startswith(pattern) for pattern in patterns)]
+    """The interpreters to use: all, or those that the patterns name. Prints which are left out."""
+    found = choose(discover(), patterns)
     heading("interpreters")
     for one in found:
         print(f"{one.name:<10} {one.path}{': SKIPPED, it ' + one.problem if one.problem else ''}")

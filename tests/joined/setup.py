@@ -1,11 +1,12 @@
 """Builds the test extension as an extension author would: with plain setuptools and the joined source."""
 
+import os
 from pathlib import Path
 
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-JOINED = ROOT / "build" / "joined"
+JOINED = ROOT / os.environ.get("CAWAIT_BUILD", "build") / "joined"
 EXTENSION = ROOT / "tests" / "python" / "support" / "ext"
 
 setup(

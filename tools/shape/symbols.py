@@ -14,6 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import identity
+from common import BUILD, ROOT
+
 DEFINED = set("TDBRVWCGSu")  # nm's letters of global symbols; u is a unique one
 
 
@@ -39,8 +42,9 @@ def command(root: Path) -> list[str]:
 
 
 def key_of(words: list[str], depends: Path) -> str:
-    """A hash of all that an object was made of: the command, and the files that the compiler read."""
-    digest = hashlib.sha256("\0".join(words).encode())
+    """A hash of all that an object was made of: the command, what decides what that does, and the files that the
+    compiler read."""
+    digest = hashlib.sha256("\0".join([*words, *identity.of_build({"CC": words[0]})]).encode())
     for name in depends.read_text().replace("\\\n", " ").split()[1:]:
         digest.update(name.encode() + Path(name).read_bytes())
     return digest.hexdigest()
@@ -65,9 +69,10 @@ def compile_one(root: Path, source: str, target: Path) -> str:
 
 
 def read(root: Path, names: list[str]) -> Symbols:
-    """Compile sources into build/symbols and read their symbols."""
+    """Compile sources into build/symbols and read their symbols. Another tree than ours has a folder of its own."""
     found = Symbols()
-    objects = {name: root / "build" / "symbols" / f"{name}.o" for name in names}
+    build = BUILD if root == ROOT else root / "build"
+    objects = {name: build / "symbols" / f"{name}.o" for name in names}
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         texts = list(pool.map(lambda item: compile_one(root, *item), objects.items()))
     found.failed = {name: text for name, text in zip(objects, texts) if text}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from common import BUILD_MARK
 from shape.symbols import Symbols, read
 
 SKIPPED = {".git", ".pytest_cache", ".ruff_cache", "build", "__pycache__"}
@@ -53,6 +54,7 @@ class Tree:
         found = []
         for folder, folders, files in os.walk(self.root):
             folders[:] = [name for name in folders if name not in SKIPPED]
+            folders[:] = [name for name in folders if not Path(folder, name, BUILD_MARK).exists()]
             paths = (Path(folder, name) for name in files if name not in SKIPPED and Path(name).suffix in SUFFIXES)
             found += [path.relative_to(self.root).as_posix() for path in paths if path.is_file()]
         return sorted(found)

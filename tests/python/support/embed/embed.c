@@ -187,6 +187,7 @@ static int
 isolated(void)
 {
     options.isolated = true;
+    options.python = options.argc > 3 ? options.argv[3] : NULL;
     return run_source("import sys\nasync def main(): print(sys.flags.isolated)");
 }
 
