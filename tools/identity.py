@@ -30,7 +30,7 @@ print(program, os.stat(program).st_mtime_ns, sys.version, sys.base_prefix, sysco
 """
 
 
-def first_output(command: list[str]) -> str:
+def output_of(command: list[str]) -> str:
     """What a command prints, or that it cannot run."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
@@ -42,7 +42,7 @@ def first_output(command: list[str]) -> str:
 @functools.cache
 def of_python(python: str | Path) -> str:
     """An interpreter: which program it is behind links and environments, and which build of it."""
-    return first_output([str(python), "-I", "-c", PYTHON])
+    return output_of([str(python), "-I", "-c", PYTHON])
 
 
 @functools.cache
@@ -50,7 +50,7 @@ def of_compiler(command: str) -> str:
     """A compiler, such as "ccache gcc-12 -m32": which program it is, and its version."""
     words = shlex.split(command)
     found = [os.path.realpath(path) for path in map(shutil.which, words) if path]
-    return f"{' '.join(found)}: {first_output([*words, '--version'])}"
+    return f"{command}: {' '.join(found)}: {output_of([*words, '--version'])}"
 
 
 def of_build(changes: Mapping[str, str] | None = None) -> list[str]:

@@ -137,7 +137,7 @@ def only(folder: Path, pattern: str) -> Path:
 def replace_usr(path: Path, more: str = "") -> None:
     """Replace Debian's paths in a file by those of what was unpacked."""
     text = path.read_text(encoding="utf-8")
-    new = re.sub(r"(?<![\w./-])/usr(?=/(lib|include|bin)\b|$)", str(USR), text, flags=re.MULTILINE)
+    new = re.sub(r"(?:(?<=-[LI])|(?<![\w./-]))/usr(?=/(lib|include|bin)\b|$)", str(USR), text, flags=re.MULTILINE)
     path.write_text(new + more, encoding="utf-8")
 
 

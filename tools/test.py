@@ -2,9 +2,12 @@
 
     build/venv/bin/python tools/test.py [--python 3.12] [--only KIND] [--sanitize address|thread] [-- pytest's own]
 
+PYTHON is a whole name (3.14.10d), a series (3.14, 3.15d), the first numbers of a version, or venv: that of build/venv.
+
 Kinds of runs: c (the C tests), python (each interpreter), portable (C and Python tests with the portable reactor),
 joined (the extension built from the joined source by setuptools). Each run is one row, and the last line is the sum. Of
-two interpreters of one series, such as 3.11.2 and 3.11.7, one gets the portable build and the other the joined one.
+two interpreters of one series, such as 3.11.2 and 3.11.7, one gets the portable build and the other the joined one. An
+interpreter with Py_DEBUG runs one of each kind of framework that has C code of its own, and so does the joined source.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from foreign_loops import make_loops
 from interpreters import Interpreter, choose, discover, make_environment, make_environments
 
 KINDS = ("c", "python", "portable", "joined")
-PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", JOBS, "--dist", "worksteal"]
+# one worker more than cores: a quarter of the tests' time is waiting, for children and for each other's threads
+WORKERS = str(int(JOBS) + 1)
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", WORKERS, "--dist", "worksteal"]
 
 
 class Runs:
@@ -52,7 +57,8 @@ class Runs:
         """Build for an interpreter with Meson and run the Python tests."""
         note = "; ".join(filter(None, [make_environment(interpreter), make_loops(interpreter)]))
         folder = self.modules(interpreter, reactor)
-        return self.pytest(interpreter, python_path(folder), f"{interpreter.name}-{folder.name}", note)
+        chosen = ONE_OF_EACH_KIND if interpreter.is_debug else ()
+        return self.pytest(interpreter, python_path(folder), f"{interpreter.name}-{folder.name}", note, chosen)
 
     def joined_tests(self, interpreter: Interpreter) -> Row:
         """Build the joined source with setuptools and run the Python tests; the examples are built by Meson."""
