@@ -9,7 +9,7 @@ import pytest
 from common import ROOT
 from interpreters import Interpreter
 
-PYENV = {"CONFIG_ARGS": "'--prefix=/root/.pyenv/versions/3.12.1' '--enable-shared'", "PY_CORE_CFLAGS": "-O3 -DNDEBUG"}
+PYENV = {"CONFIG_ARGS": "'--prefix=/opt/python' '--enable-shared'", "PY_CORE_CFLAGS": "-O3 -DNDEBUG"}
 DEBIAN = {"CONFIG_ARGS": "'--prefix=/usr' '--with-system-expat'", "PY_CFLAGS": "-g -O2"}
 
 
@@ -29,7 +29,7 @@ DEBIAN = {"CONFIG_ARGS": "'--prefix=/usr' '--with-system-expat'", "PY_CFLAGS": "
         # configure writes this one down in each build
         (PYENV | {"PGO_PROF_USE_FLAG": "-fprofile-use -fprofile-correction"}, [], "/opt", False, "without"),
         (DEBIAN, ["deb_system", "posix_local"], "/usr", True, "Debian's build"),
-        (DEBIAN, ["deb_system", "posix_local"], "/tmp/build/pythons/root/usr", True, "Debian's build"),
+        (DEBIAN, ["deb_system", "posix_local"], "/work/build/pythons/root/usr", True, "Debian's build"),
         (DEBIAN | {"Py_DEBUG": 1}, ["deb_system"], "/usr", False, "Py_DEBUG"),
         (DEBIAN, ["posix_prefix"], "/usr", None, "not known"),
         ({}, ["posix_prefix"], "/opt", None, "not known"),
