@@ -191,7 +191,8 @@ CAW_API PyObject *caw_py_coroutine(PyObject *module, caw_future *future, const c
  * The GIL is released while the thread sleeps, and held in polls, unless the spec says `poll_without_gil`. In the main
  * thread signal handlers run meanwhile. If one raises, as Ctrl-C does, that is to the future what a cancel is, by the
  * policy of the spec. Wait: it is raised when the operation has ended; if a second one comes, or cancel_grace_ns have
- * passed, at once. Detach: at once. Shield: when the operation has ended, without having been asked to. `keep_value` does not apply.
+ * passed, at once. Detach: at once. Shield: when the operation has ended, without having been asked to. `keep_value`
+ * does not apply.
  *
  * In a thread where a loop of asyncio or trio runs it is a RuntimeError, and nothing begins.
  *   any-thread, not inside a loop · drops-gil · takes(future), borrows(module, spec) · returns-new, raises ·

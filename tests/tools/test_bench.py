@@ -29,7 +29,7 @@ DEBIAN = {"CONFIG_ARGS": "'--prefix=/usr' '--with-system-expat'", "PY_CFLAGS": "
         # configure writes this one down in each build
         (PYENV | {"PGO_PROF_USE_FLAG": "-fprofile-use -fprofile-correction"}, [], "/opt", False, "without"),
         (DEBIAN, ["deb_system", "posix_local"], "/usr", True, "Debian's build"),
-        (DEBIAN, ["deb_system", "posix_local"], "/work/build/pythons/root/usr", True, "Debian's build"),
+        (DEBIAN, ["deb_system", "posix_local"], "/build/pythons/sid/usr", True, "Debian's build"),
         (DEBIAN | {"Py_DEBUG": 1}, ["deb_system"], "/usr", False, "Py_DEBUG"),
         (DEBIAN, ["posix_prefix"], "/usr", None, "not known"),
         ({}, ["posix_prefix"], "/opt", None, "not known"),

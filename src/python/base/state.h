@@ -96,8 +96,8 @@ typedef struct caw__state {
     PyTypeObject *method_type;
     PyTypeObject *plain_function_type, *plain_method_type; /* NULL until a row of a table makes one */
     PyTypeObject *generator_type;                          /* NULL until something makes one */
-    PyTypeObject *step_type;                               /* of the coroutines that make its steps; NULL until then too */
-    PyTypeObject *byte_stream_type;                        /* NULL until one is made */
+    PyTypeObject *step_type;        /* of the coroutines that make its steps; NULL until then too */
+    PyTypeObject *byte_stream_type; /* NULL until one is made */
     caw__names names;
     PyObject *call_soon_kwnames; /* ("context",) */
 

@@ -263,8 +263,8 @@ pausing_destroy(caw_future *f)
 
 static const caw_future_ops pausing_ops = {"test.pause", pausing_poll, pausing_cancel, pausing_destroy};
 
-/* how: "timer"; "work", on the pool, which no cancel ends; "read" there, from the fd that the nanoseconds are; "call" of an object on the loop of `locals`; "await" of it,
- * without locals */
+/* how: "timer"; "work", on the pool, which no cancel ends; "read" there, from the fd that the nanoseconds are; "call"
+ * of an object on the loop of `locals`; "await" of it, without locals */
 static caw_future *
 pause_start(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs)
 {
