@@ -44,12 +44,12 @@ LAYOUT = Layout(
     )
     | {"cawait", "cawait_testing"},
     rooms={
-        "core/os": "compiler clock mutex condition once thread processors fork fd pipe errno_names",
-        "core/base": "error block future promise",
+        "core/os": "compiler clock mutex condition once thread thread_value processors exit fork fd pipe errno_names",
+        "core/base": "error block detail future promise",
         "core/reactor": "timer_heap shared wake_queue wait sleep fd_table readiness epoll portable reactor",
         "core/stream": "stream around merge channel_shared channel send from_fd",
         "core/bytes": "bytes from_fd",
-        "core/run": "block_on workers pool blocking spawn channel_send",
+        "core/run": "block_on exit workers pool pool_exit blocking defer spawn channel_send",
         "core/testing": "tools reactor",
         "python/base": "compat dealloc state errors instruction python_code awaitable",
         "python/function": "object code signature attributes function",
@@ -62,14 +62,15 @@ LAYOUT = Layout(
         "python/await": "posted late_call in_place await",
         "python/iterate": "aclose in_place posted iterate",
         "python/generator": "generator step_result given step type",
-        "python/module": "module functions entry",
+        "python/module": "module finish functions entry",
         "python/bytes": "methods in_place posted stream bytes read write object",
         "python/run": "run run_forever",
         "python/testing": "check test options report main",
     },
     apart=(frozenset({"core/stream", "core/bytes"}),),
     unit_tested=frozenset(
-        {"core/reactor/timer_heap.h", "core/reactor/wake_queue.h", "core/os/processors.h"}
+        {"core/base/detail.h", "core/base/promise.h", "core/reactor/timer_heap.h", "core/reactor/wake_queue.h"}
+        | {"core/os/processors.h"}
         # compiled there with an allocator that fails
         | {f"core/stream/{name}.c" for name in ("channel", "from_fd", "merge", "around", "stream")}
     ),

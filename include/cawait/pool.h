@@ -14,6 +14,12 @@
  * A pool lives until its last reference is released and its work is done. After fork() the child has none of the
  * parent's threads. There, work given to a pool of the parent ends with CAW_EFORKED, and caw_pool_default() makes a new
  * pool.
+ *
+ * exit() does not wait for workers, but for calls of caw_finish_at_exit. In an extension or program that is linked with
+ * C++ it is about to destroy static objects, which calls may use. There exit() stops all pools, as caw_pool_close does,
+ * before it destroys the objects that were there when a pool was used first, and waits up to a second for the workers.
+ * If one is still busy then, the process ends at once, with its exit code: a long call should look at
+ * caw_work_cancelled. One that sleeps is left alone.
  */
 #ifndef CAWAIT_POOL_H
 #define CAWAIT_POOL_H
@@ -30,6 +36,15 @@ struct caw_work {
     void (*free)(caw_work *w); /* read-only: see caw_work_init */
     caw_pool *pool;            /* private: a reference, true from init to the end */
     caw_work *next, *previous; /* private: true while queued */
+    bool finishes;             /* private: see caw_finish_at_exit */
+};
+
+/* Something to be done on another thread; embed it in your struct. */
+typedef struct caw_deferred caw_deferred;
+struct caw_deferred {
+    caw_work work;                /* private, true from caw_defer to the call */
+    void *place[3];               /* private */
+    void (*run)(caw_deferred *d); /* read-only: what is called */
 };
 
 CAW_BEGIN_DECLS
@@ -77,6 +92,22 @@ CAW_API caw_future *caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg
 /* The arg of a future that caw_blocking made.
  *   poller · no-gil · borrows(f) · never fails · quiet */
 CAW_API void *caw_blocking_arg(const caw_future *f);
+
+/* Have this work, once it has started, run to its end also where the process ends, by exit() or a return from main: for
+ * a write that must be complete. exit() runs what is queued, on its own thread, and waits for what runs, for ever if
+ * that does not end. In Python the same happens before the interpreter is finalized, if the spec says finish_at_exit.
+ * A cancel, and the end of the pool, are told to the running call (caw_work_cancelled), and take nothing out of the
+ * queue. Where the process ends in another way, as by a signal or _exit, and in a child of fork, nothing is finished.
+ * `f` is of caw_work_init or caw_blocking, and was not polled yet; NULL is allowed. Returns f.
+ *   init · no-gil · borrows(f), returns-borrowed · never fails · quiet */
+CAW_API caw_future *caw_finish_at_exit(caw_future *f);
+
+/* Call run(d) on a worker of the pool, and never on this thread: for a `free` that must not run where it is called
+ * (promise.h). The worker does not touch the struct any more, so `run` may free it. A NULL pool is the default one; so
+ * is a pool that is closed or was made before a fork. Where no thread can be started the call waits for the next one
+ * that can. Without memory for the default pool it is never called.
+ *   any-thread · no-gil · borrows(pool), takes(d) until it is called · never fails · quiet */
+CAW_API void caw_defer(caw_pool *pool, caw_deferred *d, void (*run)(caw_deferred *d));
 
 /* Run a future on the pool, from now on. It is polled by one worker at a time, and may use timers and fds (the pool
  * then has a reactor, on a thread of its own). The join future ends with the child's status. To cancel the join future

@@ -33,15 +33,21 @@ typedef struct caw_promise_ops {
      * the promise resolved; another thread may be resolving it at that moment. The producer still resolves. */
     void (*on_cancel)(caw_promise *p);
     /* Frees the struct. Called once, when both sides have ended, by the side that ends last: so on any thread, and
-     * without the GIL. NULL: free(p). */
+     * without the GIL. NULL: free(p).
+     *
+     * A trap: where the consumer has gone, caw_promise_resolve calls this, on the library's callback thread. If it
+     * closes a handle whose close joins that thread, the thread waits for itself. Such a free is deferred to a pool, by
+     * caw_defer (pool.h), or to the loop with the GIL, by the release of a caw_py_ref of a capsule whose destructor it
+     * is (caw_py_hold of python_await.h). */
     void (*free)(caw_promise *p);
 } caw_promise_ops;
 
-/* 32 bytes on a 64-bit machine. The first member of your struct; or found from there with CAW_CONTAINER_OF, and then a
+/* 40 bytes on a 64-bit machine. The first member of your struct; or found from there with CAW_CONTAINER_OF, and then a
  * free function is needed. */
 struct caw_promise {
     caw_future future; /* public: &p->future goes to the awaiter; its word is the promise's */
     caw_waker waker;   /* private: true while the word says ARMED */
+    void *detail;      /* private: true while the word says DETAILED */
 };
 
 CAW_BEGIN_DECLS
@@ -64,7 +70,8 @@ CAW_API void caw_promise_init(caw_promise *p, const caw_promise_ops *ops);
 
 /* Complete a promise and wake the poller of its future. `status` is 0 or an error. The first resolve wins. What was
  * written before it is visible to the poll that returns CAW_READY. A second one, while the struct still lives, is
- * ignored; a debug build (without NDEBUG) aborts with a message. NULL is ignored.
+ * ignored; a debug build (without NDEBUG) aborts with a message. NULL is ignored. CAW_EPYTHON that a poll or a
+ * caw_block_on of this thread has just ended with takes its exception along (python_await.h).
  *   any-thread · no-gil · takes(producer's side: do not touch p afterwards) · never fails · wakes */
 CAW_API void caw_promise_resolve(caw_promise *p, int status);
 

@@ -50,6 +50,13 @@
  * the exception is the framework's cancellation or GeneratorExit, and CAW_EPYTHON otherwise. If the coroutine's own
  * future ends with the same status, the coroutine raises that very exception, with its traceback, cause and notes. A
  * poll that has the GIL may also end with CAW_EPYTHON and an exception set; then the coroutine raises that one.
+ *
+ * The exception goes wherever the status goes: through a function of caw_blocking or a caw_work that returns what
+ * caw_block_on has returned; through caw_spawn; through a promise that is resolved, or a channel that is closed, with
+ * CAW_EPYTHON in the poll that has seen it, or by the thread whose caw_block_on has returned it last. Each coroutine
+ * that awaits what ended so raises that exception. Where several awaitables of one future end with the same status, it
+ * is that of the one that ended last. A status that is carried in another way, in a struct of your own to another
+ * thread, goes without: the coroutine then raises a RuntimeError.
  */
 #ifndef CAWAIT_PYTHON_AWAIT_H
 #define CAWAIT_PYTHON_AWAIT_H
@@ -101,8 +108,7 @@ CAW_API caw_py_locals *caw_py_locals_current(void);
 
 /* A future that polls, cancels and destroys its child inside these locals: where the child awaits Python, that runs as
  * a task of their loop. It is for futures that run outside a coroutine: caw_spawn(pool, caw_py_scope(locals, child)).
- * It ends with the child's status. A Python exception that ended an awaitable of the child is kept. A coroutine that
- * awaits the scope, also through caw_spawn, raises that exception if its future ends with the same status.
+ * It ends with the child's status.
  *   any-thread · no-gil · takes(child), borrows(locals), which are retained · returns-new, NULL when out of memory ·
  *   quiet */
 CAW_API caw_future *caw_py_scope(caw_py_locals *locals, caw_future *child);
@@ -116,6 +122,26 @@ CAW_API caw_future *caw_py_scope_child(const caw_future *scope);
  * loop. Where that loop is closed the interpreter drops it as soon as it can.
  *   any-thread · gil · borrows(locals, object) · returns-new, raises MemoryError · quiet */
 CAW_API caw_py_ref *caw_py_ref_new(caw_py_locals *locals, PyObject *object);
+
+/* The same without a loop: for a start function that any thread with the GIL may call, whether a loop runs there or
+ * not, and whatever becomes of that loop. `module` is the extension's. The object is dropped once, with the GIL, by a
+ * thread of this interpreter: at once where the last reference is released by one that has the GIL; else by the loop
+ * that ran where the reference was made, or by the main thread of the main interpreter between two of its instructions,
+ * whichever is first; in a subinterpreter, where no loop runs any more, by the next call of this or at its end. When
+ * the interpreter is gone the reference is released all the same, and the object is not touched.
+ *   any-thread · gil · borrows(module, object) · returns-new, raises MemoryError · runs-python */
+CAW_API caw_py_ref *caw_py_hold(PyObject *module, PyObject *object);
+
+/* The same for a buffer of the object: `flags` are those of PyObject_GetBuffer, which exports it, and the release of
+ * the last reference is followed by PyBuffer_Release. So a native thread may read or write the memory for as long as it
+ * has a reference: an operation that was cancelled and detached too. Where the interpreter ends before that, the buffer
+ * stays exported.
+ *   any-thread · gil · borrows(module, object) · returns-new, raises as PyObject_GetBuffer · runs-python */
+CAW_API caw_py_ref *caw_py_hold_buffer(PyObject *module, PyObject *object, int flags);
+
+/* The buffer of such a reference; NULL for any other.
+ *   any-thread · no-gil · returns-borrowed · never fails · quiet */
+CAW_API const Py_buffer *caw_py_ref_buffer(const caw_py_ref *ref);
 
 /* One more reference; and one less. NULL is allowed. If the last one is released by the loop's thread with the GIL, the
  * object is dropped at once.
@@ -169,7 +195,8 @@ CAW_API caw_future *caw_py_call(caw_py_locals *locals, const caw_py_call_spec *s
  *   any-thread · gil · borrows(f) · returns-new, raises RuntimeError where there is no value · quiet */
 CAW_API PyObject *caw_py_value(caw_future *f);
 
-/* The exception that ended such a future. NULL where no exception ended it; no exception is set by that.
+/* The exception that ended such a future, or one of caw_blocking, caw_spawn or a promise that passes its status on.
+ * NULL where no exception ended it, or it is one of another interpreter; no exception is set by that.
  *   any-thread · gil · borrows(f) · returns-new · quiet */
 CAW_API PyObject *caw_py_exception(caw_future *f);
 

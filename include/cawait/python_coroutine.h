@@ -107,6 +107,13 @@ typedef struct caw_py_spec {
      * costs. */
     bool wrap_in_python;
 
+    /* The calls of a pool that a function makes of its futures are finished also where the process ends: as by
+     * caw_finish_at_exit (pool.h), and before the interpreter is finalized, after the functions of atexit that were
+     * registered later. For futures of caw_blocking and caw_work; others are not changed. A Ctrl-C meanwhile ends that
+     * wait, and the one in exit() goes on. With it goes CAW_PY_CANCEL_SHIELD, unless the call looks at
+     * caw_work_cancelled. */
+    bool finish_at_exit;
+
     bool poll_without_gil; /* the GIL is released during polls, which may take long and must not touch Python */
 
     caw_py_checkpoint checkpoint;

@@ -14,10 +14,11 @@
  *   CANCELLED      nobody takes the result. Set by the consumer
  *   PRODUCER_DONE  the producer will not touch the struct again. True before start and after a failed one
  *   CONSUMER_DONE  the consumer will not touch the struct again. Set by destroy
+ *   DETAILED       the status has a detail (detail.h). Set with RESOLVED
  *
  * Access. `waker` is written by the consumer while not ARMED, and read by whoever took ARMED away. `future.status`
  * is written by the consumer before STARTED (or when start failed), by the producer between CLAIMED and RESOLVED, and
- * read by the consumer after RESOLVED. Whoever sets the second of the two DONE flags frees.
+ * read by the consumer after RESOLVED; so is `detail`. Whoever sets the second of the two DONE flags frees.
  *
  * Paths. resolve claims, stores the status, and then, on a promise that is not armed, sets RESOLVED and PRODUCER_DONE
  * with one exchange, and it is over. On an armed one an exchange takes the waker (RESOLVED, not ARMED), then comes
@@ -27,7 +28,7 @@
  * another reason), see READY, and destroy. Destroy sets CONSUMER_DONE but does not free, since PRODUCER_DONE is not
  * there yet; the producer finds CONSUMER_DONE when it sets its own flag, and frees.
  */
-#include "cawait/promise.h"
+#include "core/base/promise.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@
 #define PROMISE_CANCELLED     16u
 #define PROMISE_PRODUCER_DONE 32u
 #define PROMISE_CONSUMER_DONE 64u
+#define PROMISE_DETAILED      128u
 
 static inline const caw_promise_ops *
 promise_ops(const caw_promise *p)
@@ -47,8 +49,11 @@ promise_ops(const caw_promise *p)
 }
 
 static void
-promise_free(caw_promise *p)
+promise_free(caw_promise *p, uint32_t state)
 {
+    if (state & PROMISE_DETAILED) {
+        caw__detail_release(p->detail);
+    }
     if (promise_ops(p)->free) {
         promise_ops(p)->free(p);
     }
@@ -142,6 +147,9 @@ caw_promise_poll(caw_future *f, caw_context *cx)
             return CAW_PENDING;
         }
     }
+    if (atomic_load_explicit(&p->future.word, memory_order_relaxed) & PROMISE_DETAILED) {
+        caw__note(cx, p->detail, f->status);
+    }
     return CAW_READY; /* the producer has stored the status */
 }
 
@@ -171,7 +179,7 @@ caw_promise_destroy(caw_future *f)
         caw_waker_drop(waker);
     }
     if (state & PROMISE_PRODUCER_DONE) {
-        promise_free(p);
+        promise_free(p, state);
     }
 }
 
@@ -207,23 +215,22 @@ promise_claim(caw_promise *p)
 
 /* The state after a resolve. An armed promise still has a waker to be taken out, so the producer is not done. */
 static inline uint32_t
-promise_resolved(uint32_t state)
+promise_resolved(uint32_t state, const caw__detail *detail)
 {
-    uint32_t done = state & PROMISE_ARMED ? 0 : PROMISE_PRODUCER_DONE;
-    return (state & ~PROMISE_ARMED) | PROMISE_RESOLVED | done;
+    uint32_t done = state & PROMISE_ARMED ? 0 : PROMISE_PRODUCER_DONE, detailed = detail ? PROMISE_DETAILED : 0;
+    return (state & ~PROMISE_ARMED) | PROMISE_RESOLVED | done | detailed;
 }
 
-void
-caw_promise_resolve(caw_promise *p, int status)
+/* By the one who has claimed it. */
+static inline void
+promise_resolve(caw_promise *p, int status, caw__detail *detail)
 {
-    if (!p || !promise_claim(p)) {
-        return;
-    }
     p->future.status = status;
+    p->detail = detail;
     uint32_t state = atomic_load_explicit(&p->future.word, memory_order_relaxed);
     /* Release: publishes the results and the status, to the acquire in poll. Acquire: pairs with promise_arm's release
      * (the waker) and, when we free, with destroy. */
-    while (!atomic_compare_exchange_weak_explicit(&p->future.word, &state, promise_resolved(state),
+    while (!atomic_compare_exchange_weak_explicit(&p->future.word, &state, promise_resolved(state, detail),
                                                   memory_order_acq_rel, memory_order_relaxed)) {
     }
     caw_waker waker = CAW_WAKER_NONE;
@@ -232,9 +239,45 @@ caw_promise_resolve(caw_promise *p, int status)
         state = atomic_fetch_or_explicit(&p->future.word, PROMISE_PRODUCER_DONE, memory_order_acq_rel); /* as above */
     }
     if (state & PROMISE_CONSUMER_DONE) {
-        promise_free(p);
+        promise_free(p, state | (detail ? PROMISE_DETAILED : 0));
     }
     caw_waker_wake(waker);
+}
+
+void
+caw_promise_resolve(caw_promise *p, int status)
+{
+    if (p && promise_claim(p)) {
+        promise_resolve(p, status, status == CAW_EPYTHON ? caw__noted(status) : NULL);
+    }
+}
+
+void
+caw__promise_resolve_with(caw_promise *p, int status, caw__detail *detail)
+{
+    if (promise_claim(p)) {
+        promise_resolve(p, status, detail);
+    }
+    else {
+        caw__detail_release(detail);
+    }
+}
+
+caw__detail *
+caw__promise_detail(const caw_promise *p)
+{
+    /* Acquire: pairs with promise_resolve. */
+    uint32_t state = atomic_load_explicit(&p->future.word, memory_order_acquire);
+    return state & PROMISE_DETAILED ? p->detail : NULL;
+}
+
+void
+caw__promise_note(const caw_promise *p, const caw_context *cx)
+{
+    caw__detail *detail = caw__promise_detail(p);
+    if (detail) {
+        caw__note(cx, detail, p->future.status);
+    }
 }
 
 bool

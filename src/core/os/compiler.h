@@ -22,6 +22,26 @@
 #  define CAW__EXTENSION
 #endif
 
+/* Before the declaration of what may not be there: then its address is NULL. */
+#ifdef __GNUC__
+#  define CAW__WEAK     __attribute__((weak))
+#  define CAW__HAS_WEAK 1
+#else
+#  define CAW__HAS_WEAK 0
+#endif
+
+/* Whether the C library has on_exit; whether each thread has a clock of the processor time that it has used. */
+#ifdef __GLIBC__
+#  define CAW__HAS_ON_EXIT 1
+#else
+#  define CAW__HAS_ON_EXIT 0
+#endif
+#ifdef __linux__
+#  define CAW__HAS_THREAD_CLOCKS 1
+#else
+#  define CAW__HAS_THREAD_CLOCKS 0
+#endif
+
 /* Whether the system has epoll, eventfd and timerfd; pipe2. */
 #ifdef __linux__
 #  define CAW__HAS_EPOLL 1

@@ -1,8 +1,7 @@
 /* fork.c: a number that changes in the child of a fork().
  *
  * The word `fork_count`. Set by the child handler alone, in the child, when its only thread is the one that forked;
- * read by any thread at any time, relaxed: it never changes while there are two threads. It and the default pool are
- * the only words in the core that belong to the process and not to an object.
+ * read by any thread at any time, relaxed: it never changes while there are two threads.
  */
 #include "core/os/fork.h"
 

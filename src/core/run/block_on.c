@@ -19,6 +19,7 @@
 #include "core/run/block_on.h"
 
 #include "core/base/block.h"
+#include "core/base/detail.h"
 #include "core/base/error.h"
 #include "core/os/clock.h"
 #include "core/os/compiler.h"
@@ -275,6 +276,8 @@ block_on_until(const char *call, caw_future *f, uint64_t deadline)
         return f ? CAW_ENOMEM : CAW_EINVAL;
     }
     caw_context cx = {caw__sleeper_waker(s), &sleeper_host, s};
+    caw__notes notes = {.detail = NULL};
+    caw__notes_enter(&notes);
     int result = 0;
     bool asleep = false;
     while (result == 0 && caw_future_poll(f, &cx) == CAW_PENDING) {
@@ -287,6 +290,8 @@ block_on_until(const char *call, caw_future *f, uint64_t deadline)
         caw__block_go_on();
     }
     result = result < 0 ? result : f->status;
+    caw__notes_leave(&notes);
+    caw__notes_hand_over(&notes, result);
     caw__sleeper_end(s, result == CAW_ETIMEDOUT && deadline != CAW__NO_DEADLINE);
     return result;
 }

@@ -1,5 +1,5 @@
 /* blocking.c: a call on a worker. A caw_work is a promise whose producer is the pool. */
-#include "core/run/pool.h"
+#include "core/run/pool_exit.h"
 
 #include <stdlib.h>
 
@@ -13,15 +13,28 @@ static int
 work_start(caw_promise *p)
 {
     caw_work *w = work_of(p);
-    return w->pool ? caw__pool_submit(w->pool, w) : CAW_ENOMEM; /* NULL: there was no memory for the default pool */
+    caw_pool *pool = w->pool;
+    if (!pool) {
+        return CAW_ENOMEM; /* there was no memory for the default pool */
+    }
+    int error = caw__pool_watch_exit(pool);
+    bool finishes = !error && w->finishes && !caw__pool_forked(pool);
+    if (finishes) {
+        caw__exit_begin_call(pool->exit.list); /* first: it may end before the next line */
+    }
+    error = error ? error : caw__pool_submit(pool, w);
+    if (error && finishes) {
+        caw__exit_end_call(pool->exit.list);
+    }
+    return error;
 }
 
-/* Still queued: nobody else will resolve it. Running: `run` sees the request by itself. */
+/* Still queued: nobody else will resolve it, unless it is to be finished. Running: `run` sees the request by itself. */
 static void
 work_on_cancel(caw_promise *p)
 {
     caw_work *w = work_of(p);
-    if (caw__pool_withdraw(w->pool, w)) {
+    if (!w->finishes && caw__pool_withdraw(w->pool, w)) {
         caw_promise_resolve(p, CAW_ECANCELED);
     }
 }
@@ -72,10 +85,20 @@ caw_work_init(caw_work *w, caw_pool *pool, int (*run)(caw_work *w), void (*free_
     w->run = run;
     w->free = free_;
     w->next = w->previous = NULL;
+    w->finishes = false;
     w->pool = pool ? pool : caw_pool_default();
     if (w->pool) {
         caw__pool_hold(w->pool);
     }
+}
+
+caw_future *
+caw_finish_at_exit(caw_future *f)
+{
+    if (f && f->ops == &work_ops.future) {
+        work_of(CAW_CONTAINER_OF(f, caw_promise, future))->finishes = true;
+    }
+    return f;
 }
 
 bool

@@ -2,6 +2,7 @@
  * guards. */
 #include "core/run/pool.h"
 
+#include "core/base/promise.h"
 #include "core/os/fork.h"
 #include "core/os/processors.h"
 
@@ -111,16 +112,14 @@ caw__pool_withdraw(caw_pool *pool, caw_work *w)
 
 /* The end. */
 
-/* Empty the queue of calls, and queue all tasks, so that each is stopped. Returns the calls, linked by next. With the
- * lock held. */
-static caw_work *
-pool_stop(caw_pool *pool)
+caw_work *
+caw__pool_stop(caw_pool *pool)
 {
     caw_work *calls = NULL, **end = &calls, *next;
     atomic_store_explicit(&pool->closing, true, memory_order_relaxed);
     for (caw_work *w = pool->first; w; w = next) {
         next = w->next;
-        if (w->run) {
+        if (w->run && !w->finishes) {
             caw__pool_unlink(pool, w); /* from here on a cancel does not find it */
             *end = w;
             end = &w->next;
@@ -130,14 +129,14 @@ pool_stop(caw_pool *pool)
     return calls;
 }
 
-static void
-pool_cancel(caw_work *calls)
+void
+caw__pool_cancel(caw_work *calls)
 {
     while (calls) {
         caw_work *w = calls;
         calls = w->next;
         w->next = NULL;
-        caw_promise_resolve(&w->promise, CAW_ECANCELED);
+        caw__promise_resolve_with(&w->promise, CAW_ECANCELED, NULL);
     }
 }
 
@@ -237,13 +236,13 @@ caw_pool_close(caw_pool *pool)
     bool own = caw__pool_is_worker(pool);
     caw__mutex_lock(&pool->lock);
     bool first = !pool->joining;
-    caw_work *calls = first ? pool_stop(pool) : NULL;
+    caw_work *calls = first ? caw__pool_stop(pool) : NULL;
     pool->joining = true;
     if (first && own) {
         pool_end_without_wait(pool);
     }
     caw__mutex_unlock(&pool->lock);
-    pool_cancel(calls);
+    caw__pool_cancel(calls);
     if (!own) {
         pool_end(pool, first);
     }
@@ -267,11 +266,11 @@ caw_pool_release(caw_pool *pool)
         caw_work *calls = NULL;
         caw__mutex_lock(&pool->lock);
         if (!pool->joining) {
-            calls = pool_stop(pool);
+            calls = caw__pool_stop(pool);
             pool_detach(pool);
         }
         caw__mutex_unlock(&pool->lock);
-        pool_cancel(calls);
+        caw__pool_cancel(calls);
     }
     caw__pool_drop(pool);
 }

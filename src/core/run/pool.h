@@ -1,5 +1,5 @@
-/* pool.h: what a pool offers to the things that run on it: blocking.c, one call; spawn.c, a future, a "task", polled
- * whenever it is woken, and the reactor that tasks use. */
+/* pool.h: what a pool offers to the things that run on it: blocking.c, one call; defer.c, a call that frees its own
+ * place; spawn.c, a future, a "task", polled whenever it is woken, and the reactor that tasks use. */
 #ifndef CAWAIT_CORE_RUN_POOL_H
 #define CAWAIT_CORE_RUN_POOL_H
 
@@ -14,6 +14,12 @@ int caw__pool_submit(caw_pool *pool, caw_work *w);
 /* Take a call out of the queue. False when it is not there: it runs, or did.
  *   any-thread · no-gil · - · never fails · quiet */
 bool caw__pool_withdraw(caw_pool *pool, caw_work *w);
+
+/* Empty the queue of calls, but for those to be finished, and queue all tasks, so that each is stopped: under the
+ * pool's lock. Returns the calls, linked by next; and cancel these.
+ *   any-thread · no-gil · borrows(pool) / takes(calls) · never fails · quiet / wakes */
+caw_work *caw__pool_stop(caw_pool *pool);
+void caw__pool_cancel(caw_work *calls);
 
 CAW__INTERNAL_END
 

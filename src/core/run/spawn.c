@@ -7,8 +7,9 @@
  *   RUNNING    a worker has it. Set and cleared by that worker
  *   DONE       its child is ready, or given up. Set once, by the worker
  *
- * Access. Who turns the word from 0 into NOTIFIED queues the task; so it is never queued twice. `child` belongs to
- * the worker that RUNNING names, and after DONE to the join future. `stop` is written by any thread before it notifies.
+ * Access. Who turns the word from 0 into NOTIFIED queues the task; so it is never queued twice. `child` and `notes`
+ * belong to the worker that RUNNING names, and after DONE `child` to the join future. `stop` is written by any thread
+ * before it notifies.
  *
  * Every change is a read-modify-write with release, and the one with which a worker begins acquires: so a poll sees
  * what was written before any of the wakes that led to it, also of those that found NOTIFIED set already.
@@ -28,7 +29,8 @@
 #include "cawait/reactor.h"
 
 #include "core/base/error.h"
-#include "core/run/pool.h"
+#include "core/base/promise.h"
+#include "core/run/pool_exit.h"
 
 #include <stdlib.h>
 
@@ -39,6 +41,7 @@
 typedef struct spawn_task {
     caw__task task;
     caw_future *child;
+    caw__notes notes; /* the worker's: of the child */
     atomic_uint references;
     atomic_uint state;
     atomic_bool stop; /* the child is to be cancelled */
@@ -65,6 +68,7 @@ spawn_release(spawn_task *s)
     /* Release and acquire: who frees sees all that the others did. */
     if (atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) == 1) {
         caw_pool *pool = s->task.work.pool;
+        caw__detail_release(s->notes.detail);
         free(s);
         caw__pool_drop(pool);
     }
@@ -252,7 +256,7 @@ spawn_finish(spawn_task *s, int status)
 {
     atomic_fetch_or_explicit(&s->state, SPAWN_DONE, memory_order_acq_rel); /* later wakes find the word not 0 */
     spawn_leave(s->task.work.pool, &s->task);
-    caw_promise_resolve(&s->task.work.promise, status);
+    caw__promise_resolve_with(&s->task.work.promise, status, caw__notes_take(&s->notes, status));
     spawn_release(s);
 }
 
@@ -288,9 +292,12 @@ spawn_run(caw__task *task)
 {
     spawn_task *s = CAW_CONTAINER_OF(task, spawn_task, task);
     (void)atomic_exchange_explicit(&s->state, SPAWN_RUNNING, memory_order_acq_rel); /* it was NOTIFIED */
-    spawn_pass_stop(s);
     caw_context cx = {{&spawn_waker_ops, s}, &spawn_host, s};
-    if (caw_future_poll(s->child, &cx) == CAW_READY) {
+    caw__notes_enter(&s->notes);
+    spawn_pass_stop(s);
+    caw_poll poll = caw_future_poll(s->child, &cx);
+    caw__notes_leave(&s->notes);
+    if (poll == CAW_READY) {
         spawn_finish(s, s->child->status);
         return;
     }
@@ -336,7 +343,8 @@ static int
 spawn_start(caw_promise *p)
 {
     spawn_task *s = spawn_of_promise(p);
-    int error = spawn_enter(s->task.work.pool, &s->task);
+    int error = caw__pool_watch_exit(s->task.work.pool);
+    error = error ? error : spawn_enter(s->task.work.pool, &s->task);
     if (error) {
         spawn_release(s); /* the queue's; the promise has another */
     }
@@ -372,6 +380,7 @@ spawn_poll(caw_future *f, caw_context *cx)
 {
     spawn_task *s = spawn_of_future(f);
     if (s->early) {
+        caw__promise_note(CAW_CONTAINER_OF(f, caw_promise, future), cx);
         return CAW_READY;
     }
     caw_poll result = caw_promise_poll(f, cx);
@@ -420,16 +429,22 @@ caw_spawn(caw_pool *pool, caw_future *child)
     s->task.ops = &spawn_task_ops;
     s->task.work.run = NULL; /* which makes it a task for the pool */
     s->task.work.free = NULL;
+    s->task.work.finishes = false;
     s->task.work.pool = caw__pool_hold(pool);
     s->task.work.next = s->task.work.previous = NULL;
     s->child = child;
+    s->notes = (caw__notes){.detail = NULL};
     atomic_init(&s->references, 2); /* the promise's and the queue's */
     atomic_init(&s->state, SPAWN_NOTIFIED);
     atomic_init(&s->stop, false);
     s->cancel_sent = s->early = false;
     /* The first poll of a promise starts it; the child is to run from now on, so that poll happens here. */
     caw_context cx = {CAW_WAKER_NONE, NULL, NULL};
+    caw__notes notes = {.detail = NULL}; /* of nobody: the poll that is told of the end notes it where it is */
+    caw__notes_enter(&notes);
     s->early = caw_promise_poll(&p->future, &cx) == CAW_READY;
+    caw__notes_leave(&notes);
+    caw__detail_release(caw__notes_take(&notes, 0));
     return &p->future;
 }
 

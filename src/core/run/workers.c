@@ -35,6 +35,7 @@
 
 #include "cawait/reactor.h"
 
+#include "core/base/promise.h"
 #include "core/os/fork.h"
 
 #include <stdlib.h>
@@ -67,6 +68,9 @@ caw__pool_drop(caw_pool *pool)
     /* Release and acquire: who frees sees all that the others did. */
     if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) {
         return;
+    }
+    if (pool->exit.list) {
+        caw__exit_remove(&pool->exit);
     }
     if (pool->reactor) {
         caw_reactor_release(pool->reactor);
@@ -250,17 +254,71 @@ caw__pool_is_worker(const caw_pool *pool)
 
 /* --- a worker's life --- */
 
+/* A call ends with the status, and with its detail. */
 static void
-worker_run(caw_work *job)
+worker_end_call(caw_work *call, caw__exit_list *finished, int status, caw__detail *detail)
 {
-    if (job->run) {
-        int status = job->run(job);
-        caw_promise_resolve(&job->promise, status);
+    caw__promise_resolve_with(&call->promise, status, detail);
+    if (finished) {
+        caw__exit_end_call(finished);
+    }
+}
+
+/* The list of calls that exit() waits for, if this is one of them. First: the call is the consumer's afterwards. */
+static caw__exit_list *
+worker_finished(const caw_work *call)
+{
+    return call->finishes ? call->pool->exit.list : NULL;
+}
+
+static void
+worker_run_call(caw_work *call)
+{
+    caw__exit_list *finished = worker_finished(call);
+    caw__notes notes = {.detail = NULL};
+    caw__notes_enter(&notes);
+    caw__exit_enter_call(finished != NULL);
+    int status = call->run(call);
+    caw__exit_enter_call(false);
+    caw__notes_leave(&notes);
+    worker_end_call(call, finished, status, caw__notes_take(&notes, status));
+}
+
+void
+caw__pool_run(caw_work *w)
+{
+    if (w->run) {
+        worker_run_call(w);
     }
     else {
-        caw__task *task = CAW_CONTAINER_OF(job, caw__task, work);
+        caw__task *task = CAW_CONTAINER_OF(w, caw__task, work);
         task->ops->run(task);
     }
+}
+
+static void
+worker_appear(caw__pool_worker *w)
+{
+    caw_pool *pool = w->pool;
+    pool->starting--;
+    pool->threads++;
+    w->thread = caw__thread_current();
+    w->older = pool->workers;
+    if (w->older) {
+        w->older->younger = w;
+    }
+    pool->workers = w;
+}
+
+static void
+worker_disappear(const caw__pool_worker *w)
+{
+    caw_pool *pool = w->pool;
+    *(w->younger ? &w->younger->older : &pool->workers) = w->older;
+    if (w->older) {
+        w->older->younger = w->younger;
+    }
+    pool->threads--;
 }
 
 /* Wait for a change. True: it is one thread too many, and nobody has needed it for a while. */
@@ -311,8 +369,9 @@ workers_check_last(caw_pool *pool)
 
 /* Takes the lock, which it gives back, and the thread's reference. */
 static void
-worker_end(caw_pool *pool)
+worker_end(caw__pool_worker *w)
 {
+    caw_pool *pool = w->pool;
     caw__thread before = pool->last_ended;
     bool joins = pool->has_ended;
     pool->has_ended = !pool->detached;
@@ -320,7 +379,7 @@ worker_end(caw_pool *pool)
     if (pool->detached) {
         caw__thread_detach(caw__thread_current());
     }
-    pool->threads--;
+    worker_disappear(w);
     workers_check_last(pool);
     caw__condition_broadcast(&pool->changed); /* where another one has waited only because this one ran */
     caw__condition_broadcast(&pool->ended);
@@ -339,8 +398,7 @@ worker_main(void *user)
     caw_work *job;
     caw__block_set_worker(&self.worker);
     caw__mutex_lock(&pool->lock);
-    pool->starting--;
-    pool->threads++;
+    worker_appear(&self);
     while ((job = worker_next(pool)) != NULL) {
         self.runs_task = !job->run;
         bool grows = workers_grow(pool, workers_have_other_task(pool, self.runs_task));
@@ -348,11 +406,11 @@ worker_main(void *user)
         if (grows) {
             (void)caw__pool_start(pool, NULL); /* when it fails, there are fewer threads than could be */
         }
-        worker_run(job);
+        caw__pool_run(job);
         caw__mutex_lock(&pool->lock);
     }
     caw__block_set_worker(NULL);
-    worker_end(pool);
+    worker_end(&self);
     return NULL;
 }
 
@@ -394,7 +452,7 @@ workers_refuse(caw_work *jobs, int error)
         jobs = job->next;
         job->next = NULL;
         if (job->run) {
-            caw_promise_resolve(&job->promise, error);
+            worker_end_call(job, worker_finished(job), error, NULL);
         }
         else {
             caw__task *task = CAW_CONTAINER_OF(job, caw__task, work);

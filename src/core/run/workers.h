@@ -8,8 +8,10 @@
 #include "cawait/pool.h"
 
 #include "core/base/block.h"
+#include "core/base/detail.h"
 #include "core/os/condition.h"
 #include "core/os/thread.h"
+#include "core/run/exit.h"
 
 #include <stdatomic.h>
 
@@ -36,11 +38,14 @@ struct caw__task {
     caw__task *next, *previous;
 };
 
-/* A thread of a pool: on its own stack, and in the pool's list while it sleeps in a call of the library. */
+/* A thread of a pool: on its own stack, and in two lists of the pool: of all, and, while it sleeps in a call of the
+ * library, of the sleepers. */
 typedef struct caw__pool_worker caw__pool_worker;
 struct caw__pool_worker {
     caw__worker worker;
     caw_pool *pool;
+    caw__thread thread;
+    caw__pool_worker *younger, *older;
     bool runs_task; /* what it runs is a task: its own */
     caw_waker waker;
     caw__pool_worker *next, *previous;
@@ -55,6 +60,8 @@ struct caw__pool_closer {
 };
 
 struct caw_pool {
+    caw__exit_member exit; /* its place among the pools of the process: true once `watched` */
+    atomic_bool watched;
     unsigned generation; /* unchanged; caw__fork_count() when made */
     unsigned max;        /* unchanged: how many threads run at once, without those that sleep in a call of ours */
     atomic_uint handles, references;
@@ -67,6 +74,7 @@ struct caw_pool {
     unsigned queued;
     unsigned threads, starting; /* that there are; that somebody is starting */
     unsigned idle, asleep;      /* of `threads`: wait for `changed`; sleep in a call of the library */
+    caw__pool_worker *workers;  /* all of them, the youngest first */
     caw__pool_worker *sleepers; /* those that are asleep */
     caw__task *tasks;
     caw__pool_closer *closers;
@@ -109,6 +117,10 @@ int caw__pool_offer(caw_pool *pool, caw_work *w);
  * job is not queued any more, and what else was queued is refused.
  *   any-thread, without the lock · no-gil · borrows(own) · fails(-errno) · wakes */
 int caw__pool_start(caw_pool *pool, caw_work *own);
+
+/* Run a job that is not queued any more.
+ *   a worker, or exit() · no-gil · takes(w) · never fails · calls-user, wakes */
+void caw__pool_run(caw_work *w);
 
 /* Whether this thread is a worker of the pool.
  *   any-thread · no-gil · borrows(pool) · never fails · quiet */

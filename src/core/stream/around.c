@@ -12,6 +12,8 @@
  */
 #include "core/stream/around.h"
 
+#include "core/base/detail.h"
+
 #include <stdlib.h>
 
 #define AROUND_RUN 128
@@ -255,6 +257,7 @@ typedef struct chunk {
     size_t size;
     caw_chunk_item *items; /* those that wait for the others; NULL: none */
     caw_item **last;       /* where the next one goes; with items */
+    caw__detail *detail;   /* of the end that is still to be told: a reference, or NULL */
 } chunk;
 
 static void
@@ -304,6 +307,7 @@ chunk_end(chunk *c, caw_item **out)
     c->around.stream.status = c->around.inner->status;
     around_leave(&c->around, false);
     if (c->items->length > 0) {
+        c->detail = c->around.stream.status < 0 ? caw__noted(c->around.stream.status) : NULL;
         return chunk_give(c, out);
     }
     return caw_stream_finish(&c->around.stream, c->around.stream.status, out);
@@ -314,6 +318,9 @@ chunk_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 {
     chunk *c = CAW_CONTAINER_OF(around_of(s), chunk, around);
     if (!c->around.inner) {
+        if (c->detail) {
+            caw__note(cx, c->detail, s->status);
+        }
         return caw_stream_finish(s, s->status, out);
     }
     if (c->size == 0) {
@@ -343,6 +350,7 @@ chunk_free(around *a)
 {
     chunk *c = CAW_CONTAINER_OF(a, chunk, around);
     caw_item_destroy(c->items ? &c->items->item : NULL);
+    caw__detail_release(c->detail);
     free(c);
 }
 
@@ -360,6 +368,7 @@ caw_stream_chunk(caw_stream *stream, size_t n)
     around_init(&c->around, stream, &chunk_ops, &chunk_ops_without_cancel, chunk_free);
     c->size = n;
     c->items = NULL;
+    c->detail = NULL;
     return &c->around.stream;
 }
 

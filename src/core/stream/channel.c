@@ -24,6 +24,7 @@ channel_unref(caw_channel *c)
     if (c->spec.free) {
         c->spec.free(c->spec.user);
     }
+    caw__detail_release(c->detail);
     free(c);
 }
 
@@ -62,6 +63,16 @@ channel_take(caw_channel *c, caw_waker waker, int *status)
     return poll;
 }
 
+/* It was closed with this status, and is empty. Nothing changes `detail` any more. */
+static CAW__APART caw_poll
+channel_finish(caw_channel *c, const caw_context *cx, int status, caw_item **out)
+{
+    if (status < 0 && status != CAW_EFORKED && c->detail) {
+        caw__note(cx, c->detail, status);
+    }
+    return caw_stream_finish(&c->stream, status, out);
+}
+
 /* The consumer has so many more. True: somebody waits for room, and has to be served. */
 static inline bool
 channel_receive(caw_channel *c, size_t n)
@@ -98,7 +109,7 @@ channel_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
             return CAW_PENDING;
         }
         if (!c->taken) {
-            return caw_stream_finish(s, status, out);
+            return channel_finish(c, cx, status, out);
         }
     }
     *out = c->taken;

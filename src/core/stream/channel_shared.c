@@ -175,13 +175,16 @@ caw__channel_serve(caw_channel *c)
 bool
 caw__channel_end(caw_channel *c, int status, bool shuts, caw_item **rest)
 {
+    caw__detail *detail = status == CAW_EPYTHON ? caw__noted(status) : NULL; /* before the lock: it may call Python */
     if (!(shuts ? caw__channel_lock_to_end(c) : caw__channel_lock(c))) {
+        caw__detail_release(detail);
         return false;
     }
     bool ends = !c->closed;
     if (ends) {
         c->closed = true;
         c->status = status;
+        c->detail = detail;
     }
     if (shuts) {
         c->shut = true;
@@ -194,6 +197,9 @@ caw__channel_end(caw_channel *c, int status, bool shuts, caw_item **rest)
     caw_waker waker = caw__channel_take_waker(c);
     caw__channel_unlock(c);
     caw_waker_wake(waker);
+    if (!ends) {
+        caw__detail_release(detail);
+    }
     caw__channel_serve(c);
     return ends;
 }

@@ -6,7 +6,7 @@
  *
  * Words and who may touch them:
  *
- *   first, last, sent, seen, waiting, waker, poller, closed, status, shut    under `lock`
+ *   first, last, sent, seen, waiting, waker, poller, closed, status, shut, detail    under `lock`
  *   paused, signalled, signalling, signaller, told, late, n_late    under `lock`
  *   starts            the consumer's: the producers' reference is still to be given to `start`
  *   taken             the consumer's: what it has taken out of the list and not returned yet. It takes all at once, so
@@ -38,6 +38,7 @@
 
 #include "cawait/channel.h"
 
+#include "core/base/detail.h"
 #include "core/os/fork.h"
 #include "core/os/mutex.h"
 
@@ -62,11 +63,12 @@ struct caw_channel {
     caw_item *first, **last; /* sent, and not taken by the consumer */
     size_t sent, seen;       /* how many ever; `received` when a producer looked last */
     caw_send_op *waiting, *waiting_last;
-    caw_waker waker;  /* the consumer's: empty unless it is pending */
-    uintptr_t poller; /* the thread in which it became pending last; 0 for a worker of a pool, where it moves */
-    int status;       /* with closed */
-    bool closed;      /* by a producer, or by the consumer's cancel: nothing goes in any more */
-    bool shut;        /* the consumer takes no more */
+    caw_waker waker;     /* the consumer's: empty unless it is pending */
+    uintptr_t poller;    /* the thread in which it became pending last; 0 for a worker of a pool, where it moves */
+    int status;          /* with closed */
+    caw__detail *detail; /* with status: a reference, or NULL */
+    bool closed;         /* by a producer, or by the consumer's cancel: nothing goes in any more */
+    bool shut;           /* the consumer takes no more */
     bool paused, signalled, signalling, told;
     atomic_bool has_consumer;
     uint32_t n_late;

@@ -1,4 +1,6 @@
 /* await.c: what C calls to await Python, and to have what came of it. */
+#include "core/base/promise.h"
+#include "core/run/spawn.h"
 #include "python/await/in_place.h"
 #include "python/await/late_call.h"
 #include "python/await/posted.h"
@@ -84,10 +86,19 @@ caw_py_value(caw_future *future)
     return Py_NewRef(value);
 }
 
+/* The exception that the status of any other future stands for: borrowed, or NULL. */
+static PyObject *
+await_detail(const caw_future *future)
+{
+    bool is_promise = future->ops->destroy == caw_promise_destroy || caw__is_spawned(future);
+    const caw_promise *p = is_promise ? CAW_CONTAINER_OF(future, const caw_promise, future) : NULL;
+    return p ? caw__ref_object_of(caw__promise_detail(p)) : NULL;
+}
+
 PyObject *
 caw_py_exception(caw_future *future)
 {
     bool raised;
     PyObject *exception = await_outcome(future, &raised);
-    return raised ? Py_XNewRef(exception) : NULL;
+    return Py_XNewRef(raised ? exception : await_detail(future));
 }

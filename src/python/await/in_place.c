@@ -297,6 +297,9 @@ await_poll_elsewhere(caw__py_await *f, caw_context *cx)
     f->without_gil = true;
     caw__gil_take(place->released);
     caw_poll poll = await_poll_in_place(f, cx);
+    if (poll == CAW_READY && f->raised) {
+        caw__poll_enter_notes(place);
+    }
     caw__gil_give(place->released);
     return f->state == AWAIT_POSTED ? await_task_poll(&f->child.future, cx) : poll;
 }
@@ -309,6 +312,9 @@ await_poll(caw_future *future, caw_context *cx)
         return await_poll_elsewhere(f, cx);
     }
     caw_poll poll = await_poll_in_place(f, cx);
+    if (poll == CAW_READY && f->raised) {
+        caw__poll_enter_notes(cx->place);
+    }
     return f->state == AWAIT_POSTED ? await_task_poll(future, cx) : poll;
 }
 

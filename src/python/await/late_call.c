@@ -27,7 +27,7 @@ call_locals(const caw_context *cx, int *status)
     caw__gil_take(place->released);
     locals = caw__locals_capture(place->state, &place->coroutine->waiter, status);
     if (!locals) {
-        Py_XSETREF(place->raised, caw__take_raised()); /* for after the poll */
+        caw__poll_failed(place);
     }
     caw__gil_give(place->released);
     return locals;

@@ -1,8 +1,8 @@
 /* posted.c: awaitables and calls that run on a loop for a consumer that is elsewhere. */
 #include "python/await/posted.h"
 
+#include "core/base/promise.h"
 #include "python/base/awaitable.h"
-#include "python/coroutine/poll.h"
 #include "python/framework/detect.h"
 
 #include <stdlib.h>
@@ -110,7 +110,7 @@ posted_resolve(caw__posted *r, int status)
         caw__hub_remove(&r->tenant);
     }
     caw__py_task_end(&r->task);
-    caw_promise_resolve(&r->promise, status);
+    caw__promise_resolve_with(&r->promise, status, NULL); /* the exception is the outcome */
     if (object) {
         caw__awaitable_drop(object); /* last: they may run any Python code */
     }
@@ -434,7 +434,7 @@ posted_poll(caw_future *f, caw_context *cx)
     if (poll == CAW_READY) {
         r->seen = true;
         if (r->raised && r->outcome) {
-            caw__poll_note_at(cx, r->outcome, f->status);
+            caw__note(cx, caw__ref_detail(r->outcome), f->status);
         }
     }
     return poll;

@@ -115,6 +115,8 @@ typedef struct caw__state {
 
     caw__orphans *orphans; /* what closed loops left to be done: a reference; NULL once the module is freed */
 
+    bool finishes_at_exit; /* module/finish.c's atexit callback */
+
     PyObject *functions; /* dict: address of a spec -> the function object made for it by caw_py_coroutine */
     PyStopIterationObject *stop_iteration; /* reused for results: base/errors.c */
 

@@ -9,7 +9,6 @@
 #include "python/bytes/posted.h"
 #include "python/coroutine/poll.h"
 #include "python/loop/ref.h"
-#include "python/loop/scope.h"
 
 #include <stdlib.h>
 

@@ -69,17 +69,31 @@ block_is_in_main(void)
 
 /* --- waiting --- */
 
+/* What was noted in the poll stays with the coroutine. */
+static void
+block_leave_notes(caw__poll_place *place)
+{
+    if (place->has_after && place->is_entered) {
+        caw__notes_leave(&place->notes);
+    }
+    place->has_after = false;
+}
+
 static caw_poll
 block_poll(block_call *b)
 {
     caw__coroutine *c = b->c;
+    caw__poll_place *place = &b->place.place;
     if (!c->function->spec->poll_without_gil) {
-        return caw_future_poll(c->future, &b->cx);
+        caw_poll poll = caw_future_poll(c->future, &b->cx);
+        block_leave_notes(place);
+        return poll;
     }
-    b->place.place.released = caw__gil_released = PyEval_SaveThread();
+    place->released = caw__gil_released = PyEval_SaveThread();
     caw_poll poll = caw_future_poll(c->future, &b->cx);
-    caw__gil_take(b->place.place.released);
-    b->place.place.released = NULL;
+    caw__gil_take(place->released);
+    place->released = NULL;
+    block_leave_notes(place);
     return poll;
 }
 

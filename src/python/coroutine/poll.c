@@ -3,9 +3,27 @@
 
 #include "python/framework/detect.h"
 #include "python/loop/hub.h"
-#include "python/loop/scope.h"
+#include "python/loop/ref.h"
 
 CAW__THREAD_LOCAL PyThreadState *caw__gil_released;
+
+/* Have a place for what comes after the poll. */
+static void
+poll_have_after(caw__poll_place *place)
+{
+    if (!place->has_after) {
+        place->has_after = true;
+        place->is_entered = false;
+        place->raised = NULL;
+    }
+}
+
+void
+caw__poll_failed(caw__poll_place *place)
+{
+    poll_have_after(place);
+    Py_XSETREF(place->raised, caw__take_raised());
+}
 
 static caw_reactor *
 poll_reactor(const caw_context *cx, int *error)
@@ -15,21 +33,17 @@ poll_reactor(const caw_context *cx, int *error)
     caw__hub *hub = caw__hub_current(place->state, &place->coroutine->waiter, error);
     caw_reactor *reactor = hub ? hub->inbox->reactor : NULL;
     if (!hub) {
-        Py_XSETREF(place->raised, caw__take_raised());
+        caw__poll_failed(place);
     }
     caw__gil_give(place->released);
     return reactor;
 }
-
-const caw_host caw__poll_host = {"a Python coroutine", poll_reactor};
 
 static caw_reactor *
 poll_blocking_reactor(const caw_context *cx, int *error)
 {
     return caw__sleeper_reactor(CAW_CONTAINER_OF(cx->place, caw__poll_blocking, place)->sleeper, error);
 }
-
-const caw_host caw__poll_blocking_host = {"a blocking call of Python", poll_blocking_reactor};
 
 void
 caw__poll_note(caw__coroutine *c, PyObject *exception, int status)
@@ -50,15 +64,52 @@ caw__poll_note_status(caw__coroutine *c, PyObject *exception)
     return status;
 }
 
-void
-caw__poll_note_at(const caw_context *cx, caw_py_ref *error, int status)
+/* What is noted as a detail, for another place. */
+static caw__detail *
+poll_make_detail(caw__notes *notes)
 {
-    if (cx->host != &caw__poll_host && cx->host != &caw__poll_blocking_host) {
-        caw__scope_note(error, status);
+    const caw__poll_place *place = CAW_CONTAINER_OF(notes, caw__poll_place, notes);
+    PyThreadState *released = caw__has_gil() ? NULL : place->released;
+    caw__gil_take(released);
+    PyObject *noted = caw__poll_noted(place->coroutine, notes->status);
+    caw_py_ref *ref = noted ? caw__ref_new_free(place->state->orphans, NULL, noted) : NULL;
+    if (ref) {
+        Py_INCREF(noted);
+    }
+    caw__gil_give(released);
+    return ref ? caw__ref_detail(ref) : NULL;
+}
+
+void
+caw__poll_enter_notes(caw__poll_place *place)
+{
+    const caw__coroutine_extras *extras = place->coroutine->extras;
+    if (!extras || !extras->noted) {
         return;
     }
-    const caw__poll_place *place = cx->place;
+    poll_have_after(place);
+    place->notes.status = extras->noted_status;
+    if (!place->is_entered) {
+        place->is_entered = true;
+        place->notes.detail = NULL;
+        place->notes.make = poll_make_detail;
+        caw__notes_enter(&place->notes);
+    }
+}
+
+/* What comes as a detail. Nothing where it is not one of this interpreter. */
+static void
+poll_note_detail(const caw_context *cx, caw__detail *detail, int status)
+{
+    caw__poll_place *place = cx->place;
     caw__gil_take(place->released);
-    caw__poll_note((caw__coroutine *)place->coroutine, caw_py_ref_get(error), status);
+    PyObject *exception = caw__ref_object_of(detail);
+    if (exception) {
+        caw__poll_note((caw__coroutine *)place->coroutine, exception, status);
+        caw__poll_enter_notes(place);
+    }
     caw__gil_give(place->released);
 }
+
+const caw__noting_host caw__noting_poll_host = {{caw__noting_name, poll_reactor}, poll_note_detail};
+const caw__noting_host caw__noting_blocking_host = {{caw__noting_name, poll_blocking_reactor}, poll_note_detail};

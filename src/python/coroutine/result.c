@@ -7,7 +7,6 @@
 #include "python/framework/asyncio.h"
 #include "python/framework/detect.h"
 #include "python/framework/trio.h"
-#include "python/loop/scope.h"
 
 static const char *
 result_operation_name(const caw_py_spec *spec, const caw_future *future)
@@ -50,14 +49,6 @@ result_cancelled(const caw__coroutine *c, caw_future *future)
     }
 }
 
-/* The exception of the Python awaitable that the future ended with, if it did: a new reference, or NULL. */
-static PyObject *
-result_take_raised(caw__coroutine *c, const caw_future *future)
-{
-    bool noted = caw__poll_noted(c, future->status) != NULL;
-    return noted ? caw__poll_take_noted(c) : Py_XNewRef(caw__scope_noted(future, future->status));
-}
-
 CAW__APART static PyObject *
 result_error(caw__coroutine *c, caw_future *future)
 {
@@ -65,7 +56,7 @@ result_error(caw__coroutine *c, caw_future *future)
     if (future->status == CAW_EPYTHON && PyErr_Occurred()) {
         return NULL; /* the poll has left it */
     }
-    PyObject *raised = result_take_raised(c, future);
+    PyObject *raised = caw__poll_noted(c, future->status) ? caw__poll_take_noted(c) : NULL;
     if (raised) {
         caw__raise(raised);
     }

@@ -59,6 +59,15 @@ step_poll_without_reactor(caw__coroutine *c, int poll, PyObject *raised)
     return STEP_NOT_POLLED;
 }
 
+CAW__SLOW static int
+step_after_poll(caw__coroutine *c, int poll, const caw__poll_place *place)
+{
+    if (place->is_entered) {
+        caw__notes_leave(&place->notes);
+    }
+    return place->raised ? step_poll_without_reactor(c, poll, place->raised) : poll;
+}
+
 /* Poll the future once: what the poll function returned, for step_checked; or STEP_NOT_POLLED with an exception. */
 static inline int
 step_poll(caw__state *state, caw__coroutine *c)
@@ -69,11 +78,15 @@ step_poll(caw__state *state, caw__coroutine *c)
     }
     c->waiter.queued = caw__wake_target_is_queued(c->waiter.target);
     c->waiter.polled = true;
-    caw__poll_place place = {.state = state, .coroutine = c};
+    caw__poll_place place; /* field by field: the others have a value with has_after only */
+    place.state = state;
+    place.coroutine = c;
+    place.released = NULL;
+    place.has_after = false;
     caw_context cx = {.waker = caw__wake_target_waker(c->waiter.target), .host = &caw__poll_host, .place = &place};
     int poll = c->function->spec->poll_without_gil ? step_poll_without_gil(c, &cx, &place)
                                                    : (int)c->future->ops->poll(c->future, &cx);
-    return place.raised ? step_poll_without_reactor(c, poll, place.raised) : poll;
+    return place.has_after ? step_after_poll(c, poll, &place) : poll;
 }
 
 /* Suspend on the loop that runs in this thread: a new reference to what is yielded. NULL with an exception: there is

@@ -59,7 +59,13 @@ iterate_in_place_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
     if (cx->host != &caw__poll_host) {
         return caw__iteration_end(&s->at, CAW_EINVAL, out); /* the poller changed while it was iterated in place */
     }
-    return s->at.state == ITERATION_IN_PLACE ? caw__iteration_poll(&s->at, cx, out) : CAW_PENDING;
+    caw_poll poll = s->at.state == ITERATION_IN_PLACE ? caw__iteration_poll(&s->at, cx, out) : CAW_PENDING;
+    if (poll == CAW_READY && !*out) {
+        caw__gil_take(((caw__poll_place *)cx->place)->released);
+        caw__poll_enter_notes(cx->place);
+        caw__gil_give(((caw__poll_place *)cx->place)->released);
+    }
+    return poll;
 }
 
 static void

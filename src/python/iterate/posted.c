@@ -334,7 +334,7 @@ posted_iteration_end(caw__posted_iteration *p, const caw_context *cx, int ended,
 {
     *status = ended;
     if (p->raised && p->raised_status == ended) {
-        caw__poll_note_at(cx, p->raised, ended);
+        caw__note(cx, caw__ref_detail(p->raised), ended);
     }
     return CAW_READY;
 }

@@ -1,8 +1,7 @@
 /* scope.c: a future around another one, which says where the Python of that one runs. */
-#include "python/loop/scope.h"
+#include "python/loop/locals.h"
 
 #include "core/os/compiler.h"
-#include "core/run/spawn.h"
 
 #include <stdlib.h>
 
@@ -11,8 +10,6 @@ typedef struct caw__scope {
     caw_future *child;
     caw_py_locals *locals;    /* a reference */
     struct caw__scope *outer; /* while it is polled: the scope around that poll */
-    caw_py_ref *raised;       /* the exception that a Python awaitable in here ended with last, or NULL: a reference */
-    int raised_status;
 } caw__scope;
 
 /* The scope whose child this thread is in. Set while a function of the child runs, by that thread alone. */
@@ -57,7 +54,6 @@ scope_destroy(caw_future *f)
     scope_enter(s);
     caw_future_destroy(s->child);
     scope_leave(s);
-    caw_py_ref_release(s->raised);
     caw_py_locals_release(s->locals);
     free(s);
 }
@@ -98,26 +94,4 @@ caw_py_locals *
 caw_py_locals_current(void)
 {
     return scope_current ? scope_current->locals : NULL;
-}
-
-void
-caw__scope_note(caw_py_ref *error, int status)
-{
-    caw__scope *s = scope_current;
-    if (s) {
-        caw_py_ref *old = s->raised;
-        s->raised = caw_py_ref_retain(error);
-        s->raised_status = status;
-        caw_py_ref_release(old);
-    }
-}
-
-PyObject *
-caw__scope_noted(const caw_future *future, int status)
-{
-    if (caw__is_spawned(future)) {
-        future = caw_spawn_child(future);
-    }
-    const caw__scope *s = scope_of(future);
-    return s && s->raised && s->raised_status == status ? caw_py_ref_get(s->raised) : NULL;
 }

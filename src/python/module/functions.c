@@ -3,6 +3,7 @@
 #include "python/coroutine/coroutine.h"
 #include "python/function/function.h"
 #include "python/generator/step_result.h"
+#include "python/module/finish.h"
 #include "python/module/module.h"
 
 /* --- a row of one of the two tables, as the definition of a function. False at the table's end --- */
@@ -24,7 +25,19 @@ functions_make_wrapped(caw__function *f, void *future, PyObject *self, PyThreadS
 static PyObject *
 functions_make_value(caw__function *f, void *future, PyObject *self, PyThreadState *Py_UNUSED(tstate))
 {
+    if (f->spec->finish_at_exit) {
+        (void)caw_finish_at_exit(future);
+    }
     return caw__block_on(f, future, self);
+}
+
+/* The future is one that is finished at exit. */
+static PyObject *
+functions_make_finishing(caw__function *f, void *future, PyObject *self, PyThreadState *tstate)
+{
+    (void)caw_finish_at_exit(future);
+    return f->spec->wrap_in_python ? functions_make_wrapped(f, future, self, tstate)
+                                   : functions_make_coroutine(f, future, self, tstate);
 }
 
 static bool
@@ -36,7 +49,9 @@ functions_async_row(const void *table, size_t i, caw__function_def *out)
         .name = row->spec.name,
         .convention = row->convention,
         .start.future = row->start,
-        .make = row->spec.wrap_in_python ? functions_make_wrapped : functions_make_coroutine,
+        .make = row->spec.finish_at_exit   ? functions_make_finishing
+                : row->spec.wrap_in_python ? functions_make_wrapped
+                                           : functions_make_coroutine,
     };
     return row->spec.name != NULL;
 }
@@ -69,6 +84,9 @@ functions_add(caw__state *state, PyObject *module, PyTypeObject *type, const caw
 {
     if (!def->start.future.varargs) {
         PyErr_Format(PyExc_SystemError, "async function '%s' has no start function", def->name);
+        return -1;
+    }
+    if (def->spec && def->spec->finish_at_exit && caw__finish_register(state) < 0) {
         return -1;
     }
     PyObject *f = caw__function_new(state, module, type, def);

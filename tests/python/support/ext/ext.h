@@ -18,6 +18,8 @@ extern const caw_py_async_def ext_call_functions[];       /* calls.c */
 extern const caw_py_async_def ext_block_functions[];      /* blocking.c */
 extern const caw_py_async_def ext_child_functions[];      /* child.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
+extern const caw_py_async_def ext_held_functions[];       /* held.c */
+extern const caw_py_async_def ext_passed_on_functions[];  /* passed_on.c */
 extern const caw_py_async_def ext_iterable_functions[];   /* streams.c */
 extern const caw_py_async_def ext_return_functions[];     /* returns.c */
 extern const caw_py_stream_def ext_return_streams[];      /* returns.c */
@@ -35,11 +37,22 @@ PyObject *ext_byte_stream(PyObject *module, PyObject *args);       /* bytes.c */
 PyObject *ext_returning_bytes(PyObject *module, PyObject *number); /* returns.c */
 PyObject *ext_share(PyObject *module, PyObject *object);           /* calls.c */
 PyObject *ext_unshare(PyObject *module, PyObject *ignored);        /* calls.c */
+PyObject *ext_hold(PyObject *module, PyObject *object);            /* held.c, as the next three */
+PyObject *ext_hold_buffer(PyObject *module, PyObject *object);
+PyObject *ext_held(PyObject *module, PyObject *capsule);
+PyObject *ext_release_in_threads(PyObject *module, PyObject *args);
+PyObject *ext_relayed(PyObject *module, PyObject *function); /* passed_on.c */
 
 /* Numbers as items: channels.c. */
 caw_item *ext_number_new(long long value);
 long long ext_number_value(const caw_item *item);
 PyObject *ext_number_object(caw_stream *s, caw_item *item);
+
+/* Of two children, which are taken: 'r'ace, the end of the first; or 'j'oin, that of both, with the first error. The
+ * next item but eight of a stream, which is taken. And map, merge, chunk and take around a stream: combined.c. */
+caw_future *ext_several(char kind, caw_future *first, caw_future *second);
+caw_future *ext_next_of(caw_stream *stream);
+caw_stream *ext_around(caw_stream *stream);
 
 /* A send that owns its memory; the item is taken also on failure: streams.c. */
 caw_future *ext_sending_new(caw_channel *channel, caw_item *item);

@@ -1,0 +1,218 @@
+/* test_exit.c: calls that are to be finished before the process ends. Each test ends processes of its own. */
+#include "support/place.h"
+
+#include <sys/wait.h>
+
+static int written[2];   /* the child writes there, and its parent reads */
+static int never[2];     /* nobody writes there */
+static atomic_int begun; /* calls that never end */
+
+static int
+writes_late(void *text)
+{
+    (void)usleep(20000);
+    return write(written[1], text, 1) == 1 ? 0 : -EIO;
+}
+
+static int
+never_ends(void *unused)
+{
+    char byte;
+    (void)unused;
+    atomic_fetch_add(&begun, 1);
+    return (int)read(never[0], &byte, 1);
+}
+
+/* Start a call, whose future is left alone. */
+static caw_future *
+started(caw_pool *pool, int (*call)(void *), const char *text, bool finishes)
+{
+    counter *c = calloc(1, sizeof *c);
+    CHECK(c);
+    caw_future *f = caw_blocking(pool, call, (void *)(uintptr_t)text, NULL);
+    CHECK(f);
+    f = finishes ? caw_finish_at_exit(f) : f;
+    (void)poll_at(f, NULL, c);
+    return f;
+}
+
+/* Run the function in a child, which then exits with 3: what it wrote. */
+static const char *
+written_by(void (*function)(void), void (*ends)(int))
+{
+    static char text[64];
+    CHECK_INT(pipe(written), 0);
+    CHECK_INT(pipe(never), 0);
+    (void)fflush(NULL); /* else the child writes it again */
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        function();
+        ends(3);
+    }
+    close(written[1]);
+    size_t length = 0;
+    for (ssize_t n; (n = read(written[0], text + length, sizeof text - 1 - length)) > 0;) {
+        length += (size_t)n;
+    }
+    text[length] = 0;
+    int status;
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    close(written[0]);
+    close(never[0]);
+    close(never[1]);
+    return text;
+}
+
+static void
+three_calls(void)
+{
+    for (int i = 0; i < 3; i++) {
+        (void)started(NULL, writes_late, "x", true);
+    }
+}
+
+static void
+check_text(const char *text, const char *expected)
+{
+    if (strcmp(text, expected) != 0) {
+        fprintf(stderr, "it wrote \"%s\", not \"%s\"\n", text, expected);
+        abort();
+    }
+}
+
+static void
+exit_waits_for_what_runs(void)
+{
+    check_text(written_by(three_calls, exit), "xxx");
+}
+
+static void
+underscore_exit_does_not_wait(void)
+{
+    check_text(written_by(three_calls, _exit), "");
+}
+
+static void
+endless_calls(void)
+{
+    for (int i = 0; i < 3; i++) {
+        (void)started(NULL, never_ends, NULL, false);
+    }
+}
+
+static void
+exit_does_not_wait_for_other_calls(void)
+{
+    check_text(written_by(endless_calls, exit), "");
+}
+
+static void
+calls_behind_an_endless_one(void)
+{
+    caw_pool *pool = new_pool(1);
+    (void)started(pool, never_ends, NULL, false);
+    while (begun == 0) {
+        (void)usleep(100);
+    }
+    (void)started(pool, writes_late, "a", true);
+    (void)started(pool, writes_late, "b", false);
+    (void)started(pool, writes_late, "c", true);
+}
+
+static void
+exit_runs_what_is_queued_behind_busy_workers(void)
+{
+    check_text(written_by(calls_behind_an_endless_one, exit), "ac");
+}
+
+static void
+cancelled_and_dropped(void)
+{
+    caw_pool *pool = new_pool(1);
+    (void)started(pool, writes_late, "a", false);
+    caw_future *cancelled = started(pool, writes_late, "b", true), *dropped = started(pool, writes_late, "c", true);
+    caw_future *other = started(pool, writes_late, "d", false);
+    caw_future_cancel(other);
+    caw_future_cancel(cancelled);
+    caw_future_destroy(dropped);
+    caw_pool_release(pool);
+}
+
+static void
+cancel_and_release_take_it_out_of_no_queue(void)
+{
+    const char *text = written_by(cancelled_and_dropped, exit);
+    CHECK(strchr(text, 'b') && strchr(text, 'c') && !strchr(text, 'd'));
+}
+
+static void
+closed_pool(void)
+{
+    caw_pool *pool = new_pool(1);
+    (void)started(pool, writes_late, "a", true);
+    (void)started(pool, writes_late, "b", false);
+    (void)started(pool, writes_late, "c", true);
+    caw_pool_close(pool);
+    (void)!write(written[1], ".", 1);
+    caw_pool_release(pool);
+}
+
+static void
+close_finishes_them_too(void)
+{
+    const char *text = written_by(closed_pool, exit);
+    CHECK(strstr(text, "c.") && !strchr(text, 'b'));
+}
+
+static void
+fork_with_calls(void)
+{
+    caw_pool *pool = new_pool(1);
+    (void)started(pool, writes_late, "a", true);
+    (void)started(pool, writes_late, "b", true);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        (void)started(NULL, writes_late, "c", true);
+        exit(0);
+    }
+    int status;
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+}
+
+static void
+child_of_a_fork_finishes_its_own_calls_only(void)
+{
+    const char *text = written_by(fork_with_calls, exit);
+    CHECK_INT((int)strlen(text), 3);
+    CHECK(strchr(text, 'a') && strchr(text, 'b') && strchr(text, 'c'));
+}
+
+static int
+exits(void *unused)
+{
+    (void)unused;
+    (void)!write(written[1], "e", 1);
+    exit(3);
+}
+
+static void
+call_that_exits(void)
+{
+    (void)started(NULL, exits, NULL, true);
+    (void)pause();
+}
+
+static void
+call_that_exits_does_not_wait_for_itself(void)
+{
+    check_text(written_by(call_that_exits, exit), "e");
+}
+
+TESTS(TEST(exit_waits_for_what_runs), TEST(underscore_exit_does_not_wait), TEST(exit_does_not_wait_for_other_calls),
+      TEST(exit_runs_what_is_queued_behind_busy_workers), TEST(cancel_and_release_take_it_out_of_no_queue),
+      TEST(close_finishes_them_too), TEST(child_of_a_fork_finishes_its_own_calls_only),
+      TEST(call_that_exits_does_not_wait_for_itself))
