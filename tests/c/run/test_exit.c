@@ -23,16 +23,31 @@ never_ends(void *unused)
     return (int)read(never[0], &byte, 1);
 }
 
+static int
+writes_at_last(void *text)
+{
+    return never_ends(NULL) < 0 || write(written[1], text, 1) != 1;
+}
+
+/* What the process leaves behind, where a leak check finds it. */
+static void *left[64];
+static int n_left;
+
+static void *
+leave(void *pointer)
+{
+    CHECK(n_left < 64);
+    return left[n_left++] = pointer;
+}
+
 /* Start a call, whose future is left alone. */
 static caw_future *
 started(caw_pool *pool, int (*call)(void *), const char *text, bool finishes)
 {
-    counter *c = calloc(1, sizeof *c);
-    CHECK(c);
-    caw_future *f = caw_blocking(pool, call, (void *)(uintptr_t)text, NULL);
+    caw_future *f = leave(caw_blocking(pool, call, (void *)(uintptr_t)text, NULL));
     CHECK(f);
     f = finishes ? caw_finish_at_exit(f) : f;
-    (void)poll_at(f, NULL, c);
+    (void)poll_without_waker(f, NULL);
     return f;
 }
 
@@ -89,9 +104,15 @@ exit_waits_for_what_runs(void)
 }
 
 static void
+call_without_end(void)
+{
+    (void)started(NULL, writes_at_last, "x", true);
+}
+
+static void
 underscore_exit_does_not_wait(void)
 {
-    check_text(written_by(three_calls, _exit), "");
+    check_text(written_by(call_without_end, _exit), "");
 }
 
 static void
@@ -111,7 +132,7 @@ exit_does_not_wait_for_other_calls(void)
 static void
 calls_behind_an_endless_one(void)
 {
-    caw_pool *pool = new_pool(1);
+    caw_pool *pool = leave(new_pool(1));
     (void)started(pool, never_ends, NULL, false);
     while (begun == 0) {
         (void)usleep(100);
@@ -130,7 +151,7 @@ exit_runs_what_is_queued_behind_busy_workers(void)
 static void
 cancelled_and_dropped(void)
 {
-    caw_pool *pool = new_pool(1);
+    caw_pool *pool = leave(new_pool(1));
     (void)started(pool, writes_late, "a", false);
     caw_future *cancelled = started(pool, writes_late, "b", true), *dropped = started(pool, writes_late, "c", true);
     caw_future *other = started(pool, writes_late, "d", false);
@@ -150,7 +171,7 @@ cancel_and_release_take_it_out_of_no_queue(void)
 static void
 closed_pool(void)
 {
-    caw_pool *pool = new_pool(1);
+    caw_pool *pool = leave(new_pool(1));
     (void)started(pool, writes_late, "a", true);
     (void)started(pool, writes_late, "b", false);
     (void)started(pool, writes_late, "c", true);
@@ -169,7 +190,7 @@ close_finishes_them_too(void)
 static void
 fork_with_calls(void)
 {
-    caw_pool *pool = new_pool(1);
+    caw_pool *pool = leave(new_pool(1));
     (void)started(pool, writes_late, "a", true);
     (void)started(pool, writes_late, "b", true);
     pid_t child = fork();
@@ -212,7 +233,57 @@ call_that_exits_does_not_wait_for_itself(void)
     check_text(written_by(call_that_exits, exit), "e");
 }
 
+/* --- what is deferred, in a child of a fork --- */
+
+static atomic_int deferred;
+
+static void
+deferred_run(caw_deferred *d)
+{
+    free(d);
+    atomic_fetch_add(&deferred, 1);
+}
+
+static void
+defer_one(caw_pool *pool)
+{
+    caw_deferred *d = malloc(sizeof *d);
+    CHECK(d);
+    caw_defer(pool, d, deferred_run);
+}
+
+static void
+defer_in_a_child(void)
+{
+    caw_pool *pool = leave(new_pool(1));
+    defer_one(pool);
+    while (deferred < 1) {
+        (void)usleep(100);
+    }
+    (void)fflush(NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        defer_one(pool); /* the parent's: so it goes to the child's default one */
+        defer_one(NULL);
+        while (deferred < 3) {
+            (void)usleep(100);
+        }
+        (void)!write(written[1], "d", 1);
+        _exit(0);
+    }
+    int status;
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+}
+
+static void
+child_of_a_fork_defers_to_a_pool_of_its_own(void)
+{
+    check_text(written_by(defer_in_a_child, _exit), "d");
+}
+
 TESTS(TEST(exit_waits_for_what_runs), TEST(underscore_exit_does_not_wait), TEST(exit_does_not_wait_for_other_calls),
       TEST(exit_runs_what_is_queued_behind_busy_workers), TEST(cancel_and_release_take_it_out_of_no_queue),
       TEST(close_finishes_them_too), TEST(child_of_a_fork_finishes_its_own_calls_only),
-      TEST(call_that_exits_does_not_wait_for_itself))
+      TEST(call_that_exits_does_not_wait_for_itself), TEST(child_of_a_fork_defers_to_a_pool_of_its_own))
