@@ -112,6 +112,20 @@ caw__pool_withdraw(caw_pool *pool, caw_work *w)
 
 /* The end. */
 
+void
+caw__pool_wake_all(caw_pool *pool)
+{
+    for (const caw__pool_worker *w = pool->sleepers; w; w = w->next) {
+        caw_waker_wake_by_ref(w->waker);
+    }
+    for (caw__task *task = pool->tasks; task; task = task->next) {
+        if (task->ops->stop(task)) {
+            caw__pool_append(pool, &task->work);
+        }
+    }
+    caw__condition_broadcast(&pool->changed);
+}
+
 caw_work *
 caw__pool_stop(caw_pool *pool)
 {

@@ -15,6 +15,10 @@ int caw__pool_submit(caw_pool *pool, caw_work *w);
  *   any-thread · no-gil · - · never fails · quiet */
 bool caw__pool_withdraw(caw_pool *pool, caw_work *w);
 
+/* Have all that sleeps look again: workers in a call of the library, and tasks, which are cancelled.
+ *   pool's lock · no-gil · - · never fails · wakes */
+void caw__pool_wake_all(caw_pool *pool);
+
 /* Empty the queue of calls, but for those to be finished, and queue all tasks, so that each is stopped: under the
  * pool's lock. Returns the calls, linked by next; and cancel these.
  *   any-thread · no-gil · borrows(pool) / takes(calls) · never fails · quiet / wakes */

@@ -18,8 +18,7 @@
  * again soon.
  *
  * Where a thread cannot be started, those that are awake do the work. Where none is awake, a worker that would fall
- * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it. So
- * nothing waits for a thread that is not there.
+ * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it.
  *
  * A worker ends when the pool is closing, the queue is empty and no task is left; the last one stops the reactor's
  * thread. Each joins the one that ended before it, so who joins the last one has joined all. After a last release they
@@ -264,17 +263,10 @@ worker_end_call(caw_work *call, caw__exit_list *finished, int status, caw__detai
     }
 }
 
-/* The list of calls that exit() waits for, if this is one of them. First: the call is the consumer's afterwards. */
-static caw__exit_list *
-worker_finished(const caw_work *call)
-{
-    return call->finishes ? call->pool->exit.list : NULL;
-}
-
 static void
 worker_run_call(caw_work *call)
 {
-    caw__exit_list *finished = worker_finished(call);
+    caw__exit_list *finished = call->finishes ? call->pool->exit.list : NULL; /* first: the consumer may free it */
     caw__notes notes = {.detail = NULL};
     caw__notes_enter(&notes);
     caw__exit_enter_call(finished != NULL);
@@ -445,14 +437,14 @@ workers_take_all(caw_pool *pool)
 
 /* Nobody will run these. */
 static void
-workers_refuse(caw_work *jobs, int error)
+workers_refuse(const caw_pool *pool, caw_work *jobs, int error)
 {
     while (jobs) {
         caw_work *job = jobs;
         jobs = job->next;
         job->next = NULL;
         if (job->run) {
-            worker_end_call(job, worker_finished(job), error, NULL);
+            worker_end_call(job, job->finishes ? pool->exit.list : NULL, error, NULL);
         }
         else {
             caw__task *task = CAW_CONTAINER_OF(job, caw__task, work);
@@ -482,7 +474,7 @@ caw__pool_start(caw_pool *pool, caw_work *own)
     workers_check_last(pool);
     caw__condition_broadcast(&pool->ended);
     caw__mutex_unlock(&pool->lock);
-    workers_refuse(refused, error);
+    workers_refuse(pool, refused, error);
     return own_is_lost ? error : 0;
 }
 
@@ -502,20 +494,6 @@ caw__pool_offer(caw_pool *pool, caw_work *w)
     }
     caw__condition_signal(&pool->changed);
     return 0;
-}
-
-void
-caw__pool_wake_all(caw_pool *pool)
-{
-    for (const caw__pool_worker *w = pool->sleepers; w; w = w->next) {
-        caw_waker_wake_by_ref(w->waker);
-    }
-    for (caw__task *task = pool->tasks; task; task = task->next) {
-        if (task->ops->stop(task)) {
-            caw__pool_append(pool, &task->work);
-        }
-    }
-    caw__condition_broadcast(&pool->changed);
 }
 
 #undef WORKERS_MOST

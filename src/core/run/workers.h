@@ -126,10 +126,6 @@ void caw__pool_run(caw_work *w);
  *   any-thread · no-gil · borrows(pool) · never fails · quiet */
 bool caw__pool_is_worker(const caw_pool *pool);
 
-/* Have all that sleeps look again: workers in a call of the library, and tasks, which are cancelled.
- *   pool's lock · no-gil · - · never fails · wakes */
-void caw__pool_wake_all(caw_pool *pool);
-
 CAW__INTERNAL_END
 
 #endif

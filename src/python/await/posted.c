@@ -3,6 +3,7 @@
 
 #include "core/base/promise.h"
 #include "python/base/awaitable.h"
+#include "python/coroutine/poll.h"
 #include "python/framework/detect.h"
 
 #include <stdlib.h>
@@ -404,8 +405,7 @@ posted_on_cancel(caw_promise *p)
     (void)posted_push(r); /* closed: then it is over, or will be at once */
 }
 
-/* Whether the consumer's thread waits in vain: because it sleeps, or is waited for, where the loop runs. A coroutine is
- * polled by a loop, which does not sleep. */
+/* Whether the consumer's thread waits in vain, asleep or awaited where the loop runs. A loop's polls do not sleep. */
 static bool
 posted_is_vain(const caw__posted *r, const caw_context *cx)
 {
