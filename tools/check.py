@@ -154,6 +154,7 @@ def joined_source() -> Row:
     folder = BUILD / "joined"
     run_quietly([ROOT / "tools" / "amalgamate", folder])
     row = Row("")
+    commands: list[list[str | Path]] = []
     for name in ("cawait", "cawait_testing"):
         user = folder / f"user_of_{name}.cpp"
         user.write_text(f"#include <{name}.h>\nint main() {{ return caw_now_ns() == 0; }}\n")

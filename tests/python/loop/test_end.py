@@ -45,7 +45,7 @@ def test_loop_that_is_dropped_without_close_takes_its_hub_with_it(kind, hubs):
     del loop
     with pytest.warns(ResourceWarning, match="unclosed event loop") as warned:
         wait_until(lambda: gc.collect() is not None and bool(warned))  # the watching thread may just be using it
-    del warned  # a recorded warning keeps its source; since 3.15 weak references are cleared after finalizers
+    warned.clear()  # a recorded warning keeps its source; since 3.15 weak references are cleared after finalizers
     wait_until(lambda: gc.collect() is not None and gone() is None)
     wait_until(lambda: hubs() == [])
 
