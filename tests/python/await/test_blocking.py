@@ -80,7 +80,7 @@ def test_loop_that_was_never_waited_on_before_is_recognised_too(run: Callable[..
     run(main)
 
 
-def test_poll_without_the_gil_may_not_wait_for_its_loop(run: Callable[..., Any]) -> None:
+def test_loop_is_recognised_before_and_after_its_drains(run: Callable[..., Any]) -> None:
     async def main() -> None:
         locals = t.locals()
 
