@@ -6,10 +6,12 @@
 #include "python/function/function.h"
 #include "python/loop/hub.h"
 
+#include <assert.h>
 #include <string.h>
 
-/* Between these a new coroutine is all zeros. */
+/* Between these a new coroutine is all zeros: all of it, and the part that is not so in memory from a free list. */
 #define COROUTINE_BLANK     offsetof(caw__coroutine, waiter.park)
+#define COROUTINE_REUSED    offsetof(caw__coroutine, waiter.self)
 #define COROUTINE_BLANK_END offsetof(caw__coroutine, future)
 
 /* The memory of an earlier one, from the free list, or NULL. */
@@ -32,6 +34,7 @@ coroutine_alloc(PyTypeObject *type, caw_future *future)
     caw__coroutine *c = PyObject_GC_New(caw__coroutine, type);
     if (c) {
         c->waiter.target = NULL;
+        memset((char *)c + COROUTINE_BLANK, 0, COROUTINE_BLANK_END - COROUTINE_BLANK);
     }
     else {
         caw_future_destroy(future);
@@ -45,7 +48,8 @@ coroutine_init(caw__coroutine *c, caw__function *function, caw_future *future)
 {
     c->future = future;
     c->function = (caw__function *)Py_NewRef(function);
-    memset((char *)c + COROUTINE_BLANK, 0, COROUTINE_BLANK_END - COROUTINE_BLANK); /* which makes it CORO_CREATED */
+    assert(!c->waiter.park && !c->waiter.callback && !c->waiter.context && !c->waiter.weakrefs && !c->extras);
+    memset((char *)c + COROUTINE_REUSED, 0, offsetof(caw__coroutine, extras) - COROUTINE_REUSED); /* CORO_CREATED */
     c->waiter.frame_state = CAW__FRAME_CLEARED;
 }
 
