@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import identity
 from common import BIN, ROOT, Failure, run_quietly
 from interpreters import Interpreter
 
@@ -29,13 +30,21 @@ def install_gi(pip: list[str], folder: Path) -> str:
     return ""
 
 
+def wanted_stamp(interpreter: Interpreter) -> str:
+    """All that decides what is in the folder: also whether this machine has what PyGObject is built with."""
+    files = b"".join(map(Path.read_bytes, [*REQUIREMENTS, Path(__file__)]))
+    found = identity.output_of(["pkg-config", "--modversion", "gobject-introspection-1.0"])
+    where = f"{interpreter.folder} {interpreter.path} {identity.of_python(interpreter.path)} {found}"
+    return hashlib.sha256(files + where.encode()).hexdigest()
+
+
 def make_loops(interpreter: Interpreter) -> str:
     """Install them for the interpreter, if it is one of the series; return a note about what could not be installed."""
     if interpreter.series != SERIES:
         return ""
     folder = interpreter.folder / "loops"
     stamp = folder / "stamp"
-    wanted = hashlib.sha256(b"".join(map(Path.read_bytes, REQUIREMENTS)) + str(interpreter.path).encode()).hexdigest()
+    wanted = wanted_stamp(interpreter)
     if stamp.exists() and stamp.read_text().startswith(wanted):
         return stamp.read_text()[len(wanted) :]
     print(f"installing loops of other packages for {interpreter.name}", flush=True)

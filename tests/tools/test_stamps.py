@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import build
+import foreign_loops
 import identity
 import interpreters
 import pytest
@@ -135,6 +136,20 @@ def test_stamp_of_a_test_environment_holds_the_interpreter_behind_the_path(tmp_p
         identity.of_python.cache_clear()
         found.append(interpreters.requirements_stamp(one))
     assert found[0] != found[1]
+
+
+def test_stamp_of_the_loops_of_others_holds_the_interpreter_and_what_they_are_built_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Interpreter(tmp_path / "python", (3, 12, 1), "3.12.1")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    found = []
+    for python, library in (("built in May", "1.74"), ("built in June", "1.74"), ("built in June", "not there")):
+        program(one.path, python)
+        program(tmp_path / "pkg-config", library)
+        identity.of_python.cache_clear()
+        found.append(foreign_loops.wanted_stamp(one))
+    assert len(set(found)) == 3
 
 
 def test_object_of_another_compiler_or_of_other_folders_is_compiled_anew(
