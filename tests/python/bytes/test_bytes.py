@@ -260,7 +260,7 @@ def test_connection_that_is_reset_is_an_error(run: Callable[..., Any], listener:
             there.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             there.peer.close()
             error = await ended(task)
-            assert isinstance(error, RuntimeError if how == "thread" else expected)
+            assert isinstance(error, expected)
 
     run(main)
 

@@ -29,6 +29,7 @@ TABLE = {
     "CAW_EFORKED": RuntimeError,
     "CAW_EPYTHON": RuntimeError,
     "CAW_EFAILED": RuntimeError,
+    "CAW_EDEADLOCK": RuntimeError,
 }
 NOT_OS_ERRORS = {errno.ENOMEM, errno.ECANCELED}
 

@@ -110,7 +110,7 @@ def test_python_of_the_options_is_used_before_the_variable() -> None:
 def test_python_that_is_not_there_is_an_error_that_names_it(loop: str, python: str) -> None:
     code, lines, said = run("python", loop, python)
     assert (code, said) == (1, f"cawait: no interpreter: there is no python at {python}\n")
-    assert lines == ["-errno 1"] or lines == ["-ENOENT 1"]
+    assert lines == ["ENOENT 1"]
 
 
 def test_environment_that_is_gone_is_an_error_that_names_the_variable() -> None:
