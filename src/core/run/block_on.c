@@ -130,6 +130,15 @@ sleeper_spin(caw__sleeper *s)
     return false;
 }
 
+/* A reactor may have a source of the future's own, which ends the wait. */
+bool
+caw__sleeper_is_lost(const caw__sleeper *s)
+{
+    /* Acquire: who has used the last clone up by a wake has set `notified` before. */
+    return atomic_load_explicit(&s->refs, memory_order_acquire) == 1 && !s->reactor &&
+           !atomic_load_explicit(&s->notified, memory_order_relaxed);
+}
+
 /* In the condition, until a wake, a reactor's being there, or the deadline. */
 static bool
 sleeper_sleep_in_condition(caw__sleeper *s, uint64_t deadline)
@@ -156,23 +165,6 @@ sleeper_time_left(uint64_t deadline)
     }
     uint64_t now = caw__now_ns(), left = now < deadline ? deadline - now : 0;
     return left < INT64_MAX ? (int64_t)left : -1;
-}
-
-/* The future is pending. Say so where nobody can wake this thread: no clone of the waker is left, and none was woken. A
- * reactor may still have a source of the future's own. */
-static void
-sleeper_check(const caw__sleeper *s, const caw_future *f)
-{
-#ifndef NDEBUG
-    /* Acquire: who has used the last clone up by a wake has set `notified` before. */
-    if (atomic_load_explicit(&s->refs, memory_order_acquire) == 1 && !s->reactor &&
-        !atomic_load_explicit(&s->notified, memory_order_relaxed)) {
-        caw__error_say_never_woken(f->ops->name);
-    }
-#else
-    (void)s;
-    (void)f;
-#endif
 }
 
 int
@@ -268,6 +260,20 @@ caw__sleeper_end(caw__sleeper *s, bool keeps)
     sleeper_release(s);
 }
 
+/* The future is pending: say so where nobody can wake this thread. */
+static void
+block_on_check(const caw__sleeper *s, const caw_future *f)
+{
+#ifndef NDEBUG
+    if (caw__sleeper_is_lost(s)) {
+        caw__error_say_never_woken(f->ops->name);
+    }
+#else
+    (void)s;
+    (void)f;
+#endif
+}
+
 static int
 block_on_until(const char *call, caw_future *f, uint64_t deadline)
 {
@@ -281,7 +287,7 @@ block_on_until(const char *call, caw_future *f, uint64_t deadline)
     int result = 0;
     bool asleep = false;
     while (result == 0 && caw_future_poll(f, &cx) == CAW_PENDING) {
-        sleeper_check(s, f);
+        block_on_check(s, f);
         result = asleep ? 0 : caw__block_sleep(call, cx.waker);
         asleep = result == 0;
         result = asleep ? caw__sleeper_sleep(s, deadline) : result;

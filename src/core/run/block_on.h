@@ -25,6 +25,10 @@ caw_waker caw__sleeper_waker(caw__sleeper *s);
  *   the thread of the call · no-gil · returns-borrowed · fails(-errno, CAW_ENOMEM) by NULL and *error · quiet */
 caw_reactor *caw__sleeper_reactor(caw__sleeper *s, int *error);
 
+/* Whether nobody can wake it, after a poll: no clone of its waker is left, none was woken, and it has no reactor.
+ *   the thread of the call · no-gil · borrows(s) · never fails · quiet */
+bool caw__sleeper_is_lost(const caw__sleeper *s);
+
 /* Sleep until a wake, or until this time of caw__now_ns, CAW__NO_DEADLINE: for ever. 0: poll again, perhaps without a
  * reason.
  *   the thread of the call · no-gil · borrows(s) · fails(CAW_ETIMEDOUT, -errno) · wakes, calls-user (sources) */

@@ -149,11 +149,31 @@ block_raise_pending(caw__coroutine *c)
     caw__raise(pending);
 }
 
+/* It is pending: warn where nobody can wake it. False with an exception where warnings are errors. */
+static bool
+block_check(const block_call *b)
+{
+#ifndef NDEBUG
+    if (caw__sleeper_is_lost(b->place.sleeper)) {
+        return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                                "%U() waits for '%s', which is pending although nobody has a clone of its waker, so "
+                                "nothing will wake it",
+                                b->c->function->qualname, b->c->future->ops->name) == 0;
+    }
+#else
+    (void)b;
+#endif
+    return true;
+}
+
 /* Poll until it is ready. False with an exception: it is not. */
 static bool
 block_wait(block_call *b)
 {
     while (block_poll(b) == CAW_PENDING) {
+        if (!block_check(b)) {
+            return false;
+        }
         int error = CAW_ETIMEDOUT;
         while (error == CAW_ETIMEDOUT) {
             error = block_sleep(b);

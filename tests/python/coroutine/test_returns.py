@@ -131,3 +131,10 @@ def test_warning_that_is_an_error_ends_the_await(run: Callable[..., Any]) -> Non
             await t.pends(0)
 
     run(main)
+
+
+def test_blocking_call_warns_too() -> None:
+    if not is_debug_build():
+        pytest.skip("a release build does not look")
+    with pytest.raises(RuntimeWarning, match=r"^pends_sync\(\) waits for 'test.returns', .* nobody has a clone"):
+        t.pends_sync(3)

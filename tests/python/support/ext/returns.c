@@ -169,7 +169,7 @@ pends_start(PyObject *Py_UNUSED(module), PyObject *polls)
 const caw_py_async_def ext_return_functions[] = {
     CAW_PY_ASYNC("returns", returns_start, NULL, NULL),
     CAW_PY_ASYNC("returns_nogil", returns_start, NULL, NULL, .poll_without_gil = true),
-    CAW_PY_ASYNC_O("pends", pends_start, NULL, NULL),
+    CAW_PY_ASYNC_O("pends", pends_start, NULL, NULL, .sync_name = "pends_sync"),
     CAW_PY_ASYNC_END,
 };
 
