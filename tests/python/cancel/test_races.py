@@ -23,7 +23,7 @@ from support.policies import after_cancel, every
 
 @every
 def test_cancel_before_the_first_step_starts_nothing(run, method, on_cancel):
-    """But on anyio over asyncio a scope cancels a task only when it is suspended; and on trio what is shielded starts."""
+    """But on anyio over asyncio a scope cancels only what is suspended; and on trio what is shielded starts."""
 
     async def main():
         op = t.Op(on_cancel=on_cancel)
