@@ -303,7 +303,7 @@ iteration_drop_with_gil(caw__iteration *s)
         caw_future_destroy(s->child);
         Py_DECREF(iterator);
     }
-    else if (s->state == ITERATION_IN_PLACE || s->left) {
+    else if ((s->state == ITERATION_IN_PLACE || s->left) && !caw_py_locals_is_closed(s->locals)) {
         caw__aclose_later(s->locals, iterator);
     }
     else {

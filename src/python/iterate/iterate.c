@@ -105,11 +105,16 @@ iterate_begin_with_gil(iterating *s, caw_context *cx, caw_item **out)
 {
     caw__poll_place *place = cx->place;
     int status;
+    bool in_place = caw__py_await_may_go_in_place(place->coroutine, cx);
     s->at.locals = caw__locals_capture(place->state, &place->coroutine->waiter, &status);
+    if (!s->at.locals && in_place && status == CAW_ENOREACTOR && PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+        PyErr_Clear(); /* an iterable that never suspends needs no loop */
+        s->at.locals = caw__locals_of_no_loop(place->state->orphans);
+    }
     if (!s->at.locals) {
         return caw__iteration_end(&s->at, CAW_EPYTHON, out); /* the exception is set */
     }
-    if (caw__py_await_may_go_in_place(place->coroutine, cx)) {
+    if (in_place) {
         s->at.state = ITERATION_IN_PLACE;
         s->at.stream.ops = &iterate_in_place_ops;
     }

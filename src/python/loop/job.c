@@ -20,7 +20,8 @@ caw__job_push(caw__job *job)
     if (flags & CAW__TARGET_QUEUED) {
         return JOB_WAS_QUEUED;
     }
-    if (caw__reactor_push(job->target.inbox->reactor, &job->target.link)) {
+    caw_reactor *reactor = job->target.inbox->reactor;
+    if (reactor && caw__reactor_push(reactor, &job->target.link)) {
         return JOB_PUSHED;
     }
     caw__wake_target_rearm(&job->target);

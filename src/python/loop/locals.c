@@ -30,6 +30,19 @@ caw__locals_new(caw__inbox *inbox)
     return locals;
 }
 
+caw_py_locals *
+caw__locals_of_no_loop(caw__orphans *orphans)
+{
+    caw__inbox *inbox = caw__inbox_of_no_loop(orphans);
+    if (!inbox) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    caw_py_locals *locals = caw__locals_new(inbox);
+    caw__inbox_release(inbox);
+    return locals;
+}
+
 bool
 caw__locals_are_ours(const caw_py_locals *locals)
 {
@@ -64,7 +77,7 @@ bool
 caw_py_locals_is_closed(const caw_py_locals *locals)
 {
     const caw_reactor *reactor = locals->inbox->reactor;
-    return caw__reactor_forked(reactor) || caw__reactor_queue(reactor) == WAKE_QUEUE_CLOSED;
+    return !reactor || caw__reactor_forked(reactor) || caw__reactor_queue(reactor) == WAKE_QUEUE_CLOSED;
 }
 
 caw_py_loop_state

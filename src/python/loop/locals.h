@@ -16,6 +16,10 @@ struct caw_py_locals {
 /* The loop of the inbox with the current context; NULL with an exception. */
 caw_py_locals *caw__locals_new(caw__inbox *inbox);
 
+/* Locals of no loop, with the current context: what is posted to them ends as it does where the loop is closed. NULL
+ * with an exception. */
+caw_py_locals *caw__locals_of_no_loop(caw__orphans *orphans);
+
 /* Whether they can be used here. False with an exception: they belong to another interpreter. With the GIL. */
 bool caw__locals_are_ours(const caw_py_locals *locals);
 

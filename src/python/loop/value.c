@@ -63,8 +63,16 @@ static void
 item_destroy(caw_item *i)
 {
     pyitem *item = CAW_CONTAINER_OF(i, pyitem, item);
-    if (caw__hub_is_here(item->job.target.inbox)) {
+    const caw__inbox *inbox = item->job.target.inbox;
+    if (caw__hub_is_here(inbox)) {
         item_end_at_home(item);
+    }
+    else if (caw__has_gil() && caw__orphans_is_of_this_interpreter(inbox->orphans) && !inbox->hub) {
+        PyObject *raised = caw__take_raised(); /* no loop has to see to it */
+        (void)item_drop(&item->job, JOB_ON_LOOP, NULL);
+        if (raised) {
+            caw__raise(raised);
+        }
     }
     else {
         caw__job_push_or_orphan(&item->job);
