@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from support.children import command, run_child, run_command
+from support.children import command, environment, run_child, run_command
 
 
 QUIET = ["-W", "ignore::ResourceWarning", "-W", "ignore::DeprecationWarning"]
@@ -21,7 +21,7 @@ def test_exit_code_is_that_of_the_program():
 
 @pytest.mark.parametrize("way, code", [("ended_at_once", 0), ("ended_by_a_signal", -signal.SIGTERM)])
 def test_other_ends_wait_for_nothing(way, code):
-    done = run_command(command("finishing", way, options=QUIET))
+    done = run_command(command("finishing", way, options=QUIET), environment("finishing"))
     assert (done.returncode, done.stderr) == (code, "")
     assert len(done.stdout) < 10
 

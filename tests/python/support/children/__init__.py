@@ -25,7 +25,8 @@ def command(script, function, *arguments, options=()):
 def environment(script):
     """The environment. In a forked child the parent's operations never end and their memory is never freed: no leak
     check."""
-    extra = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if script == "forks" else {}
+    forks = script in ("forks", "finishing")
+    extra = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if forks else {}
     return {**os.environ, **extra}
 
 
