@@ -145,8 +145,9 @@ CAW_API PyObject *caw_py_async_generator(PyObject *module, caw_stream *stream, c
  * that exception then stays set. `spec` may be NULL: the items then hold the values.
  *
  * The iterable runs in place or as a task, as the table in python_await.h says. In place a poll awaits the next value,
- * and nothing is read ahead; where no loop runs, an iterable that never suspends is iterated all the same. As a task it is ahead by `capacity` items at most. The stream's name says which:
- * "python.iterate in place" or "python.iterate as a task".
+ * and nothing is read ahead; where no loop runs, an iterable that never suspends is iterated all the same. As a task it
+ * is ahead by `capacity` items at most. The stream's name says which: "python.iterate in place" or "python.iterate as a
+ * task".
  *
  * An exception ends the stream with CAW_EPYTHON or CAW_ECANCELED, as it does with caw_py_await. A coroutine or an async
  * generator of this library that ends with that status raises the exception.

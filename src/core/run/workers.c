@@ -13,9 +13,8 @@
  * that holds. One is started when a call or a new task is queued and no idle one is left for it; when a worker begins
  * a job, no idle one is left, and there is another task, since that one may be woken, and the job may be long; and,
  * for the same two reasons, when a worker falls asleep. So as long as there are jobs or tasks a thread is awake, and
- * a wake never has to start one. When a sleeper goes on there may be more than `max` awake. It is not held up for that,
- * because it may hold what the others wait for; but an idle thread that is too many ends, unless a worker falls asleep
- * again soon.
+ * a wake never has to start one. When a sleeper goes on there may be more than `max` awake: it may hold what the others
+ * wait for. An idle thread that is too many ends, unless a worker falls asleep again soon.
  *
  * Where a thread cannot be started, those that are awake do the work. Where none is awake, a worker that would fall
  * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it.
@@ -25,8 +24,8 @@
  * are detached, because then the one who releases may be a worker itself.
  *
  * Who closes the pool waits for its workers; if a loop runs in its thread, or it has the lock of loops, a worker that
- * waits for such a loop waits for itself. The worker's poll finds that out (worker_is_awaited): it asks, the closer,
- * which knows its own thread, answers, and all look again.
+ * waits for such a loop waits for itself. Its poll finds that out (worker_is_awaited): it asks, the closer answers, and
+ * all look again.
  *
  * In a forked child there are no threads and the lock may be held for ever: every entry calls caw__pool_forked first.
  */
@@ -190,6 +189,9 @@ worker_sleep(caw__worker *worker, caw_waker waker)
     int error = -EAGAIN; /* for the case that there cannot be more threads */
     caw__mutex_lock(&pool->lock);
     worker_link(w, waker);
+    if (caw__pool_closing(pool)) { /* its poll may have been before that, or before a closer's answer */
+        caw_waker_wake_by_ref(waker);
+    }
     bool other_task = workers_have_other_task(pool, w->runs_task);
     if (workers_grow(pool, other_task)) {
         caw__mutex_unlock(&pool->lock);
@@ -226,10 +228,10 @@ static bool
 worker_is_awaited(const caw__worker *worker, const caw__loop_id *loop)
 {
     caw_pool *pool = worker_of(worker)->pool;
-    bool awaited = false;
     if (!caw__pool_closing(pool)) { /* a hint is enough: who begins to close has all look again */
         return false;
     }
+    bool awaited = false;
     caw__mutex_lock(&pool->lock);
     for (const caw__pool_closer *closer = pool->closers; closer && !awaited; closer = closer->next) {
         awaited = closer->known && caw__block_holds_up(&closer->holds, loop);
@@ -321,8 +323,7 @@ worker_wait(caw_pool *pool)
     bool waits = true;
     pool->idle++;
     if (pool->threads - pool->asleep > pool->max) {
-        waits = caw__condition_wait_until(&pool->changed, &pool->lock, until);
-        waits = waits && caw__now_ns() < until;
+        waits = caw__condition_wait_until(&pool->changed, &pool->lock, until) && caw__now_ns() < until;
     }
     else {
         caw__condition_wait(&pool->changed, &pool->lock);
@@ -461,11 +462,10 @@ caw__pool_start(caw_pool *pool, caw_work *own)
         return 0;
     }
     caw_work *refused = NULL;
-    bool own_is_lost = false;
     caw__mutex_lock(&pool->lock);
     pool->starting--;
-    if (workers_awake(pool) == 0) {
-        own_is_lost = own && caw__pool_is_queued(pool, own);
+    bool none_awake = workers_awake(pool) == 0, own_is_lost = none_awake && own && caw__pool_is_queued(pool, own);
+    if (none_awake) {
         if (own_is_lost) {
             caw__pool_unlink(pool, own);
         }

@@ -21,5 +21,8 @@ caw__python_function(const char *source, const char *name)
     Py_XDECREF(done);
     Py_XDECREF(code);
     Py_XDECREF(globals);
+    if (!function && !PyErr_Occurred()) {
+        PyErr_NoMemory(); /* the compiler of CPython 3.10 may say nothing */
+    }
     return function;
 }

@@ -404,7 +404,19 @@ coroutine_step_next(PyObject *self)
     return coroutine_next(self);
 }
 
-static PyMethodDef coroutine_step_methods[] = {COROUTINE_METHODS{NULL, NULL, 0, NULL}};
+/* Called by name, and not by `await`: then the StopIteration has the value in its args too. */
+static PyObject *
+coroutine_step_next_method(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return caw__coroutine_method_send((caw__coroutine *)self, Py_None);
+}
+
+static PyMethodDef coroutine_step_methods[] = {
+    COROUTINE_METHODS
+    /* instead of the slot's: METH_COEXIST */
+    {"__next__", coroutine_step_next_method, METH_NOARGS | METH_COEXIST, "The same as send(None)."},
+    {NULL, NULL, 0, NULL},
+};
 
 static PyType_Slot coroutine_step_slots[] = {
     {Py_tp_doc, "A step of a C stream that Python iterates."},

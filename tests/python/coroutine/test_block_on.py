@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import pickle
@@ -292,4 +291,4 @@ def test_result_is_awaited_by_another_loop_afterwards(run: Callable[..., Any]) -
     for _ in range(3):
         assert t.pause(1) == run(t.apause, 1) == 1
     wait_until(lambda: t.live_futures() == 0)
-    assert asyncio.iscoroutinefunction(t.apause)
+    assert inspect.iscoroutinefunction(t.apause)

@@ -23,6 +23,7 @@ settings = hypothesis.settings(
     max_examples=20 if ASAN else 60,  # on each kind of loop
     deadline=None,
     database=None,
+    phases=[hypothesis.Phase.generate],  # to explain a failure it traces, and so holds frames, which hold coroutines
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 
@@ -40,9 +41,10 @@ orders = st.one_of(
 
 
 def is_the_same_in_any_version(shape: tuple[str, list[str]], order: tuple[str, list[int]]) -> bool:
-    """Who sees the error of a layer that fails depends on the order; and versions differ in when they close an async
-    generator that is awaited."""
-    return "fails" not in shape[1] or (order[1] != [] and not any("loop" in layer for layer in shape[1]))
+    """Who sees the error of a layer that fails depends on the order; a task of its own sees it later; and versions
+    differ in when they close an async generator that is awaited."""
+    others = any("loop" in layer or layer == "native_as_a_task" for layer in shape[1])
+    return "fails" not in shape[1] or (order[1] != [] and not others)
 
 
 # --- tasks that are left on a loop ---

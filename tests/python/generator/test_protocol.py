@@ -27,6 +27,7 @@ import pytest
 
 from support.children.asan import PYDEBUG
 from support.frameworks import run_kind
+import _cawait_test as t
 from support.generator_states import (
     NOT_BEGUN,
     OVER,
@@ -210,3 +211,14 @@ def test_generator_answers_as_one_of_python_does(state: State, loop_errors: list
                 assert found == expected, name
 
     run_kind("asyncio", loop_errors, main)
+
+
+def test_stop_iteration_of_a_step_has_the_value_in_its_args(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        for make in (lambda: t.numbers(3).__anext__(), lambda: t.numbers(3).asend(None)):
+            for end in (lambda s: s.send(None), lambda s: s.__next__()):
+                with pytest.raises(StopIteration) as stop:
+                    end(make())
+                assert (stop.value.args, stop.value.value) == ((0,), 0)
+
+    run(main)
