@@ -14,6 +14,9 @@
 #    define PY_SSIZE_T_CLEAN
 #  endif
 #  include <Python.h>
+#  if defined(Py_LIMITED_API) && Py_LIMITED_API + 0 < 0x030B0000
+typedef struct bufferinfo Py_buffer; /* so that there is only the error above */
+#  endif
 
 #  if PY_VERSION_HEX < 0x030A0000
 #    error "cawait needs Python 3.10 or newer"

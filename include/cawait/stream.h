@@ -124,7 +124,7 @@ caw_stream_take_ready(caw_stream *s, size_t most, caw_item **first)
         (void)caw_error_from_return(s->ops->name, "take_ready", CAW__INT(n));
     }
 #endif
-    return CAW__INT(n) < 0 ? 0 : n; /* an error is left to the next poll */
+    return n > most ? 0 : n; /* an error, which looks as a large number, is left to the next poll */
 }
 
 /* Request a stream to stop; it still comes to its end. Does nothing where there is no `cancel`.

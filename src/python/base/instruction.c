@@ -6,11 +6,11 @@ static int
 instruction_code(const char *name)
 {
     PyObject *opcode = PyImport_ImportModule("opcode");
-    PyObject *map = opcode ? PyObject_GetAttrString(opcode, "opmap") : NULL;
-    PyObject *number = map ? PyMapping_GetItemString(map, name) : NULL;
+    PyObject *opmap = opcode ? PyObject_GetAttrString(opcode, "opmap") : NULL;
+    PyObject *number = opmap ? PyMapping_GetItemString(opmap, name) : NULL;
     int code = number ? (int)PyLong_AsLong(number) : -1;
     Py_XDECREF(number);
-    Py_XDECREF(map);
+    Py_XDECREF(opmap);
     Py_XDECREF(opcode);
     return code;
 }
