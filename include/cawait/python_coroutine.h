@@ -49,9 +49,9 @@ typedef enum caw_py_cancel {
  * waits for something native, the cancel comes then, by its policy. It is for an operation that has to run also when
  * the scope was cancelled, as an `__aexit__` or an `aclose()` has. */
 typedef enum caw_py_checkpoint {
-    CAW_PY_CHECKPOINT_DEFAULT = 0, /* INSIDE where the start function made a caw_py_await with NULL for the locals, for
-                                    * the future itself or for a part of it. Else BEFORE, but what is under
-                                    * CAW_PY_CANCEL_SHIELD begins in any case */
+    CAW_PY_CHECKPOINT_DEFAULT = 0, /* INSIDE where the start function made a caw_py_await, caw_py_iterate, caw_py_reader
+                                    * or caw_py_writer with NULL for the locals, for the future itself or for a part of
+                                    * it. Else BEFORE, but what is under CAW_PY_CANCEL_SHIELD begins in any case */
     CAW_PY_CHECKPOINT_BEFORE,
     CAW_PY_CHECKPOINT_INSIDE,
 } caw_py_checkpoint;

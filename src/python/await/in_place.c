@@ -386,8 +386,10 @@ await_cancel(caw_future *future)
 static void
 await_destroy_with_gil(caw__py_await *f)
 {
-    if (f->state != AWAIT_IN_PLACE) {
+    if (f->state == AWAIT_NEW) {
         caw__await_made = NULL;
+    }
+    if (f->state != AWAIT_IN_PLACE) {
         await_free(f);
         return;
     }

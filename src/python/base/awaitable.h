@@ -10,9 +10,9 @@ CAW__INTERNAL_BEGIN
  * address of this string, not by the ops: so an extension that never awaits Python is linked without those. */
 extern const char caw__await_name[];
 
-/* The Python awaitable as a future, or the iterable as a stream, that this thread made last, while no awaitable was
- * polled or destroyed since; it is compared with NULL only. A coroutine that is made meanwhile is taken to await it:
- * caw_py_checkpoint says why that matters. */
+/* The Python awaitable as a future, or the iterable or byte stream as one of C, that this thread made last, while no
+ * awaitable was polled or destroyed since; it is compared with NULL only. A coroutine that is made meanwhile is taken
+ * to await it: caw_py_checkpoint says why that matters. */
 extern CAW__THREAD_LOCAL const void *caw__await_made;
 
 /* What `await` takes. Also an iterator with send() and throw(), as an __await__ returns it, and a future of

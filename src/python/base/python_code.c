@@ -26,3 +26,26 @@ caw__python_function(const char *source, const char *name)
     }
     return function;
 }
+
+PyObject *
+caw__call_imported(const char *module, const char *function)
+{
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed, as is its item */
+    PyObject *imported = modules ? Py_XNewRef(PyDict_GetItemString(modules, module)) : NULL;
+    PyObject *answer = imported ? PyObject_CallMethod(imported, function, NULL) : NULL;
+    Py_XDECREF(imported);
+    caw__forget_raised();
+    return answer;
+}
+
+int
+caw__at_python_exit(PyMethodDef *function, PyObject *self)
+{
+    PyObject *callback = PyCFunction_New(function, self);
+    PyObject *atexit = callback ? PyImport_ImportModule("atexit") : NULL;
+    PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", callback) : NULL;
+    Py_XDECREF(done);
+    Py_XDECREF(atexit);
+    Py_XDECREF(callback);
+    return done ? 0 : -1;
+}

@@ -262,6 +262,9 @@ caw_py_reader(caw_py_locals *locals, PyObject *stream)
         return NULL;
     }
     caw_reader_init(&r->reader, locals ? &stream_task_reader_ops : &stream_reader_ops);
+    if (!locals) {
+        caw__await_made = r;
+    }
     return &r->reader;
 }
 
@@ -279,5 +282,8 @@ caw_py_writer(caw_py_locals *locals, PyObject *stream)
         return NULL;
     }
     caw_writer_init(&w->writer, locals ? &stream_task_writer_ops : &stream_writer_ops);
+    if (!locals) {
+        caw__await_made = w;
+    }
     return &w->writer;
 }

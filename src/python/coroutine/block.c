@@ -7,6 +7,7 @@
  */
 #include "python/coroutine/block.h"
 
+#include "python/base/python_code.h"
 #include "python/coroutine/cancel.h"
 #include "python/coroutine/coroutine.h"
 #include "python/coroutine/end.h"
@@ -55,14 +56,11 @@ block_is_in_main(void)
     if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
         return false;
     }
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed, as is its item */
-    PyObject *threading = modules ? Py_XNewRef(PyDict_GetItemString(modules, "threading")) : NULL;
-    PyObject *thread = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
+    PyObject *thread = caw__call_imported("threading", "main_thread");
     PyObject *ident = thread ? PyObject_GetAttrString(thread, "ident") : NULL;
     bool is_main = !ident || PyLong_AsUnsignedLong(ident) == PyThread_get_thread_ident();
     Py_XDECREF(ident);
     Py_XDECREF(thread);
-    Py_XDECREF(threading);
     caw__forget_raised();
     return is_main;
 }

@@ -28,10 +28,10 @@ typedef struct caw__child_ops {
      * sense. */
     bool (*send)(caw_future *future, PyObject *value);
 
-    /* An exception is thrown in, or it is closed, before the first poll: that ends the generator, as if it had come
-     * at the `yield`. -1 with an exception where another step has begun: that one is raised then, and the generator
-     * goes on. */
-    int (*throw_in)(caw_future *future);
+    /* An exception is thrown in, or (NULL) it is closed, before the first poll: as if that had come at the `yield`. 1:
+     * the stream has taken the exception, and the step is to be polled. 0: that ends the generator. -1 with another
+     * exception, which is to be raised: of the stream; or where another step has begun, and the generator goes on. */
+    int (*throw_in)(caw_future *future, PyObject *exception);
 
     /* An exception is set, which leaves the coroutine: a StopAsyncIteration that is not the end becomes a RuntimeError.
      */

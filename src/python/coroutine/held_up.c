@@ -2,6 +2,7 @@
  * up in sys.modules each time, and not kept. */
 #include "python/coroutine/held_up.h"
 
+#include "python/base/python_code.h"
 #include "python/coroutine/poll.h"
 
 #include "core/base/block.h"
@@ -12,30 +13,18 @@ held_up_lock(void)
     return caw__has_gil() ? caw__gil() : NULL;
 }
 
-/* What a function of a module that is imported returns, or NULL: a new reference. Never raises. */
-static PyObject *
-held_up_call(const char *module, const char *function)
-{
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed, as is its item */
-    PyObject *imported = modules ? Py_XNewRef(PyDict_GetItemString(modules, module)) : NULL;
-    PyObject *answer = imported ? PyObject_CallMethod(imported, function, NULL) : NULL;
-    Py_XDECREF(imported);
-    caw__forget_raised();
-    return answer;
-}
-
 /* With the GIL. What is returned is borrowed: the loop runs, or something else than a loop stands for trio's run. */
 static const void *
 held_up_running(void)
 {
     PyObject *raised = caw__take_raised();
-    PyObject *loop = held_up_call("asyncio.events", "_get_running_loop");
+    PyObject *loop = caw__call_imported("asyncio.events", "_get_running_loop");
     if (loop == Py_None) {
         Py_CLEAR(loop);
     }
     const void *running = loop;
     if (!loop) {
-        PyObject *token = held_up_call("trio.lowlevel", "current_trio_token");
+        PyObject *token = caw__call_imported("trio.lowlevel", "current_trio_token");
         running = token ? &caw__poll_host : NULL;
         Py_XDECREF(token);
     }

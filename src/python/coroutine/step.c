@@ -342,6 +342,21 @@ caw__step_send(caw__coroutine *c, PyObject *value, PyObject **result)
     return outcome == PYGEN_RETURN ? caw__step_first(state, c, result) : outcome;
 }
 
+/* A step of an async generator has not begun. As throw_in of caw__child_ops; takes the exception if the stream does,
+ * and else leaves the one that is to be raised. */
+static int
+step_throw_in(caw__coroutine *c, PyObject **exception)
+{
+    int taken = caw__child_ops_of(c->future)->throw_in(c->future, *exception);
+    if (taken > 0) {
+        Py_CLEAR(*exception);
+    }
+    else if (taken < 0) {
+        Py_SETREF(*exception, caw__take_raised());
+    }
+    return taken;
+}
+
 PySendResult
 caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
 {
@@ -374,11 +389,15 @@ caw__step_throw(caw__coroutine *c, PyObject *exception, PyObject **result)
         return outcome;
     }
     PyErr_Clear(); /* of the allocation that failed: the cancellation matters more */
-    if (c->waiter.state == CORO_CREATED && c->waiter.steps && caw__child_ops_of(c->future)->throw_in(c->future) < 0) {
-        Py_DECREF(exception);
-        exception = caw__take_raised();
-    }
     Py_INCREF(c);
+    if (c->waiter.state == CORO_CREATED && c->waiter.steps) {
+        int taken = step_throw_in(c, &exception);
+        if (taken > 0) {
+            PySendResult outcome = caw__step_first(state, c, result);
+            Py_DECREF(c);
+            return outcome;
+        }
+    }
     caw__checkpoint_leave(c);
     caw__raise(exception);
     PySendResult outcome = caw__coroutine_fail(c, result);

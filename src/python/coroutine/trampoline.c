@@ -220,7 +220,7 @@ static int
 trampoline_close_own(caw__coroutine *c)
 {
     bool begins = c->waiter.state == CORO_CREATED && c->waiter.steps;
-    int closed = begins ? caw__child_ops_of(c->future)->throw_in(c->future) : 0;
+    int closed = begins ? caw__child_ops_of(c->future)->throw_in(c->future, NULL) : 0;
     PyObject *raised = caw__take_raised();
     caw__checkpoint_leave(c);
     caw__coroutine_free_awaiter(c);

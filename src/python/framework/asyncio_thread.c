@@ -4,8 +4,8 @@
  * It is the one thread of the library that takes the GIL, and it takes it once per batch: to call
  * loop.call_soon_threadsafe(drain). Then it waits, without the GIL, until the drain has run, because the fd stays
  * readable until then. A drain that has begun and does not end may have run the loop inside one of its steps, as a
- * modal dialog does: after NESTED_NS the loop is called once more. A drain
- * inside that one ends the wait, so what comes afterwards is not late.
+ * modal dialog does: after NESTED_NS the loop is called once more. A drain inside that one ends the wait, so what comes
+ * afterwards is not late.
  *
  * It is a native thread with a thread state that it makes itself. One of the module `_thread` would not do: where
  * gevent has patched the process, that is a greenlet of the loop's own thread, and would block it.
@@ -23,6 +23,7 @@
  */
 #include "python/framework/asyncio_thread.h"
 
+#include "python/base/python_code.h"
 #include "python/loop/hub.h"
 
 #include "core/os/condition.h"
@@ -322,18 +323,6 @@ asyncio_threads_free(PyObject *capsule)
     free(PyCapsule_GetPointer(capsule, NULL));
 }
 
-static int
-asyncio_threads_register_atexit(PyObject *threads)
-{
-    PyObject *end = PyCFunction_New(&asyncio_threads_end_def, threads);
-    PyObject *atexit = end ? PyImport_ImportModule("atexit") : NULL;
-    PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", end) : NULL;
-    Py_XDECREF(atexit);
-    Py_XDECREF(end);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
-}
-
 /* The capsule of the state's list, which is made at the first call: a borrowed reference. NULL with an exception. */
 static PyObject *
 asyncio_threads_of(caw__state *state)
@@ -347,7 +336,7 @@ asyncio_threads_of(caw__state *state)
         free(threads);
         return NULL;
     }
-    if (asyncio_threads_register_atexit(capsule) < 0) {
+    if (caw__at_python_exit(&asyncio_threads_end_def, capsule) < 0) {
         Py_DECREF(capsule);
         return NULL;
     }

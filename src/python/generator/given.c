@@ -19,10 +19,12 @@ given_send(const caw__generator *g, PyObject *value)
     return !PyErr_Occurred();
 }
 
-/* Whether the stream goes on. If not, another exception may be set. */
-static bool
-given_throw(const caw__generator *g, PyObject *exception)
+bool
+caw__generator_throw(const caw__generator *g, PyObject *exception)
 {
+    if (!g->started || g->over) {
+        return false;
+    }
     int (*on_throw)(caw_stream *, PyObject *) = g->function->stream->on_throw;
     if (!on_throw) {
         return caw_py_iterate_throw(g->stream, exception);
@@ -40,7 +42,7 @@ caw__generator_give(caw__generator_step *a)
     if (a->kind == GENERATOR_STEP_NEXT) {
         return a->arg == Py_None || given_send(g, a->arg);
     }
-    if (given_throw(g, a->arg)) {
+    if (caw__generator_throw(g, a->arg)) {
         a->kind = GENERATOR_STEP_NEXT;
     }
     else if (PyErr_Occurred()) {

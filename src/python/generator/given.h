@@ -11,6 +11,9 @@ CAW__INTERNAL_BEGIN
  * generator. */
 bool caw__generator_give(caw__generator_step *a);
 
+/* Throw an exception into the stream. True: it has taken that, and goes on. If not, another one may be set. */
+bool caw__generator_throw(const caw__generator *g, PyObject *exception);
+
 CAW__INTERNAL_END
 
 #endif

@@ -377,7 +377,7 @@ generator_step_traverse(const caw_future *future, visitproc visit, void *arg)
 }
 
 static int
-generator_step_throw_in(caw_future *future)
+generator_step_throw_in(caw_future *future, PyObject *exception)
 {
     caw__generator_step *a = CAW_CONTAINER_OF(future, caw__generator_step, child.future);
     if (generator_step_keeps(a)) {
@@ -386,11 +386,15 @@ generator_step_throw_in(caw_future *future)
     if (generator_step_is_refused(a)) {
         return -1;
     }
+    bool throws = exception && a->kind == GENERATOR_STEP_NEXT;
+    if (throws && caw__generator_throw(a->generator, exception)) {
+        return 1;
+    }
     if (a->generator->stream) {
         a->begun = true;
         a->generator->running = true;
     }
-    return 0;
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 static bool

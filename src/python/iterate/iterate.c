@@ -302,6 +302,8 @@ caw_py_iterate(caw_py_locals *locals, PyObject *iterable, const caw_py_iterable_
     }
     s->at.locals = caw_py_locals_retain(locals);
     s->posts = locals != NULL;
-    caw__await_made = locals ? caw__await_made : s;
+    if (!locals) {
+        caw__await_made = s;
+    }
     return &s->at.stream;
 }

@@ -3,6 +3,7 @@
 #include "python/module/finish.h"
 
 #include "core/run/exit.h"
+#include "python/base/python_code.h"
 
 #define FINISH_LOOK_NS UINT64_C(50000000) /* how often it looks for a Ctrl-C */
 
@@ -29,14 +30,8 @@ caw__finish_register(caw__state *state)
     if (state->finishes_at_exit) {
         return 0;
     }
-    PyObject *function = PyCFunction_New(&finish_def, NULL);
-    PyObject *atexit = function ? PyImport_ImportModule("atexit") : NULL;
-    PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", function) : NULL;
-    state->finishes_at_exit = done != NULL;
-    Py_XDECREF(function);
-    Py_XDECREF(atexit);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
+    state->finishes_at_exit = caw__at_python_exit(&finish_def, NULL) == 0;
+    return state->finishes_at_exit ? 0 : -1;
 }
 
 #undef FINISH_LOOK_NS

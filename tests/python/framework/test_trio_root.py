@@ -228,6 +228,34 @@ class Room:
         self.trace.append("left")
 
 
+@pytest.mark.parametrize("how", ["iterable", "reader"])
+def test_stream_of_python_that_a_future_reads_begins_in_a_cancelled_scope(how: str) -> None:
+    async def main() -> None:
+        trace: list[str] = []
+
+        class Source:
+            async def receive_some(self, size: int | None = None) -> bytes:
+                await body(trace)
+                return b""
+
+        class Sink:
+            async def send_all(self, data: bytes) -> None:
+                raise AssertionError
+
+            async def aclose(self) -> None:
+                raise AssertionError
+
+        async def items() -> Any:
+            await body(trace)
+            yield 1
+
+        with cancelled_scope() as scope:
+            await (t.total(items(), where="place") if how == "iterable" else t.copy(Source(), Sink(), how="here"))
+        assert scope.cancelled_caught and trace == ["begun", "cancelled"]
+
+    trio.run(main)
+
+
 NOT_LISTS = [how for how in AWAITING if how != "one after the other"]  # whose true value would take the exception
 
 
