@@ -32,11 +32,16 @@ def c_environment(sanitize: str) -> dict[str, str]:
 
 
 @functools.cache
-def address_runtime() -> str:
-    """The compiler's shared library of ASan, which must be loaded before everything else in an uninstrumented
-    Python."""
-    command = ["gcc", "-print-file-name=libasan.so"]
-    return subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+def preloaded() -> str:
+    """What an uninstrumented Python must load before everything else: the compiler's shared library of ASan; and that
+    of C++, since ASan looks for the function behind `throw` when it is loaded and never again, and a library that
+    throws may come later."""
+    found = []
+    for library in ("libasan.so", "libstdc++.so.6"):
+        command = ["gcc", f"-print-file-name={library}"]
+        done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
+        found.append(done.stdout.strip())
+    return " ".join(found)
 
 
 def python_environment(sanitize: str, reports: Path) -> dict[str, str]:
@@ -53,7 +58,7 @@ def python_environment(sanitize: str, reports: Path) -> dict[str, str]:
     address = f"{ASAN}:malloc_context_size=2:intercept_tls_get_addr=0:log_path={reports}"
     leaks = f"suppressions={ROOT / 'tools' / 'lsan.supp'}:print_suppressions=0"
     return {
-        "LD_PRELOAD": address_runtime(),
+        "LD_PRELOAD": preloaded(),
         "PYTHONMALLOC": "malloc",
         "ASAN_OPTIONS": address,
         "UBSAN_OPTIONS": f"{UBSAN}:log_path={reports}",

@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import hypothesis  # noqa: F401  here: the import searches the collector for trio's random numbers; see Before
+import hypothesis  # here: the import searches the collector for trio's random numbers; see Before
 import pytest
 
 import _cawait_test as t
@@ -231,6 +231,13 @@ def process_wide_things() -> None:
 
     for kind in filter(is_here, KINDS):
         run_kind(kind, [], use_all)
+    make_the_random_numbers()
+
+
+@hypothesis.settings(max_examples=1, database=None, deadline=None)
+@hypothesis.given(hypothesis.strategies.none())
+def make_the_random_numbers(nothing: None) -> None:
+    """The first use of hypothesis searches the collector for who holds its random numbers: see Before."""
 
 
 @pytest.fixture(autouse=True)
