@@ -55,10 +55,6 @@ caw__thread_number(void)
  *   any-thread · no-gil · - · never fails · quiet */
 void caw__thread_yield(void);
 
-/* Have `drop` called with `what` when this thread ends. Once for each thread. False without memory: it never will be.
- *   any-thread · no-gil · takes(what), but not on failure · - · calls the function */
-bool caw__thread_leave(void *what, void (*drop)(void *what));
-
 CAW__INTERNAL_END
 
 #endif

@@ -24,7 +24,8 @@
 #include "core/os/clock.h"
 #include "core/os/compiler.h"
 #include "core/os/condition.h"
-#include "core/os/thread.h"
+#include "core/os/once.h"
+#include "core/os/thread_value.h"
 #include "core/reactor/wake_queue.h"
 
 #include <stdatomic.h>
@@ -38,8 +39,11 @@ static CAW__THREAD_LOCAL struct {
     unsigned failures, sleeps_left;
 } spin;
 
-/* Of this thread: the reactor that it keeps, a reference, or NULL. */
+/* Of this thread: the reactor that it keeps, a reference, or NULL; the same for its end, which drops it. */
 static CAW__THREAD_LOCAL caw_reactor *kept_reactor;
+static caw__thread_value kept_at_end;
+static caw__once kept_once = CAW__ONCE_INIT;
+static bool kept_can_be; /* there is such a value */
 
 struct caw__sleeper {
     _Atomic uint32_t refs;
@@ -218,6 +222,7 @@ caw__sleeper_new(void)
     }
     if (kept_reactor && caw__reactor_forked(kept_reactor)) {
         kept_reactor = NULL; /* the parent's: what belongs to it stays where it is */
+        (void)caw__thread_value_set(kept_at_end, NULL);
     }
     /* From the first poll on: the future may wait on it already. */
     s->reactor = kept_reactor ? caw_reactor_retain(kept_reactor) : NULL;
@@ -238,11 +243,18 @@ sleeper_drop_kept(void *reactor)
     caw_reactor_release(reactor);
 }
 
-/* Without memory it is closed all the same. */
+static void
+sleeper_make_kept(void)
+{
+    kept_can_be = caw__thread_value_init(&kept_at_end, sleeper_drop_kept) == 0;
+}
+
+/* Where it cannot be dropped at the thread's end, it is not kept. */
 static void
 sleeper_keep_reactor(const caw__sleeper *s)
 {
-    if (s->reactor && !kept_reactor && caw__thread_leave(s->reactor, sleeper_drop_kept)) {
+    if (s->reactor && !kept_reactor && caw__once_call(&kept_once, sleeper_make_kept) == 0 && kept_can_be &&
+        caw__thread_value_set(kept_at_end, s->reactor) == 0) {
         kept_reactor = caw_reactor_retain(s->reactor);
     }
 }
