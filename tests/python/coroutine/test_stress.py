@@ -1,6 +1,7 @@
 """Many at once, many one after the other, and out of memory."""
 
 import importlib.util
+import sys
 
 import pytest
 
@@ -63,4 +64,6 @@ def test_references_and_memory_are_flat_after_a_hundred_thousand_awaits(kind):
 )
 @pytest.mark.parametrize("function", ["every_allocation_fails", "every_allocation_fails_where_the_hub_is_made"])
 def test_allocation_that_fails_is_a_memory_error_or_nothing(function, kind):
+    if sys.version_info[:2] == (3, 11) and kind == "asyncio+no-reader":
+        pytest.skip("PyThreadState_New of CPython 3.11 crashes without memory")
     run_child("memory", function, kind, options=["-W", "ignore"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import _cawait_test as t
-from support.common import settle
+from support.common import until
 
 Run = Callable[..., Any]
 
@@ -68,7 +68,7 @@ def test_step_that_is_closed_before_it_begins_ends_no_python_generator_early(run
         assert await anext(generator) == 1
         generator.__anext__().close()
         await generator.aclose()
-        await settle()
+        await until(lambda: seen)  # a task of the loop ends it
         assert seen == [GeneratorExit] and await items(generator) == []
 
     run(main)

@@ -131,11 +131,14 @@ def loops_closed_just_before(kind):
     """Many loops are closed right before the exit: what they started may not even have begun."""
 
     async def main():
-        asyncio.ensure_future(t.Op().wait_detached())
+        KEPT.append(t.Op())
+        asyncio.ensure_future(KEPT[-1].wait_detached())
         await settle()
 
     for _ in range(20):
         run(kind, main())
+    for op in KEPT:
+        op.resolve()  # so that nothing leaks
 
 
 def resolved_after_finalization(kind):
