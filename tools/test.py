@@ -6,8 +6,11 @@ PYTHON is a whole name (3.14.10d), a series (3.14, 3.15d), the first numbers of 
 
 Kinds of runs: c (the C tests), python (each interpreter), portable (C and Python tests with the portable reactor),
 joined (the extension built from the joined source by setuptools). Each run is one row, and the last line is the sum. Of
-two interpreters of one series, such as 3.11.2 and 3.11.7, one gets the portable build and the other the joined one. An
-interpreter with Py_DEBUG runs one of each kind of framework that has C code of its own, and so does the joined source.
+two interpreters of one series, such as 3.11.2 and 3.11.7, one gets the portable build and the other the joined one.
+
+The oldest and the newest interpreter, the portable build and what --python names run on every kind of framework; those
+in between on one of each kind that has C code of its own and on uvloop, which is compiled for each; those with Py_DEBUG
+and the joined source on one of each kind.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from foreign_loops import make_loops
 from interpreters import Interpreter, choose, discover, make_environment, make_environments
 
 KINDS = ("c", "python", "portable", "joined")
+IN_BETWEEN = (f"{ONE_OF_EACH_KIND[0]},uvloop",)
 # one worker more than cores: a quarter of the tests' time is waiting, for children and for each other's threads
 WORKERS = str(int(JOBS) + 1)
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", WORKERS, "--dist", "worksteal"]
@@ -53,11 +57,10 @@ class Runs:
         options |= sanitizers.options(self.sanitize)
         return meson_build(interpreter.folder / name, options, sanitizers.build_environment(self.sanitize))
 
-    def python_tests(self, interpreter: Interpreter, reactor: str) -> Row:
-        """Build for an interpreter with Meson and run the Python tests."""
+    def python_tests(self, interpreter: Interpreter, reactor: str, chosen: Sequence[str] = ()) -> Row:
+        """Build for an interpreter with Meson and run the Python tests, or those that are chosen."""
         note = "; ".join(filter(None, [make_environment(interpreter), make_loops(interpreter)]))
         folder = self.modules(interpreter, reactor)
-        chosen = ONE_OF_EACH_KIND if interpreter.is_debug else ()
         return self.pytest(interpreter, python_path(folder), f"{interpreter.name}-{folder.name}", note, chosen)
 
     def joined_tests(self, interpreter: Interpreter) -> Row:
@@ -123,6 +126,14 @@ def by_default(interpreters: list[Interpreter], kinds: Sequence[str]) -> list[In
     return [one for one in interpreters if one not in (twin, the_main_one(interpreters))]
 
 
+def kinds_to_run(interpreter: Interpreter, among: list[Interpreter], named: bool) -> Sequence[str]:
+    """The choice of kinds of frameworks for the default build, as an option of pytest."""
+    optimized = [one for one in among if not one.is_debug]
+    if interpreter.is_debug:
+        return ONE_OF_EACH_KIND
+    return () if named or interpreter in (optimized[0], optimized[-1]) else IN_BETWEEN
+
+
 def main() -> int:
     """Do the chosen runs and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,8 +154,10 @@ def main() -> int:
         steps["C tests"] = partial(runs.c_tests, "default", args.suite)
     if "portable" in kinds:
         steps["C tests, portable reactor"] = partial(runs.c_tests, "portable", args.suite)
-    for one in by_default(interpreters, kinds) if "python" in kinds else []:
-        steps[f"Python {one.name}"] = partial(runs.python_tests, one, "default")
+    chosen = by_default(interpreters, kinds) if "python" in kinds else []
+    for one in chosen:
+        its_kinds = kinds_to_run(one, chosen, bool(args.python))
+        steps[f"Python {one.name}"] = partial(runs.python_tests, one, "default", its_kinds)
     if "portable" in kinds:
         main_one = the_main_one(interpreters)
         steps[f"Python {main_one.name}, portable reactor"] = partial(runs.python_tests, main_one, "portable")

@@ -89,15 +89,11 @@ def test_pip_can_install_into_each_of_them() -> None:
     assert int(pin.removeprefix("pip==").split(".")[0]) >= 26  # before, it cannot run on 3.15
 
 
-def test_debug_build_runs_one_of_each_kind_and_others_run_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commands: list[list[str]] = []
-    monkeypatch.setattr(tool, "run", lambda command, env: commands.append(command) or 0)
-    monkeypatch.setattr(tool, "RESULTS", tmp_path)
-    monkeypatch.setattr(tool, "make_environment", lambda one: "")
-    monkeypatch.setattr(tool.Runs, "modules", lambda self, one, reactor: tmp_path)
-    for one in choose(HERE, ["3.14", "3.14d"]):
-        tool.Runs("", []).python_tests(one, "default")
-    assert ["--kinds=one-each" in command for command in commands] == [False, True]
+def test_oldest_newest_and_named_ones_run_every_kind_and_the_others_fewer() -> None:
+    some = choose(HERE, ["3.10", "3.12.1", "3.14", "3.14d"])
+    one_each = ["--kinds=one-each"]
+    found = [[list(tool.kinds_to_run(one, some, named)) for one in some] for named in (False, True)]
+    assert found == [[[], ["--kinds=one-each,uvloop"], [], one_each], [[], [], [], one_each]]
 
 
 def test_interpreters_of_asan_are_found_by_series(monkeypatch: pytest.MonkeyPatch) -> None:
