@@ -55,11 +55,21 @@ caw__is_awaitable(PyObject *object)
            caw__is_concurrent_future(object);
 }
 
-/* A coroutine of Python that is being awaited already: a send() would resume what it waits for. */
+static bool
+awaitable_is_running(caw__state *state, PyObject *coroutine)
+{
+    PyObject *running = caw__attribute(coroutine, state->names.cr_running);
+    bool is = running == Py_True;
+    Py_XDECREF(running);
+    return is;
+}
+
+/* A coroutine of Python that is being awaited already: a send() would resume what it waits for. One that runs is
+ * refused by its send(); and CPython 3.12 may crash where the cr_await of such a one is read. */
 static bool
 awaitable_is_awaited(caw__state *state, PyObject *coroutine)
 {
-    if (caw__coroutine_is_new(coroutine)) {
+    if (caw__coroutine_is_new(coroutine) || awaitable_is_running(state, coroutine)) {
         return false;
     }
     PyObject *inner = caw__attribute(coroutine, state->names.cr_await);

@@ -28,6 +28,7 @@ CAW__INTERNAL_BEGIN
     X(call_soon)                                                                                                       \
     X(context)                                                                                                         \
     X(cr_await)                                                                                                        \
+    X(cr_running)                                                                                                      \
     X(current_task)                                                                                                    \
     X(effectively_cancelled)                                                                                           \
     X(get_debug)                                                                                                       \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import types
 import unittest.mock
@@ -93,6 +94,19 @@ def test_close_from_inside_what_is_given_up_is_refused() -> None:
     outer: list[Any] = []
     asyncio.run(main())
     assert found == [("ValueError", "coroutine already executing")]
+
+
+def test_coroutine_that_awaits_itself_is_refused_in_the_same_way_every_time() -> None:
+    """What CPython 3.12 says its cr_await is depends on counters in its bytecode."""
+
+    async def itself() -> None:
+        await t.await_(one)
+
+    found = []
+    for _ in range(2000):
+        one = itself()
+        found.append(outcome(functools.partial(one.send, None)))
+    assert set(found) == {("ValueError", "coroutine already executing")}
 
 
 def test_refused_awaiter_leaves_the_one_that_awaits_in_peace() -> None:

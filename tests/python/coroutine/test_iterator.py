@@ -6,6 +6,7 @@ import asyncio
 import collections.abc
 import gc
 import inspect
+import sys
 import types
 import warnings
 import weakref
@@ -375,20 +376,23 @@ def test_stop_iteration_of_throw_has_arguments_too(run_asyncio: Callable[..., An
 
 @pytest.mark.parametrize("around", [t.await_, awaiting], ids=["C", "Python"])
 def test_what_runs_in_a_chain_awaits_nothing(run: Callable[..., Any], around: Callable[[Any], Any]) -> None:
-    """As with coroutines of Python: all that are above the one that runs are running."""
+    """As with coroutines of Python: all that are above the one that runs are running. CPython 3.12 may crash where the
+    cr_await of a coroutine of Python is read that runs."""
+    can_look = around is t.await_ or sys.version_info[:2] != (3, 12)
 
     async def main() -> None:
         seen: list[Any] = []
 
         def look() -> bool:
-            seen.append([(one.cr_running, one.cr_await, inspect.getcoroutinestate(one)) for one in chain])
+            looked = chain if can_look else chain[:1]
+            seen.append([(one.cr_running, one.cr_await, inspect.getcoroutinestate(one)) for one in looked])
             return True
 
         chain = [t.call_in_poll(look)]
         for _ in range(3):
             chain.append(around(chain[-1]))
         await chain[-1]
-        assert seen == [[(True, None, "CORO_RUNNING")] * 4]
+        assert seen == [[(True, None, "CORO_RUNNING")] * (4 if can_look else 1)]
 
     run(main)
 

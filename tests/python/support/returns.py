@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import _cawait_test as t
+from support.common import until
 
 FUTURES = ["poll", "later poll", "child's poll", "spawned poll", "poll in a scope", "start", "run", "result"]
 STREAMS = ["poll_next", "poll_next in a merge", "map", "channel's start", "convert", "convert in a task"]
@@ -20,12 +21,15 @@ async def numbers() -> AsyncIterator[int]:
 async def collect(where: str, number: int, streams: Callable[..., Any] = t.items_and_returns) -> list[Any]:
     """The items of such a stream up to its end."""
     items = []
+    source = numbers() if "convert" in where else None
     try:
-        async for item in streams(where, number, numbers() if "convert" in where else None):
+        async for item in streams(where, number, source):
             items.append(item)
     finally:
         if where == "poll_next":
             assert items in ([3, 2, 1], [[3, 2], [1]])
+        if source:
+            await until(lambda: not source.ag_frame)  # a task of the loop closes it
     return items
 
 
