@@ -26,7 +26,8 @@ LAYOUT = Layout(
         "cawait/error cawait/waker",
         "cawait/future",
         "cawait/promise cawait/stream cawait/bytes",
-        "cawait/channel cawait/reactor",
+        "cawait/async_frame cawait/channel cawait/reactor",
+        "cawait/async",
         "cawait/pool cawait/testing_tools",
         "cawait/core",
         "cawait/python_api",
@@ -44,8 +45,10 @@ LAYOUT = Layout(
     )
     | {"cawait", "cawait_testing"},
     rooms={
-        "core/os": "compiler clock mutex condition once thread thread_value processors exit fork fd pipe errno_names",
+        "core/os": "compiler clock mutex condition once thread thread_value processors exit fork fd pipe"
+        " errno_names",
         "core/base": "error block detail future promise",
+        "core/async": "mistakes routine generator",
         "core/reactor": "timer_heap shared wake_queue wait sleep fd_table readiness epoll portable reactor",
         "core/stream": "stream around merge channel_shared channel send from_fd",
         "core/bytes": "bytes from_fd",
@@ -72,7 +75,17 @@ LAYOUT = Layout(
         {"core/base/detail.h", "core/base/promise.h", "core/reactor/timer_heap.h", "core/reactor/wake_queue.h"}
         | {"core/os/processors.h"}
         # compiled there with an allocator that fails
+        | {
+            f"core/combine/{name}.c"
+            for name in ("all", "combined", "group", "group_member", "group_room", "many", "then", "timeout")
+        }
+        | {f"core/io/{name}.c" for name in "interval transfer connection addresses file process signals".split()}
+        | {f"core/reactor/{name}.c" for name in ("fd_table", "readiness", "sleep", "timer_heap")}
+        | {"core/bytes/byte_fd.c", "core/os/process.h", "core/os/socket.h"}
         | {f"core/stream/{name}.c" for name in ("channel", "from_fd", "merge", "around", "stream")}
+        | {f"core/async/{name}.c" for name in ("routine", "generator")}
+        | {f"core/run/{name}.c" for name in ("blocking", "exit", "pool", "pool_exit", "serial", "workers")}
+        | {"core/sync/broadcast.c"}
     ),
     allowed={
         "system headers": (
@@ -82,7 +95,7 @@ LAYOUT = Layout(
             "src/core/stream/from_fd.c",
             "src/core/bytes/from_fd.c",
         ),
-        "compiler": ("include/cawait/base.h", "src/core/os/compiler.h"),
+        "compiler": ("include/cawait/base.h", "include/cawait/async.h", "src/core/os/compiler.h"),
         "platform": ("src/core/os/",),
         "CPython": ("include/cawait/python_api.h", "src/python/base/compat.h"),
     },

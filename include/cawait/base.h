@@ -59,6 +59,15 @@
 #  define CAW__INT(number) ((int)(number))
 #endif
 
+/* Before an expression that ISO C does not have, and every compiler does; whether there is `goto *`. */
+#ifdef __GNUC__
+#  define CAW__EXTENSION         __extension__
+#  define CAW__HAS_COMPUTED_GOTO 1
+#else
+#  define CAW__EXTENSION
+#  define CAW__HAS_COMPUTED_GOTO 0
+#endif
+
 /* The struct whose member is at `pointer`. With it a function of a table finds the struct that you embedded its
  * argument in. */
 #ifdef __cplusplus

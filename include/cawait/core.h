@@ -1,5 +1,6 @@
-/* cawait/core.h: the core: futures, wakers, promises, streams, bytes, channels, the reactor, the pool. No Python in
- * it.
+/* cawait/core.h: the core: futures, wakers, promises, async functions, combined futures, groups, streams, bytes,
+ * channels, mutexes and other things to wait for, the reactor, the pool, a thread of its own; and what the system does,
+ * as futures and streams: input and output, files, children, signals, ticks. No Python in it.
  */
 #ifndef CAWAIT_CORE_H
 #define CAWAIT_CORE_H
@@ -9,6 +10,7 @@
 #define CAW_VERSION_PATCH 0
 #define CAW_VERSION       "0.1.0"
 
+#include "cawait/async.h"
 #include "cawait/bytes.h"
 #include "cawait/channel.h"
 #include "cawait/error.h"

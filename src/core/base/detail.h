@@ -70,6 +70,7 @@ struct caw__notes {
 typedef struct caw__noting_host {
     caw_host host;
     void (*note)(const caw_context *cx, caw__detail *detail, int status); /* borrows the detail */
+    int (*note_raised)(const caw_context *cx); /* notes the exception that is set: its status; 0: there is none */
 } caw__noting_host;
 extern const char caw__noting_name[];
 

@@ -15,13 +15,6 @@
 /* Before a variable of which each thread has its own. */
 #define CAW__THREAD_LOCAL _Thread_local
 
-/* Before an expression that ISO C does not have, and every compiler does. */
-#ifdef __GNUC__
-#  define CAW__EXTENSION __extension__
-#else
-#  define CAW__EXTENSION
-#endif
-
 /* Before the declaration of what may not be there: then its address is NULL. */
 #ifdef __GNUC__
 #  define CAW__WEAK     __attribute__((weak))

@@ -111,5 +111,21 @@ poll_note_detail(const caw_context *cx, caw__detail *detail, int status)
     caw__gil_give(place->released);
 }
 
-const caw__noting_host caw__noting_poll_host = {{caw__noting_name, poll_reactor}, poll_note_detail};
-const caw__noting_host caw__noting_blocking_host = {{caw__noting_name, poll_blocking_reactor}, poll_note_detail};
+/* A poll that has released the GIL has raised nothing. */
+static int
+poll_note_raised(const caw_context *cx)
+{
+    caw__poll_place *place = cx->place;
+    if (place->released || !PyErr_Occurred()) {
+        return 0;
+    }
+    PyObject *exception = caw__take_raised();
+    int status = caw__poll_note_status((caw__coroutine *)place->coroutine, exception);
+    Py_DECREF(exception);
+    caw__poll_enter_notes(place);
+    return status;
+}
+
+const caw__noting_host caw__noting_poll_host = {{caw__noting_name, poll_reactor}, poll_note_detail, poll_note_raised};
+const caw__noting_host caw__noting_blocking_host = {
+    {caw__noting_name, poll_blocking_reactor}, poll_note_detail, poll_note_raised};

@@ -1,0 +1,369 @@
+/* routine.c: what the words of an async function do where that is not usual, and its life.
+ *
+ * Promise. The body runs at most once, and the final part exactly once; an await that has begun is ended by its child,
+ * or by the frame's destroy; a child that is not borrowed is destroyed once.
+ *
+ * A frame is in one of these states:
+ *
+ *   point             FINAL   state
+ *   NULL              no      has not begun, or the body runs and has not awaited yet
+ *   a constant        no      suspended in the body, or the body runs
+ *   NULL              yes     the final part is to begin, or runs and has not awaited yet
+ *   a constant        yes     suspended in the final part, or the final part runs
+ *   caw__async_end     yes     has ended
+ *
+ * All words are the poller's: a frame has one owner, and poll, cancel and destroy never run at the same time. Who
+ * passes it on to another thread orders the two, as for every future; so the flags, which are in the future's word
+ * because it is there, are read and written without order.
+ *
+ * What looks bad: a frame is destroyed while it is suspended in the final part, and nothing may wait any more. Then it
+ * goes on at that place with a child that is ready, routine_dropped, as if the real one had ended with CAW_ECANCELED.
+ *
+ * The exception, or another detail (core/base/detail.h), that goes with the body's error is noted in the place of the
+ * poll, and another error in the final part would be noted over it. So before the first await of the final part it is
+ * put aside, and noted again at the end.
+ */
+#include "core/async/routine.h"
+
+#include "core/async/mistakes.h"
+#include "core/base/detail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the detail of the body's error --- */
+
+/* In place of the point where the body failed, while there is a detail: `failed` is its first member. */
+typedef struct routine_kept {
+    caw_point point;
+    caw__detail *detail;
+} routine_kept;
+
+enum { ROUTINE_KEPT = 32 }; /* a flag: `failed` is a routine_kept */
+
+static const caw__noting_host *
+routine_noting_host(const caw_context *cx)
+{
+    bool notes = cx && cx->host && cx->host->name == caw__noting_name;
+    return notes ? CAW_CONTAINER_OF(cx->host, const caw__noting_host, host) : NULL;
+}
+
+/* Note the exception that is set where the poll happens: its status. 0: there is none. */
+static int
+routine_note_raised(const caw_context *cx)
+{
+    const caw__noting_host *host = routine_noting_host(cx);
+    return host ? host->note_raised(cx) : 0;
+}
+
+int
+caw__async_missing(const caw_context *cx)
+{
+    int raised = routine_note_raised(cx);
+    return raised < 0 ? raised : CAW_ENOMEM;
+}
+
+/* Before an await of the final part. Without memory the detail is lost, and the status stands for itself. */
+static void
+routine_keep(caw_async *a, const caw_context *cx)
+{
+    if (a->future.status >= 0 || !cx || (caw__async_flags(a) & ROUTINE_KEPT)) {
+        return;
+    }
+    (void)routine_note_raised(cx);
+    caw__detail *detail = caw__noted(a->future.status);
+    routine_kept *kept = detail ? malloc(sizeof *kept) : NULL;
+    if (kept) {
+        *kept = (routine_kept){a->failed ? *a->failed : caw__async_end, detail};
+        a->failed = &kept->point;
+        caw__async_add_flags(a, ROUTINE_KEPT);
+    }
+    else {
+        caw__detail_release(detail);
+    }
+}
+
+/* It stays with the frame, which its point is shown of, until that is destroyed. */
+static void
+routine_note_kept(const caw_async *a, const caw_context *cx)
+{
+    if (caw__async_flags(a) & ROUTINE_KEPT) {
+        caw__note(cx, CAW_CONTAINER_OF(a->failed, const routine_kept, point)->detail, a->future.status);
+    }
+}
+
+static void
+routine_drop_kept(caw_async *a)
+{
+    if (caw__async_flags(a) & ROUTINE_KEPT) {
+        routine_kept *kept = CAW_CONTAINER_OF(a->failed, routine_kept, point);
+        a->failed = NULL;
+        caw__detail_release(kept->detail);
+        free(kept);
+    }
+}
+
+/* --- leaving a part --- */
+
+int
+caw__routine_leave(caw_async *a, int status)
+{
+    uint32_t flags = caw__async_flags(a);
+    a->future.status = status > 0 ? caw_error_from_return(a->future.ops->name, "run", status) : status;
+    if (flags & CAW__ASYNC_FINAL) {
+        a->point = &caw__async_end;
+        return CAW__AT_END;
+    }
+    a->point = NULL;
+    caw__async_set_flags(a, flags | CAW__ASYNC_FINAL);
+    return CAW__AT_FINALLY;
+}
+
+int
+caw__routine_end_block(caw_async *a)
+{
+    return caw__routine_leave(a, a->future.status);
+}
+
+bool
+caw__routine_fails(caw_async *a, int status, const caw_point *point)
+{
+    if (caw__async_flags(a) & CAW__ASYNC_FINAL) {
+        if (a->future.status == 0) {
+            a->future.status = status;
+            a->failed = point;
+        }
+        return false;
+    }
+    a->failed = point;
+    (void)caw__routine_leave(a, status);
+    return true;
+}
+
+/* --- awaits --- */
+
+/* Stands in for the child of a frame that is destroyed while it is suspended in the final part. */
+static caw_poll
+routine_dropped_poll(caw_future *f, caw_context *cx)
+{
+    (void)f; /* its status is there */
+    (void)cx;
+    return CAW_READY;
+}
+
+static void
+routine_dropped_destroy(caw_future *f)
+{
+    (void)f;
+}
+
+static const caw_future_ops routine_dropped_ops = {"(dropped)", routine_dropped_poll, NULL, routine_dropped_destroy};
+static caw_future routine_dropped = {.ops = &routine_dropped_ops, .status = CAW_ECANCELED}; /* never written */
+
+/* A cancelled body awaits nothing more; nor does a final part that must not wait. */
+static int
+routine_pass_over(caw_async *a, caw_future *f, const caw_point *point)
+{
+    if (f && !point->borrows) {
+        caw_future_destroy(f);
+    }
+    if (caw__async_flags(a) & CAW__ASYNC_FINAL) {
+        return CAW_ECANCELED;
+    }
+    (void)caw__routine_leave(a, CAW_ECANCELED);
+    return CAW__LEAVES;
+}
+
+int
+caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const caw_context *cx)
+{
+    uint32_t flags = caw__async_flags(a);
+    bool is_final = flags & CAW__ASYNC_FINAL;
+    if (flags & (is_final ? CAW__ASYNC_DROPPED : CAW__ASYNC_CANCELLED)) {
+        return routine_pass_over(a, f, point);
+    }
+    if (!f) {
+        return caw__async_missing(cx);
+    }
+    if (is_final) {
+        routine_keep(a, cx);
+    }
+    caw__async_check_child(a, f);
+    a->point = point;
+    a->child = f;
+    return 0;
+}
+
+int
+caw__await_poll_slow(caw_async *a, const caw_point *point, caw_context *cx)
+{
+    return caw_future_poll(a->child, cx) == CAW_PENDING ? CAW__WAITS : caw__await_ended(a, point);
+}
+
+int
+caw__await_ended(caw_async *a, const caw_point *point)
+{
+    caw_future *f = a->child;
+    int status = f->status;
+    if (status > 0) {
+        status = caw_error_from_return(f->ops->name, "poll", status);
+    }
+    a->child = NULL;
+    if (!point->borrows) {
+        f->ops->destroy(f);
+    }
+    bool leaves = (caw__async_flags(a) & (CAW__ASYNC_CANCELLED | CAW__ASYNC_FINAL)) == CAW__ASYNC_CANCELLED;
+    if (status == CAW_ECANCELED && leaves) {
+        (void)caw__routine_leave(a, status);
+        return CAW__LEAVES;
+    }
+    return status;
+}
+
+/* --- the table --- */
+
+caw_poll
+caw_async_poll(caw_future *f, caw_context *cx)
+{
+    caw_async *a = CAW_CONTAINER_OF(f, caw_async, future);
+    caw__async_check(a, "is polled while it runs", "is polled after its end");
+    if (!a->point && (caw__async_flags(a) & (CAW__ASYNC_CANCELLED | CAW__ASYNC_FINAL)) == CAW__ASYNC_CANCELLED) {
+        (void)caw__routine_leave(a, CAW_ECANCELED); /* before its first poll */
+    }
+    if (!caw__async_run(a, cx).ended) {
+        return CAW_PENDING;
+    }
+    routine_note_kept(a, cx);
+    return CAW_READY;
+}
+
+void
+caw_async_cancel(caw_future *f)
+{
+    caw_async *a = CAW_CONTAINER_OF(f, caw_async, future);
+    caw__async_check(a, "is cancelled while it runs", NULL);
+    if (caw__async_flags(a) & (CAW__ASYNC_FINAL | CAW__ASYNC_CANCELLED)) {
+        return; /* the final part is shielded */
+    }
+    caw__async_add_flags(a, CAW__ASYNC_CANCELLED);
+    if (a->child) {
+        caw_future_cancel(a->child);
+    }
+}
+
+/* The final part, or the rest of it, without waiting. */
+static void
+routine_drop(caw_async *a)
+{
+    caw_future *child = a->child;
+    a->child = NULL;
+    if (child && !a->point->borrows) {
+        caw_future_destroy(child);
+    }
+    caw__async_add_flags(a, CAW__ASYNC_DROPPED | CAW__ASYNC_CANCELLED);
+    if (!(caw__async_flags(a) & CAW__ASYNC_FINAL)) {
+        (void)caw__routine_leave(a, CAW_ECANCELED);
+    }
+    else if (child) {
+        a->child = &routine_dropped;
+    }
+    (void)caw__async_run(a, NULL);
+}
+
+void
+caw_async_destroy(caw_future *f)
+{
+    caw_async *a = CAW_CONTAINER_OF(f, caw_async, future);
+    caw__async_check(a, "is destroyed while it runs", NULL);
+    if (a->point != &caw__async_end) {
+        routine_drop(a);
+    }
+    routine_drop_kept(a);
+    if (caw__async_ops_of(a)->fini) {
+        caw__async_ops_of(a)->fini(a);
+    }
+    if (caw__async_flags(a) & CAW__ASYNC_HEAP) {
+        free(a);
+    }
+    else {
+        caw__async_mark_destroyed(a);
+    }
+}
+
+/* --- frames on the heap --- */
+
+caw_async *
+caw_async_alloc(const caw_async_ops *ops)
+{
+    caw_async *a = calloc(1, ops->size);
+    if (a) {
+        caw_future_init(&a->future, &ops->future);
+        caw__async_set_flags(a, CAW__ASYNC_HEAP);
+    }
+    return a;
+}
+
+/* Taken from `frame`: where there is no memory, it is ended there. */
+caw_async *
+caw__async_copy(const caw_async *frame)
+{
+    const caw_async_ops *ops = caw__async_ops_of(frame);
+    caw_async *a = malloc(ops->size);
+    if (!a) {
+        caw_async_destroy(&((caw_async *)frame)->future);
+        return NULL;
+    }
+    memcpy((void *)a, (const void *)frame, ops->size);
+    caw__async_set_flags(a, CAW__ASYNC_HEAP);
+    return a;
+}
+
+caw_future *
+caw_async_new(const caw_async *frame)
+{
+    caw_async *a = caw__async_copy(frame);
+    return a ? &a->future : NULL;
+}
+
+/* --- looking at it --- */
+
+bool
+caw_async_cancelled(const caw_async *a)
+{
+    return caw__async_flags(a) & CAW__ASYNC_CANCELLED;
+}
+
+const caw_async *
+caw__async_of(const caw_future *f)
+{
+    return f && f->ops->poll == caw_async_poll ? CAW_CONTAINER_OF(f, const caw_async, future) : NULL;
+}
+
+const caw_point *
+caw__async_point(const caw_async *a)
+{
+    const caw_point *point = a->point == &caw__async_end ? a->failed : a->point;
+    return point && point->file ? point : NULL;
+}
+
+size_t
+caw_async_trace(const caw_future *f, char *out, size_t size)
+{
+    size_t length = 0;
+    if (size > 0) {
+        out[0] = '\0';
+    }
+    while (f && length + 1 < size) {
+        const caw_async *a = caw__async_of(f);
+        const caw_point *p = a ? caw__async_point(a) : NULL;
+        int n = p ? snprintf(out + length, size - length, "%s at %s:%d: %s\n", f->ops->name, p->file, p->line, p->text)
+                  : snprintf(out + length, size - length, "%s\n", f->ops->name);
+        if (n < 0) {
+            break;
+        }
+        length += (size_t)n;
+        f = a ? a->child : NULL;
+    }
+    return length < size ? length : size > 0 ? size - 1 : 0;
+}
