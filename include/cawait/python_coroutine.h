@@ -49,9 +49,10 @@ typedef enum caw_py_cancel {
  * waits for something native, the cancel comes then, by its policy. It is for an operation that has to run also when
  * the scope was cancelled, as an `__aexit__` or an `aclose()` has. */
 typedef enum caw_py_checkpoint {
-    CAW_PY_CHECKPOINT_DEFAULT = 0, /* INSIDE where the start function made a caw_py_await, caw_py_iterate, caw_py_reader
-                                    * or caw_py_writer with NULL for the locals, for the future itself or for a part of
-                                    * it. Else BEFORE, but what is under CAW_PY_CANCEL_SHIELD begins in any case */
+    CAW_PY_CHECKPOINT_DEFAULT = 0, /* INSIDE for a function of async.h, and where the start function made a
+                                    * caw_py_await, caw_py_iterate, caw_py_reader or caw_py_writer with NULL for the
+                                    * locals, for the future itself or for a part of it. Else BEFORE, but what is under
+                                    * CAW_PY_CANCEL_SHIELD begins in any case */
     CAW_PY_CHECKPOINT_BEFORE,
     CAW_PY_CHECKPOINT_INSIDE,
 } caw_py_checkpoint;
@@ -132,6 +133,11 @@ typedef struct caw_py_spec {
      */
     const char *sync_name;
     const char *sync_doc;
+
+    /* For a row of CAW_PY_ROUTINE: parses the arguments into the frame, which is all zero but for its table. `self` is
+     * as for a start function, kwargs may be NULL. Returns 0; or -1 with an exception set, and the frame is destroyed:
+     * its final part runs. NULL for the function: there are no arguments. */
+    int (*arguments)(caw_async *frame, PyObject *self, PyObject *args, PyObject *kwargs);
 } caw_py_spec;
 
 /* How an async function takes its arguments: in the order of the fields of caw_py_start. */
@@ -140,6 +146,7 @@ typedef enum caw_py_convention {
     CAW_PY_NOARGS,      /* like METH_NOARGS */
     CAW_PY_O,           /* like METH_O */
     CAW_PY_FASTCALL,    /* like METH_FASTCALL | METH_KEYWORDS; kwnames may be NULL */
+    CAW_PY_FRAME,       /* like VARARGS, parsed by the `arguments` of the spec into the frame of an async function */
 } caw_py_convention;
 
 /* Makes the future of one call, which should not begin anything yet. `self` is the module; for a method it is the
@@ -150,6 +157,7 @@ typedef union caw_py_start {
     caw_future *(*noargs)(PyObject *self);
     caw_future *(*o)(PyObject *self, PyObject *arg);
     caw_future *(*fastcall)(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+    const caw_async_ops *frame;
     CAW__START_CONSTRUCTORS(caw_py_start)
 } caw_py_start;
 
@@ -169,6 +177,11 @@ typedef struct caw_py_async_def {
       CAW__PY_ASYNC_ROW(CAW_PY_O, o, start_, name_, result_, __VA_ARGS__)
 #  define CAW_PY_ASYNC_FASTCALL(name_, start_, result_, ...)                                                           \
       CAW__PY_ASYNC_ROW(CAW_PY_FASTCALL, fastcall, start_, name_, result_, __VA_ARGS__)
+/* The row of an async function in C (async.h): CAW_PY_ROUTINE("copy", copy, copy_arguments, copy_result, doc). `type`
+ * is that of CAW_ASYNC_FUNCTION. That of an async generator is CAW_PY_GENERATOR (python_stream.h). */
+#  define CAW_PY_ROUTINE(name_, type_, arguments_, result_, ...)                                                       \
+      CAW__ROW(caw_py_start, CAW_PY_FRAME, frame, &type_##_ops,                                                        \
+               CAW_PY_SPEC(name_, result_, __VA_ARGS__, CAW_SET(arguments, arguments_)))
 #  define CAW__PY_ASYNC_ROW(convention_, field_, start_, name_, result_, ...)                                          \
       CAW__ROW(caw_py_start, convention_, field_, start_, CAW_PY_SPEC(name_, result_, __VA_ARGS__))
 #  define CAW_PY_SPEC(name_, result_, ...)                                                                             \

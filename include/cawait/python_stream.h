@@ -79,6 +79,9 @@ typedef struct caw_py_stream_spec {
      * athrow() raises the exception that is set; where none is set, the one that was thrown. NULL for the function:
      * caw_py_iterate_throw passes the exception on to the iterable of a caw_py_iterate; others are ended by it. */
     int (*on_throw)(caw_stream *s, PyObject *exception);
+
+    /* For a row of CAW_PY_GENERATOR: parses the arguments into the frame, by the rules of caw_py_spec. */
+    int (*arguments)(caw_generator *frame, PyObject *self, PyObject *args, PyObject *kwargs);
 } caw_py_stream_spec;
 
 /* Makes the stream of one call, by the rules of caw_py_start. */
@@ -87,6 +90,7 @@ typedef union caw_py_stream_start {
     caw_stream *(*noargs)(PyObject *self);
     caw_stream *(*o)(PyObject *self, PyObject *arg);
     caw_stream *(*fastcall)(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+    const caw_generator_ops *frame;
     CAW__START_CONSTRUCTORS(caw_py_stream_start)
 } caw_py_stream_start;
 
@@ -105,6 +109,10 @@ typedef struct caw_py_stream_def {
 #  define CAW_PY_STREAM_O(name_, start_, item_, ...) CAW__PY_STREAM_ROW(CAW_PY_O, o, start_, name_, item_, __VA_ARGS__)
 #  define CAW_PY_STREAM_FASTCALL(name_, start_, item_, ...)                                                            \
       CAW__PY_STREAM_ROW(CAW_PY_FASTCALL, fastcall, start_, name_, item_, __VA_ARGS__)
+/* The row of an async generator in C (async.h). */
+#  define CAW_PY_GENERATOR(name_, type_, arguments_, item_, ...)                                                       \
+      CAW__ROW(caw_py_stream_start, CAW_PY_FRAME, frame, &type_##_ops,                                                 \
+               CAW_PY_STREAM_SPEC(name_, item_, __VA_ARGS__, CAW_SET(arguments, arguments_)))
 #  define CAW__PY_STREAM_ROW(convention_, field_, start_, name_, item_, ...)                                           \
       CAW__ROW(caw_py_stream_start, convention_, field_, start_, CAW_PY_STREAM_SPEC(name_, item_, __VA_ARGS__))
 #  define CAW_PY_STREAM_SPEC(name_, item_, ...)                                                                        \

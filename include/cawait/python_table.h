@@ -59,6 +59,9 @@
       }                                                                                                                \
       explicit constexpr start_type_(decltype(fastcall) function) : fastcall(function)                                 \
       {                                                                                                                \
+      }                                                                                                                \
+      explicit constexpr start_type_(decltype(frame) ops) : frame(ops)                                                 \
+      {                                                                                                                \
       }
 
 #  if __cplusplus >= 201703L

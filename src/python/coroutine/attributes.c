@@ -138,6 +138,11 @@ caw__coroutine_repr(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
     PyObject *qualname = caw__coroutine_qualname(c);
+    caw_point point = caw__future_point(c->future);
+    if (point.file) {
+        return PyUnicode_FromFormat("<coroutine %V (%s at %s:%d, %s) at %p>", qualname, "?", c->future->ops->name,
+                                    point.file, point.line, coroutine_state_text(c), self);
+    }
     if (c->future) {
         return PyUnicode_FromFormat("<coroutine %V (%s, %s) at %p>", qualname, "?", c->future->ops->name,
                                     coroutine_state_text(c), self);

@@ -1,6 +1,7 @@
 /* checkpoint.c: the two parts of a checkpoint of trio, around an operation. */
 #include "python/coroutine/checkpoint.h"
 
+#include "core/async/routine.h"
 #include "python/coroutine/cancel.h"
 #include "python/coroutine/end.h"
 #include "python/coroutine/poll.h"
@@ -61,7 +62,7 @@ checkpoint_is_inside(const caw__coroutine *c)
 {
     caw_py_checkpoint chosen = c->function->spec->checkpoint;
     return chosen == CAW_PY_CHECKPOINT_INSIDE ||
-           (chosen == CAW_PY_CHECKPOINT_DEFAULT && c->extras && c->extras->awaits);
+           (chosen == CAW_PY_CHECKPOINT_DEFAULT && ((c->extras && c->extras->awaits) || caw__async_of(c->future)));
 }
 
 PySendResult

@@ -45,6 +45,7 @@ typedef struct caw__coroutine_extras {
     PyObject *qualname; /* set by the user */
     PyObject *origin;   /* where it was created, a tuple; only with origin tracking */
     PyObject *frame;    /* made at the first look */
+    int frame_line;     /* with frame: the line of an async function that it shows, or 0 */
     PyObject *pending; /* what to raise, or to call so that it raises, when the operation has ended: while cancelling */
     PyObject *message; /* of the cancel: while detached */
     PyObject *before;  /* trio's checkpoint, which is awaited before the first poll */

@@ -2,14 +2,28 @@
  * asyncio's call graph (which reads cr_frame of whatever has cr_await, since 3.14). */
 #include "python/coroutine/traceback.h"
 
+#include "core/async/routine.h"
 #include "python/function/code.h"
+
+caw_point
+caw__future_point(const caw_future *future)
+{
+    const caw_async *a = caw__async_of(future);
+    const caw_point *point = a ? caw__async_point(a) : NULL;
+    return point ? *point : (caw_point){.file = NULL};
+}
 
 PyObject *
 caw__coroutine_frame(caw__coroutine *c)
 {
     caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
+    caw_point point = caw__future_point(c->future);
+    if (extras && extras->frame && extras->frame_line != point.line) {
+        Py_CLEAR(extras->frame);
+    }
     if (extras && !extras->frame) {
-        extras->frame = caw__function_frame(c->function);
+        extras->frame_line = point.line;
+        extras->frame = caw__function_frame(c->function, point.file, point.line);
     }
     if (extras && extras->frame && c->waiter.state != CORO_CREATED) {
         caw__frame_begin((PyFrameObject *)extras->frame);
@@ -18,13 +32,13 @@ caw__coroutine_frame(caw__coroutine *c)
 }
 
 void
-caw__coroutine_add_traceback(caw__coroutine *c)
+caw__coroutine_add_traceback(caw__coroutine *c, caw_point failed)
 {
     if (!c->function) {
         return;
     }
     PyObject *raised = caw__take_raised();
-    PyObject *frame = caw__function_frame(c->function);
+    PyObject *frame = caw__function_frame(c->function, failed.file, failed.line);
     if (!frame) {
         PyErr_Clear(); /* the exception matters, its decoration does not */
     }

@@ -33,16 +33,26 @@ caw__function_code(caw__function *function)
     return function->code;
 }
 
-PyObject *
-caw__function_frame(caw__function *function)
+/* The code of one place: it is not the function's, and lives as long as its frame. */
+static PyObject *
+code_at(caw__function *function, const char *file, int line)
 {
-    PyObject *code = caw__function_code(function);
+    const char *name = PyUnicode_AsUTF8(function->name);
+    return name ? (PyObject *)PyCode_NewEmpty(file, name, line) : NULL;
+}
+
+PyObject *
+caw__function_frame(caw__function *function, const char *file, int line)
+{
+    PyObject *code = file ? code_at(function, file, line) : Py_XNewRef(caw__function_code(function));
     PyObject *globals = code ? PyDict_New() : NULL;
     if (!globals) {
+        Py_XDECREF(code);
         return NULL;
     }
     PyFrameObject *frame = PyFrame_New(PyThreadState_Get(), (PyCodeObject *)code, globals, NULL);
     Py_DECREF(globals);
+    Py_DECREF(code);
     if (frame) {
         caw__frame_unlink(frame);
     }

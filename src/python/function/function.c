@@ -17,11 +17,40 @@
 static inline bool
 function_has_no_keywords(caw__function *f, PyObject *kwnames)
 {
-    if (kwnames && PyTuple_GET_SIZE(kwnames) > 0) {
+    if (kwnames && PyObject_Length(kwnames) > 0) {
         PyErr_Format(PyExc_TypeError, "%U() takes no keyword arguments", f->qualname);
         return false;
     }
     return true;
+}
+
+/* The arguments in a frame: a future or a stream. */
+static void *
+function_start_frame(caw__function *f, PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    caw_generator *g = f->stream ? caw_generator_alloc(f->start.stream.frame) : NULL;
+    caw_async *a = f->stream ? (g ? &g->async : NULL) : caw_async_alloc(f->start.future.frame);
+    if (!a) {
+        return NULL;
+    }
+    bool parses = f->stream ? f->stream->arguments != NULL : f->spec->arguments != NULL;
+    int failed;
+    if (parses) {
+        failed = g ? f->stream->arguments(g, self, args, kwargs) : f->spec->arguments(a, self, args, kwargs);
+    }
+    else {
+        failed = PyArg_ParseTuple(args, "") && function_has_no_keywords(f, kwargs) ? 0 : -1;
+    }
+    if (failed) {
+        if (!PyErr_Occurred()) {
+            caw_py_set_error(caw_error_from_return(a->future.ops->name, "arguments", failed));
+        }
+        PyObject *raised = caw__take_raised();
+        caw_async_destroy(&a->future);
+        caw__raise(raised);
+        return NULL;
+    }
+    return g ? (void *)&g->stream : (void *)&a->future;
 }
 
 /* The arguments as a tuple and a dict, for PyArg_ParseTupleAndKeywords. */
@@ -43,8 +72,9 @@ function_start_varargs(caw__function *f, PyObject *self, PyObject *const *args, 
             goto done;
         }
     }
-    operation = f->stream ? (void *)f->start.stream.varargs(self, tuple, kwargs)
-                          : (void *)f->start.future.varargs(self, tuple, kwargs);
+    operation = f->convention == CAW_PY_FRAME ? function_start_frame(f, self, tuple, kwargs)
+                : f->stream                   ? (void *)f->start.stream.varargs(self, tuple, kwargs)
+                                              : (void *)f->start.future.varargs(self, tuple, kwargs);
 done:
     Py_XDECREF(tuple);
     Py_XDECREF(kwargs);
