@@ -47,7 +47,7 @@ LAYOUT = Layout(
     rooms={
         "core/os": "compiler clock mutex condition once thread thread_value processors exit fork fd pipe"
         " errno_names",
-        "core/base": "error block detail future promise",
+        "core/base": "error block detail future promise wake_set",
         "core/async": "mistakes routine generator",
         "core/reactor": "timer_heap shared wake_queue wait sleep fd_table readiness epoll portable reactor",
         "core/stream": "stream around merge channel_shared channel send from_fd",
