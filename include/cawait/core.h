@@ -13,6 +13,7 @@
 #include "cawait/async.h"
 #include "cawait/bytes.h"
 #include "cawait/channel.h"
+#include "cawait/combine.h"
 #include "cawait/error.h"
 #include "cawait/future.h"
 #include "cawait/pool.h"

@@ -1,0 +1,102 @@
+/* combined.c: futures made of other futures, which may be inside each other.
+ *
+ * Nothing here is shared between threads. A cancel or destroy that went from each to its children by calls would need
+ * C stack for each level. So the children that are combined themselves go into a list, and one loop takes them out.
+ *
+ * Destroying has two passes. The first destroys all children that are not combined, and leaves the others empty. The
+ * second frees these, each after what was inside it: what an author gave to an outer one (`user` of caw_then) may be
+ * used by an inner one until its end.
+ */
+#include "core/combine/combined.h"
+
+static caw__combined *
+combined_of(caw_future *f)
+{
+    return CAW_CONTAINER_OF(f, caw__combined, future);
+}
+
+static const caw__combined_ops *
+combined_ops(const caw_future *f)
+{
+    return CAW_CONTAINER_OF(f->ops, const caw__combined_ops, future);
+}
+
+static bool
+combined_is(const caw_future *f)
+{
+    return f->ops->destroy == caw__combined_destroy;
+}
+
+static void
+combined_push(caw__combined **list, caw__combined *c)
+{
+    c->next = *list;
+    *list = c;
+}
+
+static caw__combined *
+combined_pop(caw__combined **list)
+{
+    caw__combined *c = *list;
+    *list = c->next;
+    return c;
+}
+
+void
+caw__combined_cancel_child(caw_future *child, caw__combined **more)
+{
+    if (!combined_is(child)) {
+        caw_future_cancel(child);
+    }
+    else if (child->ops->cancel && !combined_of(child)->cancelled) {
+        combined_of(child)->cancelled = true;
+        combined_push(more, combined_of(child));
+    }
+}
+
+void
+caw__combined_cancel(caw_future *f)
+{
+    caw__combined *more = NULL;
+    caw__combined_cancel_child(f, &more);
+    while (more) {
+        caw__combined *c = combined_pop(&more);
+        combined_ops(&c->future)->cancel_children(c, &more);
+    }
+}
+
+void
+caw__combined_destroy_child(caw_future *child, caw__combined **more)
+{
+    if (combined_is(child)) {
+        combined_push(more, combined_of(child));
+    }
+    else {
+        caw_future_destroy(child);
+    }
+}
+
+void
+caw__combined_destroy(caw_future *f)
+{
+    caw__combined *more = NULL, *empty = NULL;
+    combined_push(&more, combined_of(f));
+    while (more) {
+        caw__combined *c = combined_pop(&more);
+        combined_ops(&c->future)->destroy_children(c, &more);
+        combined_push(&empty, c);
+    }
+    while (empty) { /* the last that was emptied comes first: no inner one comes after its outer one */
+        caw__combined *c = combined_pop(&empty);
+        combined_ops(&c->future)->free(c);
+    }
+}
+
+caw_future *
+caw_child(const caw_future *combined, size_t i)
+{
+    if (!combined_is(combined) || !combined_ops(combined)->child) {
+        return NULL;
+    }
+    return combined_ops(combined)->child(CAW_CONTAINER_OF(combined, const caw__combined, future), i);
+}
