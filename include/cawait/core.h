@@ -16,6 +16,7 @@
 #include "cawait/combine.h"
 #include "cawait/error.h"
 #include "cawait/future.h"
+#include "cawait/group.h"
 #include "cawait/pool.h"
 #include "cawait/promise.h"
 #include "cawait/reactor.h"

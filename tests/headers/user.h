@@ -57,6 +57,24 @@ user_runs(caw_context *cx)
     return caw_block_on(&u.future);
 }
 
+/* --- futures made of others --- */
+
+static caw_future *
+user_next(void *user, caw_future *done)
+{
+    return caw_ready(user ? done->status : 0);
+}
+
+static inline caw_future *
+user_combines(caw_group *group)
+{
+    caw_future *const both[] = {caw_ready(0), caw_sleep(1)};
+    caw_future *f =
+        caw_all(caw_all_array(both, 2), caw_race(caw_ready(0), caw_any(caw_ready(1)), caw_group_room(group)));
+    f = caw_then(caw_timeout(1000, f), user_next, NULL, NULL);
+    return caw_race_winner(f) == SIZE_MAX ? f : caw_child(f, 0);
+}
+
 /* --- a promise, and work --- */
 
 typedef struct user_promise {
@@ -216,6 +234,7 @@ user_uses_all(caw_context *cx, user_promise *p, caw_work *w, user_stream *s)
     user_inits(p, w, true);
     user_streams(s, cx);
     user_bytes(&r, &out);
+    caw_future_destroy(user_combines(NULL));
     return user_errors(user_runs(cx))[0];
 }
 
