@@ -17,6 +17,7 @@
 #include "cawait/error.h"
 #include "cawait/future.h"
 #include "cawait/group.h"
+#include "cawait/interval.h"
 #include "cawait/pool.h"
 #include "cawait/promise.h"
 #include "cawait/reactor.h"

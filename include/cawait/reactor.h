@@ -81,6 +81,17 @@ CAW_API void caw_reactor_remove(caw_reactor *r, caw_fd_source *source);
  *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
 CAW_API caw_future *caw_sleep(uint64_t duration_ns);
 
+/* The same for a point in time, on the clock of the place where it is polled (caw_context_now): for what has to end by
+ * then, however many awaits it is made of. A time that is past, such as 0, is ready at the first poll, and UINT64_MAX
+ * is never.
+ *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
+CAW_API caw_future *caw_sleep_until(uint64_t when_ns);
+
+/* What time it is for the timers of the place where this poll happens: caw_now_ns(), but a test may move it
+ * (testing_tools.h). On failure *out_ns is 0.
+ *   poller · no-gil · borrows(cx) · fails(CAW_ENOREACTOR, CAW_ENOMEM, CAW_ECLOSED in a forked child, -errno) · quiet */
+CAW_API int caw_context_now(const caw_context *cx, uint64_t *out_ns);
+
 /* A future that is ready when the fd can be read or written without blocking, has an error, or is hung up. It ends with
  * CAW_EBADF when the fd is not open. A regular file is always ready. The fd must stay open until the future is ready or
  * destroyed. If it is closed earlier the future may wait for ever, since the kernel reports nothing more of a closed

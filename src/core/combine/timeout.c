@@ -2,9 +2,9 @@
  *
  * The child is polled before the sleep begins. So one that is ready at once needs no timer.
  */
-#include "core/combine/many.h"
+#include "cawait/reactor.h"
 
-#include "core/reactor/sleep.h"
+#include "core/combine/many.h"
 
 enum { TIMEOUT_CHILD, TIMEOUT_SLEEP, TIMEOUT_CHILDREN };
 
@@ -64,5 +64,5 @@ caw_timeout(uint64_t duration_ns, caw_future *child)
 caw_future *
 caw_deadline(uint64_t when_ns, caw_future *child)
 {
-    return timeout_new(&deadline_kind, child, caw__sleep_until(when_ns));
+    return timeout_new(&deadline_kind, child, caw_sleep_until(when_ns));
 }
