@@ -18,6 +18,7 @@
 #include "cawait/future.h"
 #include "cawait/group.h"
 #include "cawait/interval.h"
+#include "cawait/io.h"
 #include "cawait/pool.h"
 #include "cawait/promise.h"
 #include "cawait/reactor.h"

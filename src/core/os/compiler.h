@@ -35,7 +35,7 @@
 #  define CAW__HAS_THREAD_CLOCKS 0
 #endif
 
-/* Whether the system has epoll, eventfd and timerfd; pipe2. */
+/* Whether the system has epoll, eventfd and timerfd; pipe2, accept4, fdatasync. */
 #ifdef __linux__
 #  define CAW__HAS_EPOLL 1
 #else
@@ -47,10 +47,20 @@
 #else
 #  define CAW__HAS_LINUX_ERRNOS 0
 #endif
-#ifdef __APPLE__
-#  define CAW__HAS_PIPE2 0
+/* Whether there may be pidfds: a kernel, and headers, of before 2019 have none. */
+#ifdef __linux__
+#  define CAW__HAS_PIDFD 1
 #else
-#  define CAW__HAS_PIPE2 1
+#  define CAW__HAS_PIDFD 0
+#endif
+#ifdef __APPLE__
+#  define CAW__HAS_PIPE2     0
+#  define CAW__HAS_ACCEPT4   0
+#  define CAW__HAS_FDATASYNC 0
+#else
+#  define CAW__HAS_PIPE2     1
+#  define CAW__HAS_ACCEPT4   1
+#  define CAW__HAS_FDATASYNC 1
 #endif
 
 /* Whether a condition can be given the monotonic clock. Elsewhere its waits are given a time from now. */
