@@ -185,6 +185,10 @@ CAW_API caw_item *caw_box_new(void *value, void (*free_)(void *value));
  *   any-thread · no-gil · borrows(item), returns-borrowed · never fails · quiet */
 CAW_API void *caw_box_value(const caw_item *item);
 
+/* Bytes as an item: `length` of them, copied from `data`; where that is NULL they are for the caller to fill in.
+ *   any-thread · no-gil · borrows(data) · returns-new, NULL when out of memory · quiet */
+CAW_API caw_bytes_item *caw_bytes_new(const void *data, size_t length);
+
 /* --- streams around streams. Each takes its inner stream. It is NULL when out of memory, and where it was given NULL.
  * To cancel it cancels the inner stream; it has a cancel only where that has one. --- */
 

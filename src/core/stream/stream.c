@@ -1,7 +1,8 @@
-/* stream.c: the small parts of a stream: its next item as a future, and items that hold a pointer. */
+/* stream.c: the small parts of a stream: its next item as a future, and items that hold a pointer, or bytes. */
 #include "cawait/stream.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* --- the next item --- */
 
@@ -77,4 +78,27 @@ void *
 caw_box_value(const caw_item *item)
 {
     return CAW_CONTAINER_OF(item, const stream_box, item)->value;
+}
+
+/* --- bytes --- */
+
+static void
+bytes_new_destroy(caw_item *item)
+{
+    free(CAW_CONTAINER_OF(item, caw_bytes_item, item));
+}
+
+caw_bytes_item *
+caw_bytes_new(const void *data, size_t length)
+{
+    caw_bytes_item *bytes = length <= PTRDIFF_MAX - sizeof *bytes ? malloc(sizeof *bytes + length) : NULL;
+    if (!bytes) {
+        return NULL;
+    }
+    bytes->item = (caw_item){.destroy = bytes_new_destroy};
+    bytes->length = length;
+    if (data && length > 0) {
+        memcpy(bytes->data, data, length);
+    }
+    return bytes;
 }
