@@ -28,7 +28,7 @@ LAYOUT = Layout(
         "cawait/promise cawait/stream cawait/bytes",
         "cawait/async_frame cawait/channel cawait/combine cawait/reactor",
         "cawait/async",
-        "cawait/group cawait/interval cawait/pool cawait/testing_tools",
+        "cawait/group cawait/interval cawait/pool cawait/process cawait/testing_tools",
         "cawait/file cawait/io",
         "cawait/core",
         "cawait/python_api",
@@ -47,7 +47,7 @@ LAYOUT = Layout(
     | {"cawait", "cawait_testing"},
     rooms={
         "core/os": "compiler clock mutex condition once thread thread_value processors exit fork fd pipe"
-        " socket errno_names",
+        " socket process signal errno_names",
         "core/base": "error block detail future promise wake_set",
         "core/async": "mistakes routine generator",
         "core/reactor": "timer_heap shared wake_queue wait sleep fd_table readiness epoll portable reactor",
@@ -55,7 +55,7 @@ LAYOUT = Layout(
         "core/stream": "stream around merge channel_shared channel send from_fd",
         "core/bytes": "bytes byte_fd from_fd",
         "core/run": "block_on exit workers pool pool_exit blocking defer spawn channel_send",
-        "core/io": "interval transfer connection addresses file",
+        "core/io": "interval transfer connection addresses file process signals",
         "core/testing": "tools reactor",
         "python/base": "compat dealloc state errors instruction python_code awaitable",
         "python/function": "object code signature attributes function",

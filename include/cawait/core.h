@@ -21,6 +21,7 @@
 #include "cawait/interval.h"
 #include "cawait/io.h"
 #include "cawait/pool.h"
+#include "cawait/process.h"
 #include "cawait/promise.h"
 #include "cawait/reactor.h"
 #include "cawait/stream.h"
