@@ -89,7 +89,15 @@ CAW_API bool caw_work_cancelled(const caw_work *w);
  *   any-thread · no-gil · borrows(pool), takes(arg) · returns-new, NULL when out of memory · quiet */
 CAW_API caw_future *caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg, void (*free_arg)(void *arg));
 
-/* The arg of a future that caw_blocking made.
+/* The same with a copy: `size` bytes at `arg` are copied into the memory of the call, aligned for any type, and fn is
+ * called with the copy. So whoever holds the future may be destroyed, with its own, while the worker runs; what
+ * pointers in it point to is not copied. A NULL `arg` stands for that many zeros. When the future is ready, what fn has
+ * written is read from caw_blocking_arg; it is freed with the future, or, where that was destroyed before, when fn has
+ * returned.
+ *   any-thread · no-gil · borrows(pool, arg) · returns-new, NULL when out of memory · quiet */
+CAW_API caw_future *caw_blocking_copy(caw_pool *pool, int (*fn)(void *arg), const void *arg, size_t size);
+
+/* The arg of a future that caw_blocking made; the copy, of caw_blocking_copy. While fn runs, what is there is fn's.
  *   poller · no-gil · borrows(f) · never fails · quiet */
 CAW_API void *caw_blocking_arg(const caw_future *f);
 

@@ -2,6 +2,7 @@
 #include "core/run/pool_exit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static caw_work *
 work_of(caw_promise *p)
@@ -107,13 +108,14 @@ caw_work_cancelled(const caw_work *w)
     return caw_promise_abandoned(&w->promise) || caw__pool_closing(w->pool);
 }
 
-/* The short form. */
+/* The short forms. */
 
 typedef struct blocking_call {
     caw_work work;
     int (*fn)(void *arg);
     void *arg;
     void (*free_arg)(void *arg);
+    _Alignas(max_align_t) unsigned char copy[]; /* of caw_blocking_copy: `arg` points there */
 } blocking_call;
 
 static int
@@ -133,20 +135,48 @@ blocking_free(caw_work *w)
     free(call);
 }
 
+/* With so many bytes for a copy. NULL when out of memory. */
+static blocking_call *
+blocking_new(caw_pool *pool, int (*fn)(void *arg), size_t size)
+{
+    blocking_call *call = size <= SIZE_MAX - sizeof *call ? malloc(sizeof *call + size) : NULL;
+    if (call) {
+        caw_work_init(&call->work, pool, blocking_run, blocking_free);
+        call->fn = fn;
+        call->arg = call->copy;
+        call->free_arg = NULL;
+    }
+    return call;
+}
+
 caw_future *
 caw_blocking(caw_pool *pool, int (*fn)(void *arg), void *arg, void (*free_arg)(void *arg))
 {
-    blocking_call *call = malloc(sizeof *call);
+    blocking_call *call = blocking_new(pool, fn, 0);
     if (!call) {
         if (free_arg) {
             free_arg(arg);
         }
         return NULL;
     }
-    caw_work_init(&call->work, pool, blocking_run, blocking_free);
-    call->fn = fn;
     call->arg = arg;
     call->free_arg = free_arg;
+    return &call->work.promise.future;
+}
+
+caw_future *
+caw_blocking_copy(caw_pool *pool, int (*fn)(void *arg), const void *arg, size_t size)
+{
+    blocking_call *call = blocking_new(pool, fn, size);
+    if (!call) {
+        return NULL;
+    }
+    if (arg && size > 0) {
+        memcpy(call->copy, arg, size);
+    }
+    else {
+        memset(call->copy, 0, size);
+    }
     return &call->work.promise.future;
 }
 

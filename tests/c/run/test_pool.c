@@ -1,4 +1,5 @@
 /* test_pool.c: calls on worker threads. */
+#include "support/gate.h"
 #include "support/place.h"
 #include "support/threads.h"
 
@@ -13,49 +14,6 @@ count_free(void *arg)
 {
     (void)arg;
     atomic_fetch_add(&freed, 1);
-}
-
-/* A call waits for this, so that the test decides how long it runs. */
-struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    int waiting;
-    bool open;
-};
-
-#define GATE {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false}
-
-static int
-wait_at_gate(void *arg)
-{
-    struct gate *gate = arg;
-    pthread_mutex_lock(&gate->lock);
-    gate->waiting++;
-    pthread_cond_broadcast(&gate->changed);
-    while (!gate->open) {
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    }
-    pthread_mutex_unlock(&gate->lock);
-    return 0;
-}
-
-static void
-wait_until_at_gate(struct gate *gate, int n)
-{
-    pthread_mutex_lock(&gate->lock);
-    while (gate->waiting < n) {
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    }
-    pthread_mutex_unlock(&gate->lock);
-}
-
-static void
-open_gate(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    gate->open = true;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
 }
 
 static int
