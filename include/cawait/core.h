@@ -24,6 +24,7 @@
 #include "cawait/process.h"
 #include "cawait/promise.h"
 #include "cawait/reactor.h"
+#include "cawait/serial.h"
 #include "cawait/stream.h"
 #include "cawait/waker.h"
 

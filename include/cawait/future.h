@@ -140,6 +140,7 @@ CAW_API caw_future *caw_ready(int status);
  *   - This thread holds the GIL, and would sleep. A debug build (without NDEBUG) aborts with a message instead. A
  *     future that is ready at its first poll does no harm. (Not seen in a subinterpreter before Python 3.12.)
  *   - On a worker: another thread closes the pool, and runs the loop, or holds the GIL, that the worker waits for.
+ *   - On the thread of a serial (serial.h): a call, or another future, that this very thread would have to run.
  * What goes through others cannot be seen: a promise, a call of a pool, a pipe, or a producer of a channel that waits
  * for this thread in its turn.
  *

@@ -9,7 +9,7 @@
  * thread takes its place. So there may be as many threads more as workers sleep, up to what the system starts, and
  * 32768 in all; beyond that a worker does not sleep (future.h), and what is given to a pool whose workers all sleep is
  * refused. A worker that goes on does not wait for its turn. So for a while more calls may run than the pool's number,
- * and a pool of one thread is no lock for calls that sleep.
+ * and a pool of one thread is no lock for calls that sleep. A serial (serial.h) is one.
  *
  * A pool lives until its last reference is released and its work is done. After fork() the child has none of the
  * parent's threads. There, work given to a pool of the parent ends with CAW_EFORKED, and caw_pool_default() makes a new
@@ -37,6 +37,7 @@ struct caw_work {
     caw_pool *pool;            /* private: a reference, true from init to the end */
     caw_work *next, *previous; /* private: true while queued */
     bool finishes;             /* private: see caw_finish_at_exit */
+    unsigned char place;       /* private: true while queued */
 };
 
 /* Something to be done on another thread; embed it in your struct. */

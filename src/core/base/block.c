@@ -55,6 +55,12 @@ caw__block_end(void)
     block_here.calls--;
 }
 
+bool
+caw__block_is_inside(void)
+{
+    return block_here.calls > 0;
+}
+
 int
 caw__block_sleep(const char *call, caw_waker waker)
 {

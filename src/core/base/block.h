@@ -65,6 +65,10 @@ caw__worker *caw__block_worker(void);
 void caw__block_begin(void);
 void caw__block_end(void);
 
+/* Whether it is in one.
+ *   any-thread · no-gil · - · never fails · quiet */
+bool caw__block_is_inside(void);
+
 /* In such a call: before it sleeps, the first time. CAW_EDEADLOCK where this thread has the lock; a debug build aborts
  * then, naming `call`. A worker is replaced until caw__block_go_on; only after success.
  *   any-thread · no-gil · borrows(waker) until then · fails(CAW_EDEADLOCK, -errno) · quiet */

@@ -1,4 +1,6 @@
 /* blocking.c: a call on a worker. A caw_work is a promise whose producer is the pool. */
+#include "core/run/blocking.h"
+
 #include "core/run/pool_exit.h"
 
 #include <stdlib.h>
@@ -30,13 +32,17 @@ work_start(caw_promise *p)
     return error;
 }
 
-/* Still queued: nobody else will resolve it, unless it is to be finished. Running: `run` sees the request by itself. */
+/* Still queued: nobody else will resolve it, unless it is to be finished. Running: `run` sees the request by itself, or
+ * is interrupted. */
 static void
 work_on_cancel(caw_promise *p)
 {
     caw_work *w = work_of(p);
     if (!w->finishes && caw__pool_withdraw(w->pool, w)) {
         caw_promise_resolve(p, CAW_ECANCELED);
+    }
+    else {
+        caw__pool_interrupt(w->pool, w);
     }
 }
 
@@ -56,6 +62,19 @@ work_free(caw_promise *p)
     }
 }
 
+/* This thread, which sleeps, would have to run the call. Queued: it never will be. Running: it waits for its own end.
+ * Else another thread ends it just now. */
+static caw_poll
+work_end_vain(caw_work *w, caw_context *cx)
+{
+    caw_future *f = &w->promise.future;
+    if (caw__pool_withdraw(w->pool, w)) {
+        caw__pool_refuse(w->pool, w, CAW_EDEADLOCK);
+        return caw_promise_poll(f, cx);
+    }
+    return w->pool->running.call == w ? caw_future_finish(f, CAW_EDEADLOCK) : CAW_PENDING; /* written by this thread */
+}
+
 /* In a forked child nobody will resolve what is pending. What `run` returned is looked at here, by the awaiting thread,
  * which says what was wrong with it. */
 static caw_poll
@@ -66,14 +85,29 @@ work_poll(caw_future *f, caw_context *cx)
     if (result == CAW_PENDING && caw__pool_forked(w->pool)) {
         return caw_future_finish(f, CAW_EFORKED);
     }
+    if (result == CAW_PENDING && caw__pool_is_vain(w->pool)) {
+        return work_end_vain(w, cx);
+    }
     if (result == CAW_READY && f->status > 0) {
         f->status = caw_error_from_return(f->ops->name, "run", f->status);
     }
     return result;
 }
 
+/* What still waits for room goes with its future. */
+static void
+work_destroy(caw_future *f)
+{
+    caw_work *w = work_of(CAW_CONTAINER_OF(f, caw_promise, future));
+    bool goes = w->pool && w->pool->serial && !w->finishes && caw__pool_withdraw_waiting(w->pool, w);
+    caw_promise_destroy(f);
+    if (goes) {
+        caw_promise_resolve(&w->promise, CAW_ECANCELED); /* nobody is woken: this is the other side's end, and frees */
+    }
+}
+
 static const caw_promise_ops work_ops = {
-    .future = {"blocking", work_poll, caw_promise_cancel, caw_promise_destroy},
+    .future = {"blocking", work_poll, caw_promise_cancel, work_destroy},
     .start = work_start,
     .on_cancel = work_on_cancel,
     .free = work_free,
@@ -87,16 +121,23 @@ caw_work_init(caw_work *w, caw_pool *pool, int (*run)(caw_work *w), void (*free_
     w->free = free_;
     w->next = w->previous = NULL;
     w->finishes = false;
+    w->place = CAW__QUEUE_UNCOUNTED;
     w->pool = pool ? pool : caw_pool_default();
     if (w->pool) {
         caw__pool_hold(w->pool);
     }
 }
 
+bool
+caw__is_call(const caw_future *f)
+{
+    return f->ops == &work_ops.future;
+}
+
 caw_future *
 caw_finish_at_exit(caw_future *f)
 {
-    if (f && f->ops == &work_ops.future) {
+    if (f && caw__is_call(f)) {
         work_of(CAW_CONTAINER_OF(f, caw_promise, future))->finishes = true;
     }
     return f;
@@ -105,7 +146,7 @@ caw_finish_at_exit(caw_future *f)
 bool
 caw_work_cancelled(const caw_work *w)
 {
-    return caw_promise_abandoned(&w->promise) || caw__pool_closing(w->pool);
+    return caw_promise_abandoned(&w->promise) || caw__pool_stopped(w->pool);
 }
 
 /* The short forms. */

@@ -27,7 +27,7 @@ deferred_refuse(caw__task *task, int status)
     (void)status;
     caw_pool *pool = task->work.pool;
     caw__mutex_lock(&pool->lock);
-    caw__pool_append(pool, &task->work);
+    caw__queue_append(&pool->queue, &task->work);
     caw__mutex_unlock(&pool->lock);
 }
 
@@ -62,7 +62,7 @@ caw_defer(caw_pool *pool, caw_deferred *d, void (*run)(caw_deferred *d))
     if (pool && !defer_to(pool, task)) { /* no thread can be started now */
         task->work.pool = caw__pool_hold(pool);
         caw__mutex_lock(&pool->lock);
-        caw__pool_append(pool, &task->work);
+        caw__queue_append(&pool->queue, &task->work);
         caw__mutex_unlock(&pool->lock);
     }
 }

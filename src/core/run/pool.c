@@ -21,7 +21,7 @@ pool_default_size(void)
 }
 
 static int
-pool_init(caw_pool *pool)
+pool_init_lock(caw_pool *pool)
 {
     int error = caw__mutex_init(&pool->lock);
     if (error) {
@@ -40,6 +40,16 @@ pool_init(caw_pool *pool)
 }
 
 int
+caw__pool_init(caw_pool *pool, unsigned threads)
+{
+    pool->generation = caw__fork_count();
+    pool->max = threads;
+    atomic_init(&pool->handles, 1);
+    atomic_init(&pool->references, 1);
+    return pool_init_lock(pool);
+}
+
+int
 caw_pool_new(unsigned threads, caw_pool **out)
 {
     *out = NULL;
@@ -51,11 +61,7 @@ caw_pool_new(unsigned threads, caw_pool **out)
     if (!pool) {
         return CAW_ENOMEM;
     }
-    pool->generation = caw__fork_count();
-    pool->max = threads > 0 ? threads : pool_default_size();
-    atomic_init(&pool->handles, 1);
-    atomic_init(&pool->references, 1);
-    error = pool_init(pool);
+    error = caw__pool_init(pool, threads > 0 ? threads : pool_default_size());
     if (error) {
         free(pool);
         return error;
@@ -102,12 +108,35 @@ caw__pool_withdraw(caw_pool *pool, caw_work *w)
         return false;
     }
     caw__mutex_lock(&pool->lock);
-    bool queued = caw__pool_is_queued(pool, w);
+    bool queued = caw__queue_has(&pool->queue, w);
     if (queued) {
-        caw__pool_unlink(pool, w);
+        caw__queue_unlink(&pool->queue, w);
     }
     caw__mutex_unlock(&pool->lock);
     return queued;
+}
+
+bool
+caw__pool_withdraw_waiting(caw_pool *pool, caw_work *w)
+{
+    if (caw__pool_forked(pool)) {
+        return false;
+    }
+    caw__mutex_lock(&pool->lock);
+    bool waits = caw__queue_waits(&pool->queue, w);
+    if (waits) {
+        caw__queue_unlink(&pool->queue, w);
+    }
+    caw__mutex_unlock(&pool->lock);
+    return waits;
+}
+
+void
+caw__pool_interrupt(caw_pool *pool, const caw_work *w)
+{
+    if (pool->serial && !caw__pool_forked(pool)) {
+        caw__running_interrupt(&pool->running, &pool->lock, &pool->changed, w);
+    }
 }
 
 /* The end. */
@@ -120,37 +149,30 @@ caw__pool_wake_all(caw_pool *pool)
     }
     for (caw__task *task = pool->tasks; task; task = task->next) {
         if (task->ops->stop(task)) {
-            caw__pool_append(pool, &task->work);
+            caw__queue_append(&pool->queue, &task->work);
         }
     }
     caw__condition_broadcast(&pool->changed);
 }
 
 caw_work *
-caw__pool_stop(caw_pool *pool)
+caw__pool_shut(caw_pool *pool, bool stops)
 {
-    caw_work *calls = NULL, **end = &calls, *next;
     atomic_store_explicit(&pool->closing, true, memory_order_relaxed);
-    for (caw_work *w = pool->first; w; w = next) {
-        next = w->next;
-        if (w->run && !w->finishes) {
-            caw__pool_unlink(pool, w); /* from here on a cancel does not find it */
-            *end = w;
-            end = &w->next;
-        }
+    if (stops) {
+        atomic_store_explicit(&pool->stopped, true, memory_order_relaxed);
     }
+    caw_work *calls = caw__queue_close(&pool->queue, stops);
     caw__pool_wake_all(pool);
     return calls;
 }
 
 void
-caw__pool_cancel(caw_work *calls)
+caw__pool_cancel(caw_pool *pool, caw_work *calls)
 {
-    while (calls) {
-        caw_work *w = calls;
-        calls = w->next;
-        w->next = NULL;
-        caw__promise_resolve_with(&w->promise, CAW_ECANCELED, NULL);
+    caw__pool_refuse(pool, calls, pool->serial ? CAW_ECLOSED : CAW_ECANCELED);
+    if (caw__pool_stopped(pool)) {
+        caw__pool_interrupt(pool, NULL);
     }
 }
 
@@ -250,13 +272,13 @@ caw_pool_close(caw_pool *pool)
     bool own = caw__pool_is_worker(pool);
     caw__mutex_lock(&pool->lock);
     bool first = !pool->joining;
-    caw_work *calls = first ? caw__pool_stop(pool) : NULL;
+    caw_work *calls = first ? caw__pool_shut(pool, true) : NULL;
     pool->joining = true;
     if (first && own) {
         pool_end_without_wait(pool);
     }
     caw__mutex_unlock(&pool->lock);
-    caw__pool_cancel(calls);
+    caw__pool_cancel(pool, calls);
     if (!own) {
         pool_end(pool, first);
     }
@@ -280,11 +302,11 @@ caw_pool_release(caw_pool *pool)
         caw_work *calls = NULL;
         caw__mutex_lock(&pool->lock);
         if (!pool->joining) {
-            calls = caw__pool_stop(pool);
+            calls = caw__pool_shut(pool, true);
             pool_detach(pool);
         }
         caw__mutex_unlock(&pool->lock);
-        caw__pool_cancel(calls);
+        caw__pool_cancel(pool, calls);
     }
     caw__pool_drop(pool);
 }

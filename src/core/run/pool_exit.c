@@ -37,15 +37,18 @@ static void
 pool_exit_finish(caw__exit_member *member)
 {
     caw_pool *pool = pool_of_exit(member);
+    if (pool->serial && !caw__pool_is_worker(pool)) {
+        return; /* its own thread does it */
+    }
     caw_work *w;
     do {
         caw__mutex_lock(&pool->lock);
-        w = pool->first;
+        w = pool->queue.first;
         while (w && !(w->run && w->finishes)) {
             w = w->next;
         }
         if (w) {
-            caw__pool_unlink(pool, w);
+            caw__queue_unlink(&pool->queue, w);
         }
         caw__mutex_unlock(&pool->lock);
         if (w) {
@@ -73,9 +76,9 @@ pool_exit_stop(caw__exit_member *member)
 {
     caw_pool *pool = pool_of_exit(member);
     caw__mutex_lock(&pool->lock);
-    caw_work *calls = caw__pool_closing(pool) ? NULL : caw__pool_stop(pool);
+    caw_work *calls = caw__pool_stopped(pool) ? NULL : caw__pool_shut(pool, true);
     caw__mutex_unlock(&pool->lock);
-    caw__pool_cancel(calls);
+    caw__pool_cancel(pool, calls);
     unsigned running = 1;
     uint64_t used = 0, before = 0;
     for (int i = 0; running > 0 && i < POOL_EXIT_TURNS; i++) {

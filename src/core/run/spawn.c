@@ -124,7 +124,7 @@ static void
 spawn_requeue(caw_pool *pool, caw__task *task)
 {
     caw__mutex_lock(&pool->lock);
-    caw__pool_append(pool, &task->work);
+    caw__queue_append(&pool->queue, &task->work);
     caw__condition_signal(&pool->changed);
     caw__mutex_unlock(&pool->lock);
 }
@@ -386,6 +386,9 @@ spawn_poll(caw_future *f, caw_context *cx)
     caw_poll result = caw_promise_poll(f, cx);
     if (result == CAW_PENDING && caw__pool_forked(s->task.work.pool)) {
         return caw_future_finish(f, CAW_EFORKED);
+    }
+    if (result == CAW_PENDING && caw__pool_is_vain(s->task.work.pool)) {
+        return caw_future_finish(f, CAW_EDEADLOCK); /* only this thread would resolve it */
     }
     return result;
 }

@@ -19,6 +19,9 @@
  * Where a thread cannot be started, those that are awake do the work. Where none is awake, a worker that would fall
  * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it.
  *
+ * A serial pool has one thread, which is there from the first: it is not replaced while it sleeps, since its work must
+ * be done by this very thread. What it sleeps for then must not need the pool: caw__pool_is_vain.
+ *
  * A worker ends when the pool is closing, the queue is empty and no task is left; the last one stops the reactor's
  * thread. Each joins the one that ended before it, so who joins the last one has joined all. After a last release they
  * are detached, because then the one who releases may be a worker itself.
@@ -53,6 +56,12 @@ caw__pool_closing(const caw_pool *pool)
     return atomic_load_explicit(&pool->closing, memory_order_relaxed); /* relaxed: a hint, or under the lock */
 }
 
+bool
+caw__pool_stopped(const caw_pool *pool)
+{
+    return atomic_load_explicit(&pool->stopped, memory_order_relaxed); /* as above */
+}
+
 caw_pool *
 caw__pool_hold(caw_pool *pool)
 {
@@ -78,39 +87,12 @@ caw__pool_drop(caw_pool *pool)
         caw__condition_fini(&pool->changed);
         caw__mutex_fini(&pool->lock);
     }
-    free(pool);
-}
-
-/* --- the queue, all with the lock --- */
-
-void
-caw__pool_append(caw_pool *pool, caw_work *w)
-{
-    w->next = NULL;
-    w->previous = pool->last;
-    if (pool->last) {
-        pool->last->next = w;
+    if (pool->serial) {
+        pool->serial->free(pool);
     }
     else {
-        pool->first = w;
+        free(pool);
     }
-    pool->last = w;
-    pool->queued++;
-}
-
-void
-caw__pool_unlink(caw_pool *pool, caw_work *w)
-{
-    *(w->previous ? &w->previous->next : &pool->first) = w->next;
-    *(w->next ? &w->next->previous : &pool->last) = w->previous;
-    w->next = w->previous = NULL;
-    pool->queued--;
-}
-
-bool
-caw__pool_is_queued(const caw_pool *pool, const caw_work *w)
-{
-    return w->previous || pool->first == w;
 }
 
 /* --- how many threads there are, with the lock --- */
@@ -140,8 +122,8 @@ workers_have_other_task(const caw_pool *pool, bool job_is_task)
 static bool
 workers_grow(caw_pool *pool, unsigned spare)
 {
-    bool grows = pool->queued + spare > pool->idle + pool->starting && workers_awake(pool) < pool->max &&
-                 pool->threads + pool->starting < WORKERS_MOST;
+    bool grows = pool->queue.length + spare > pool->idle + pool->starting && workers_awake(pool) < pool->max &&
+                 pool->threads + pool->starting < WORKERS_MOST && !pool->serial;
     pool->starting += grows;
     return grows;
 }
@@ -199,10 +181,10 @@ worker_sleep(caw__worker *worker, caw_waker waker)
         caw__mutex_lock(&pool->lock);
         pool->starting -= error != 0; /* it is not the last: this one is there */
     }
-    else if (pool->first) {
+    else if (pool->queue.first) {
         caw__condition_signal(&pool->changed); /* somebody may run now who could not before */
     }
-    bool stuck = error != 0 && workers_awake(pool) == 0 && (pool->first || other_task);
+    bool stuck = error != 0 && !pool->serial && workers_awake(pool) == 0 && (pool->queue.first || other_task);
     if (stuck) {
         worker_unlink(w);
     }
@@ -253,6 +235,12 @@ caw__pool_is_worker(const caw_pool *pool)
     return worker && worker->ops == &worker_ops && worker_of(worker)->pool == pool;
 }
 
+bool
+caw__pool_is_vain(const caw_pool *pool)
+{
+    return pool->serial && caw__pool_is_worker(pool) && caw__block_is_inside();
+}
+
 /* --- a worker's life --- */
 
 /* A call ends with the status, and with its detail. */
@@ -275,6 +263,9 @@ worker_run_call(caw_work *call)
     int status = call->run(call);
     caw__exit_enter_call(false);
     caw__notes_leave(&notes);
+    if (call->pool->serial) {
+        caw__running_end(&call->pool->running, &call->pool->lock, &call->pool->changed);
+    }
     worker_end_call(call, finished, status, caw__notes_take(&notes, status));
 }
 
@@ -336,16 +327,17 @@ worker_wait(caw_pool *pool)
 static caw_work *
 worker_next(caw_pool *pool)
 {
-    while (!pool->first || workers_active(pool) > pool->max) {
-        if (!pool->first && caw__pool_closing(pool) && !pool->tasks) {
+    while (!pool->queue.first || workers_active(pool) > pool->max) {
+        if (!pool->queue.first && caw__pool_closing(pool) && !pool->tasks) {
             return NULL;
         }
-        if (worker_wait(pool) && (!pool->first || workers_active(pool) > pool->max)) {
+        if (worker_wait(pool) && (!pool->queue.first || workers_active(pool) > pool->max)) {
             return NULL;
         }
     }
-    caw_work *job = pool->first;
-    caw__pool_unlink(pool, job);
+    caw_work *job = pool->queue.first;
+    caw__queue_unlink(&pool->queue, job);
+    caw__running_begin(&pool->running, job->run ? job : NULL);
     return job;
 }
 
@@ -402,6 +394,11 @@ worker_main(void *user)
         caw__pool_run(job);
         caw__mutex_lock(&pool->lock);
     }
+    if (pool->serial) {
+        caw__mutex_unlock(&pool->lock);
+        pool->serial->end(pool); /* nothing comes any more: it is closing, and has no tasks */
+        caw__mutex_lock(&pool->lock);
+    }
     caw__block_set_worker(NULL);
     worker_end(&self);
     return NULL;
@@ -423,22 +420,19 @@ workers_start(caw_pool *pool)
     return error;
 }
 
-/* The whole queue, linked by next. With the lock. */
-static caw_work *
-workers_take_all(caw_pool *pool)
+int
+caw__pool_start_serial(caw_pool *pool)
 {
-    caw_work *all = pool->first;
-    pool->first = pool->last = NULL;
-    pool->queued = 0;
-    for (caw_work *w = all; w; w = w->next) {
-        w->previous = NULL;
+    pool->starting = 1;
+    int error = workers_start(pool);
+    if (error) {
+        pool->starting = 0; /* else the thread has the count */
     }
-    return all;
+    return error;
 }
 
-/* Nobody will run these. */
-static void
-workers_refuse(const caw_pool *pool, caw_work *jobs, int error)
+void
+caw__pool_refuse(const caw_pool *pool, caw_work *jobs, int error)
 {
     while (jobs) {
         caw_work *job = jobs;
@@ -464,17 +458,17 @@ caw__pool_start(caw_pool *pool, caw_work *own)
     caw_work *refused = NULL;
     caw__mutex_lock(&pool->lock);
     pool->starting--;
-    bool none_awake = workers_awake(pool) == 0, own_is_lost = none_awake && own && caw__pool_is_queued(pool, own);
+    bool none_awake = workers_awake(pool) == 0, own_is_lost = none_awake && own && caw__queue_has(&pool->queue, own);
     if (none_awake) {
         if (own_is_lost) {
-            caw__pool_unlink(pool, own);
+            caw__queue_unlink(&pool->queue, own);
         }
-        refused = workers_take_all(pool); /* others have queued them, who relied on this thread */
+        refused = caw__queue_take_all(&pool->queue); /* others have queued them, who relied on this thread */
     }
     workers_check_last(pool);
     caw__condition_broadcast(&pool->ended);
     caw__mutex_unlock(&pool->lock);
-    workers_refuse(pool, refused, error);
+    caw__pool_refuse(pool, refused, error);
     return own_is_lost ? error : 0;
 }
 
@@ -484,12 +478,14 @@ caw__pool_offer(caw_pool *pool, caw_work *w)
     if (caw__pool_closing(pool)) {
         return CAW_ECLOSED;
     }
-    caw__pool_append(pool, w);
+    if (!caw__queue_offer(&pool->queue, w)) {
+        return -EAGAIN;
+    }
     if (workers_grow(pool, 0)) {
         return 1;
     }
-    if (workers_awake(pool) == 0) { /* all sleep, and there cannot be more */
-        caw__pool_unlink(pool, w);
+    if (workers_awake(pool) == 0 && !pool->serial) { /* all sleep, and there cannot be more */
+        caw__queue_unlink(&pool->queue, w);
         return -EAGAIN;
     }
     caw__condition_signal(&pool->changed);

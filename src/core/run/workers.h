@@ -12,6 +12,8 @@
 #include "core/os/condition.h"
 #include "core/os/thread.h"
 #include "core/run/exit.h"
+#include "core/run/queue.h"
+#include "core/run/running.h"
 
 #include <stdatomic.h>
 
@@ -59,19 +61,31 @@ struct caw__pool_closer {
     caw__pool_closer *next;
 };
 
+/* What a serial pool has more: one with a single thread, which is there from the first to the last. */
+typedef struct caw__serial_ops {
+    /* The last thing on its thread: nothing is queued, and no task is left.
+     *   the thread · no-gil · borrows(pool) · never fails · calls-user, wakes */
+    void (*end)(caw_pool *pool);
+    /* Free the struct.
+     *   any-thread · no-gil · takes(pool) · never fails · quiet */
+    void (*free)(caw_pool *pool);
+} caw__serial_ops;
+
 struct caw_pool {
     caw__exit_member exit; /* its place among the pools of the process: true once `watched` */
     atomic_bool watched;
     unsigned generation; /* unchanged; caw__fork_count() when made */
     unsigned max;        /* unchanged: how many threads run at once, without those that sleep in a call of ours */
     atomic_uint handles, references;
-    atomic_bool closing;
+    const caw__serial_ops *serial; /* unchanged; NULL: it is not serial */
+    atomic_bool closing;           /* it takes nothing more */
+    atomic_bool stopped;           /* and what is in it is to end soon */
 
     caw__mutex lock;
     caw__condition changed; /* the queue, who may run, closing, or the last task has gone */
     caw__condition ended;   /* a thread has ended, or could not be started; the reactor is there; it asks; joined */
-    caw_work *first, *last; /* the queue; linked by next and previous */
-    unsigned queued;
+    caw__queue queue;
+    caw__running running;       /* of a serial pool */
     unsigned threads, starting; /* that there are; that somebody is starting */
     unsigned idle, asleep;      /* of `threads`: wait for `changed`; sleep in a call of the library */
     caw__pool_worker *workers;  /* all of them, the youngest first */
@@ -98,18 +112,15 @@ void caw__pool_drop(caw_pool *pool);
  *   any-thread · no-gil · borrows(pool) · never fails · quiet */
 bool caw__pool_forked(const caw_pool *pool);
 
-/* Whether the pool has begun to close.
+/* Whether the pool has begun to close; and whether what is in it is to end soon, which for all but a serial pool is the
+ * same.
  *   any-thread · no-gil · borrows(pool) · never fails · quiet */
 bool caw__pool_closing(const caw_pool *pool);
+bool caw__pool_stopped(const caw_pool *pool);
 
-/* The queue. `append` is also for a task that is queued again: closing or not, and without a new thread, because there
- * is one awake as long as there are tasks.
- *   pool's lock · no-gil · borrows(w) · never fails · quiet */
-void caw__pool_append(caw_pool *pool, caw_work *w);
-void caw__pool_unlink(caw_pool *pool, caw_work *w);
-bool caw__pool_is_queued(const caw_pool *pool, const caw_work *w);
-
-/* Queue a job where that may fail. 1: the caller then starts a thread, by caw__pool_start, after the lock.
+/* Queue a job where that may fail. 1: the caller then starts a thread, by caw__pool_start, after the lock. A task that
+ * is queued again is put into the queue as it is, closing or not, and without a new thread, because there is one awake
+ * as long as there are tasks.
  *   pool's lock · no-gil · borrows(w) · fails(CAW_ECLOSED, -EAGAIN) · quiet */
 int caw__pool_offer(caw_pool *pool, caw_work *w);
 
@@ -118,6 +129,14 @@ int caw__pool_offer(caw_pool *pool, caw_work *w);
  *   any-thread, without the lock · no-gil · borrows(own) · fails(-errno) · wakes */
 int caw__pool_start(caw_pool *pool, caw_work *own);
 
+/* Start the thread of a serial pool, which nobody else knows yet.
+ *   init · no-gil · borrows(pool) · fails(-errno) · quiet */
+int caw__pool_start_serial(caw_pool *pool);
+
+/* Nobody will run these, which are linked by next: they end with the error.
+ *   any-thread, without the lock · no-gil · takes(jobs) · never fails · wakes */
+void caw__pool_refuse(const caw_pool *pool, caw_work *jobs, int error);
+
 /* Run a job that is not queued any more.
  *   a worker, or exit() · no-gil · takes(w) · never fails · calls-user, wakes */
 void caw__pool_run(caw_work *w);
@@ -125,6 +144,11 @@ void caw__pool_run(caw_work *w);
 /* Whether this thread is a worker of the pool.
  *   any-thread · no-gil · borrows(pool) · never fails · quiet */
 bool caw__pool_is_worker(const caw_pool *pool);
+
+/* Whether this thread, which polls something that this pool has to do, waits in vain: it is the only one that would do
+ * it, and sleeps.
+ *   any-thread · no-gil · borrows(pool) · never fails · quiet */
+bool caw__pool_is_vain(const caw_pool *pool);
 
 CAW__INTERNAL_END
 

@@ -1,5 +1,6 @@
 /* await.c: what C calls to await Python, and to have what came of it. */
 #include "core/base/promise.h"
+#include "core/run/blocking.h"
 #include "core/run/spawn.h"
 #include "python/await/in_place.h"
 #include "python/await/late_call.h"
@@ -90,7 +91,7 @@ caw_py_value(caw_future *future)
 static PyObject *
 await_detail(const caw_future *future)
 {
-    bool is_promise = future->ops->destroy == caw_promise_destroy || caw__is_spawned(future);
+    bool is_promise = future->ops->destroy == caw_promise_destroy || caw__is_call(future) || caw__is_spawned(future);
     const caw_promise *p = is_promise ? CAW_CONTAINER_OF(future, const caw_promise, future) : NULL;
     return p ? caw__ref_object_of(caw__promise_detail(p)) : NULL;
 }

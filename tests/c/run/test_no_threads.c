@@ -1,5 +1,6 @@
-/* test_no_threads.c: a pool in a process that can start no more threads. */
+/* test_no_threads.c: a pool, and a serial, in a process that can start no more threads. */
 #include "support/nested.h"
+#include "support/serial.h"
 #include "support/threads.h"
 
 #include <sys/resource.h>
@@ -167,7 +168,28 @@ work_for_a_pool_that_sleeps_and_cannot_grow_is_refused(void)
     in_a_child(give_to_a_pool_that_sleeps);
 }
 
-TESTS(TEST(thread_that_cannot_be_started_is_an_error_where_none_runs),
+static void
+make_a_serial_without_threads(void)
+{
+    struct seen seen = {.calls = 0};
+    caw_serial_spec spec = {.at_end = seen_at_end, .user = &seen};
+    caw_serial *before = new_serial(&spec), *serial = before;
+    forbid_threads();
+    CHECK_INT(caw_serial_new(&spec, &serial), -EAGAIN);
+    CHECK(!serial);
+    CHECK_INT(seen.ends, 0);
+    CHECK_INT(ended(caw_blocking(before, seen_call, &seen, NULL)), -3); /* it has its thread from the first */
+    end_serial(before, &seen);
+}
+
+static void
+serial_whose_thread_cannot_be_started_is_an_error_and_calls_nothing(void)
+{
+    in_a_child(make_a_serial_without_threads);
+}
+
+TESTS(TEST(serial_whose_thread_cannot_be_started_is_an_error_and_calls_nothing),
+      TEST(thread_that_cannot_be_started_is_an_error_where_none_runs),
       TEST(thread_that_cannot_be_started_is_none_where_another_one_runs),
       TEST(worker_that_cannot_be_replaced_does_not_fall_asleep),
       TEST(work_for_a_pool_that_sleeps_and_cannot_grow_is_refused))
