@@ -28,7 +28,7 @@ LAYOUT = Layout(
         "cawait/promise cawait/stream cawait/bytes",
         "cawait/async_frame cawait/channel cawait/combine cawait/reactor",
         "cawait/async",
-        "cawait/group cawait/interval cawait/pool cawait/process cawait/testing_tools",
+        "cawait/group cawait/interval cawait/pool cawait/process cawait/sync cawait/testing_tools",
         "cawait/file cawait/io cawait/serial",
         "cawait/core",
         "cawait/python_api",
@@ -46,7 +46,7 @@ LAYOUT = Layout(
     )
     | {"cawait", "cawait_testing"},
     rooms={
-        "core/os": "compiler clock mutex condition once thread thread_value processors exit fork fd pipe"
+        "core/os": "compiler clock mutex condition once thread thread_value processors exit fork address_lock fd pipe"
         " socket process signal errno_names",
         "core/base": "error block detail future promise wake_set",
         "core/async": "mistakes routine generator",
@@ -54,6 +54,7 @@ LAYOUT = Layout(
         "core/combine": "combined many all timeout then group_room group_member group",
         "core/stream": "stream around merge channel_shared channel send from_fd",
         "core/bytes": "bytes byte_fd from_fd",
+        "core/sync": "waiters mutex semaphore event condition barrier once",
         "core/run": "block_on exit queue running workers pool pool_exit blocking serial defer spawn channel_send",
         "core/io": "interval transfer connection addresses file process signals",
         "core/testing": "tools reactor",

@@ -26,6 +26,7 @@
 #include "cawait/reactor.h"
 #include "cawait/serial.h"
 #include "cawait/stream.h"
+#include "cawait/sync.h"
 #include "cawait/waker.h"
 
 #endif

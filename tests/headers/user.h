@@ -211,6 +211,38 @@ user_bytes(caw_reader *r, caw_writer *w)
     caw_writer_destroy(w);
 }
 
+/* --- what can be waited for --- */
+
+static caw_mutex user_mutex = CAW_MUTEX_INIT;
+static caw_semaphore user_semaphore = CAW_SEMAPHORE_INIT(2);
+static caw_event user_event = CAW_EVENT_INIT;
+static caw_condition user_condition = CAW_CONDITION_INIT;
+static caw_barrier user_barrier = CAW_BARRIER_INIT(2);
+static caw_once user_once = CAW_ONCE_INIT;
+
+static caw_future *
+user_make(void *user)
+{
+    return caw_ready(user ? 0 : CAW_ENOMEM);
+}
+
+static inline void
+user_waits(caw_lock *lock, caw_permit *permit)
+{
+    caw_event_op event;
+    caw_condition_op condition;
+    caw_barrier_op barrier;
+    caw_once_op once;
+    (void)caw_block_on(caw_mutex_lock(lock, &user_mutex));
+    (void)caw_block_on(caw_semaphore_acquire(permit, &user_semaphore, 1));
+    (void)caw_block_on(caw_event_wait(&event, &user_event));
+    (void)caw_block_on(caw_condition_wait(&condition, &user_condition, lock));
+    (void)caw_block_on(caw_barrier_wait(&barrier, &user_barrier));
+    (void)caw_block_on(caw_once_do(&once, &user_once, user_make, &user_once));
+    caw_permit_release(permit);
+    caw_lock_release(lock);
+}
+
 /* --- the other headers have no code in them --- */
 
 static inline const char *
@@ -235,6 +267,9 @@ user_uses_all(caw_context *cx, user_promise *p, caw_work *w, user_stream *s)
     user_streams(s, cx);
     user_bytes(&r, &out);
     caw_future_destroy(user_combines(NULL));
+    caw_lock lock;
+    caw_permit permit;
+    user_waits(&lock, &permit);
     return user_errors(user_runs(cx))[0];
 }
 
