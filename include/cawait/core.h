@@ -15,6 +15,7 @@
 #include "cawait/channel.h"
 #include "cawait/combine.h"
 #include "cawait/error.h"
+#include "cawait/exchange.h"
 #include "cawait/file.h"
 #include "cawait/future.h"
 #include "cawait/group.h"

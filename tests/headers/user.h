@@ -243,6 +243,20 @@ user_waits(caw_lock *lock, caw_permit *permit)
     caw_lock_release(lock);
 }
 
+static inline int
+user_exchanges(const caw_item *item)
+{
+    caw_oneshot oneshot;
+    caw_oneshot_sender sender;
+    int value = 0;
+    caw_watch watch;
+    caw_watch_init(&watch, &value, sizeof value);
+    caw_future_destroy(caw_oneshot_init(&oneshot, &sender));
+    caw_oneshot_drop(&sender);
+    const caw_broadcast_item *b = CAW_CONTAINER_OF(item, const caw_broadcast_item, item);
+    return b->value && b->missed == 0 ? 1 : 0;
+}
+
 /* --- the other headers have no code in them --- */
 
 static inline const char *
@@ -270,6 +284,9 @@ user_uses_all(caw_context *cx, user_promise *p, caw_work *w, user_stream *s)
     caw_lock lock;
     caw_permit permit;
     user_waits(&lock, &permit);
+    if (user_exchanges(&s->item.item)) {
+        return 0;
+    }
     return user_errors(user_runs(cx))[0];
 }
 

@@ -1,6 +1,6 @@
 /* test_sync_fork.c: objects to wait for, of the parent, in the child of a fork(). A child's exit code is 0 if all went
  * well; a child that hangs is killed by SIGALRM. */
-#include "support/place.h"
+#include "support/items.h"
 #include "support/threads.h"
 
 #include "cawait/testing_tools.h"
@@ -215,6 +215,53 @@ what_was_being_done_once_is_done_anew_in_the_child(void)
     CHECK_INT(c.references, 0);
 }
 
+static void
+oneshot_watch_and_broadcast_of_the_parent_wake_nobody_in_the_child(void)
+{
+    int value = 1, next = 2;
+    caw_oneshot oneshot;
+    caw_oneshot_sender sender;
+    caw_watch watch;
+    caw_watch_op changed;
+    caw_broadcast *b;
+    caw_item *item;
+    counter c = {0, 0};
+    caw_future *received = caw_oneshot_init(&oneshot, &sender);
+    caw_watch_init(&watch, &value, sizeof value);
+    CHECK_INT(caw_broadcast_new(2, &b), 0);
+    caw_stream *reader = caw_broadcast_reader(b);
+    CHECK(waits(received, &c) && waits(caw_watch_changed(&changed, &watch, 1), &c) && is_pending(reader, &c));
+    if (in_child()) {
+        CHECK(caw_oneshot_is_abandoned(&sender));
+        CHECK_INT(caw_oneshot_send(&sender, number_new(1)), CAW_EFORKED);
+        CHECK_INT(status_at(received, NULL, &c), CAW_EFORKED);
+        caw_future_destroy(received);
+        CHECK_INT(caw_watch_set(&watch, &next), 2);
+        CHECK_INT(status_at(&changed.future, NULL, &c), CAW_EFORKED);
+        caw_future_destroy(&changed.future);
+        CHECK_INT(status_at(caw_watch_changed(&changed, &watch, 1), NULL, &c), 0);
+        CHECK_INT(caw_broadcast_send(b, number_new(1)), CAW_EFORKED);
+        CHECK(!caw_broadcast_reader(b));
+        caw_broadcast_release(b);
+        CHECK_INT(end_of(reader, &c), CAW_EFORKED);
+        caw_stream_destroy(reader);
+        CHECK_INT(numbers_alive, 0);
+        CHECK_INT(c.wakes, 0);
+        CHECK_INT(c.references, 3);
+        _exit(0);
+    }
+    CHECK_INT(caw_oneshot_send(&sender, number_new(1)), 0);
+    CHECK_INT(caw_watch_set(&watch, &next), 2);
+    CHECK_INT(caw_broadcast_send(b, number_new(1)), 0);
+    CHECK_INT(c.wakes, 3);
+    caw_future_destroy(received);
+    caw_future_destroy(&changed.future);
+    CHECK(poll_next_at(reader, NULL, &c, &item) == CAW_READY);
+    caw_item_destroy(item);
+    caw_broadcast_release(b);
+    end_stream(reader, &c);
+}
+
 struct hammer {
     caw_mutex mutex;
     caw_semaphore semaphore;
@@ -288,4 +335,5 @@ TESTS(TEST(mutex_that_nobody_has_works_in_the_child),
       TEST(permits_that_are_held_are_lost_in_the_child_and_the_others_are_not),
       TEST(event_barrier_and_condition_have_nobody_in_line_in_the_child),
       TEST(what_was_being_done_once_is_done_anew_in_the_child),
+      TEST(oneshot_watch_and_broadcast_of_the_parent_wake_nobody_in_the_child),
       TEST(fork_while_other_threads_wait_and_release_does_not_hang))
