@@ -147,6 +147,16 @@ def headers() -> Row:
     return run_all(commands)
 
 
+def locals_across_awaits() -> Row:
+    """No local variable of an async function lives across an await: where the words are a `switch`, a resume jumps over
+    its initialiser."""
+    options = ["-std=c11", "-D_GNU_SOURCE", "-DCAW_ASYNC_SWITCH", "-Wjump-misses-init", "-Werror", "-fsyntax-only"]
+    places = [f"-I{ROOT / folder}" for folder in ("include", "src", "tests/c")]
+    bodies = re.compile(r"CAW_(ROUTINE|GENERATOR) ?\(")
+    sources = [path for path in c_files() if path.suffix == ".c" and bodies.search(path.read_text())]
+    return run_all([["gcc", *options, *places, *PYTHON_HEADERS, source] for source in sources])
+
+
 def joined_source() -> Row:
     """The joined source compiles, with and without Python, and its headers in a C++ file; not with the limited API.
 
@@ -247,6 +257,7 @@ STEPS: dict[str, Callable[[], Row]] = {
     "headers": headers,
     "headers of each Python": headers_of_each_python,
     "joined source": joined_source,
+    "locals": locals_across_awaits,
     "gcc -Werror": lambda: warnings_as_errors("gcc", "debugoptimized"),
     "gcc -Werror, release": lambda: warnings_as_errors("gcc", "release"),
     "clang -Werror": lambda: warnings_as_errors("clang", "debugoptimized"),

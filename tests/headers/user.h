@@ -65,6 +65,74 @@ user_next(void *user, caw_future *done)
     return caw_ready(user ? done->status : 0);
 }
 
+/* Functions that suspend. */
+#if !defined(__cplusplus) || __cplusplus >= 201703L
+
+typedef struct user_sum {
+    caw_async async;
+    caw_stream *numbers;
+    caw_next_op next;
+    size_t sum;
+} user_sum;
+
+CAW_ASYNC_FUNCTION(user_sum)
+
+static caw_step
+user_sum_run(user_sum *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        for (;;) {
+            caw_next_init(&self->next, self->numbers);
+            CAW_AWAIT_REF(&self->next.future);
+            if (!self->next.item) {
+                CAW_RETURN(0);
+            }
+            self->sum++;
+            caw_future_destroy(&self->next.future);
+            CAW_AWAIT(caw_sleep(1));
+            CAW_TRY(self->sum > 100 ? CAW_EINVAL : 0);
+        }
+    }
+    CAW_FINALLY
+    {
+        caw_stream_destroy(self->numbers);
+    }
+}
+
+typedef struct user_ticks {
+    caw_generator generator;
+    user_sum kid;
+    int status;
+} user_ticks;
+
+CAW_GENERATOR_FUNCTION(user_ticks)
+
+static caw_step
+user_ticks_run(user_ticks *self, caw_context *cx)
+{
+    CAW_GENERATOR (&self->generator, cx) {
+        CAW_AWAIT_STATUS(self->status,
+                         CAW_ASYNC_CALL(&self->kid, user_sum, CAW_ARG(numbers, caw_interval(1, CAW_TICKS_SKIP))));
+        CAW_YIELD(caw_box_new(self, NULL));
+    }
+}
+
+static inline caw_future *
+user_suspends(void)
+{
+    return CAW_ASYNC_NEW(user_sum, CAW_ARG(numbers, CAW_GENERATOR_NEW(user_ticks, CAW_ARG(status, 0))));
+}
+
+#else
+
+static inline caw_future *
+user_suspends(void)
+{
+    return NULL;
+}
+
+#endif
+
 static inline caw_future *
 user_combines(caw_group *group)
 {
@@ -281,6 +349,7 @@ user_uses_all(caw_context *cx, user_promise *p, caw_work *w, user_stream *s)
     user_streams(s, cx);
     user_bytes(&r, &out);
     caw_future_destroy(user_combines(NULL));
+    caw_future_destroy(user_suspends());
     caw_lock lock;
     caw_permit permit;
     user_waits(&lock, &permit);

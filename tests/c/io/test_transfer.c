@@ -344,7 +344,7 @@ ON_BOTH_KINDS(ten_thousand_reads_of_one_pipe_get_a_byte_each)
 
 /* --- in threads that sleep --- */
 
-static volatile sig_atomic_t interruptions;
+static atomic_int interruptions; /* the handler runs on both threads */
 
 static void
 count_interruption(int number)
