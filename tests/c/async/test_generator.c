@@ -134,6 +134,48 @@ generator_that_is_cancelled_or_destroyed_anywhere_ends_once(void)
     }
 }
 
+/* --- nobody wants it any more --- */
+
+typedef struct late {
+    caw_generator generator;
+    int *reached;
+} late;
+
+CAW_GENERATOR_FUNCTION(late)
+
+static caw_step
+late_run(late *self, caw_context *cx)
+{
+    CAW_GENERATOR (&self->generator, cx) {
+        CAW_AWAIT(WINNING_KID(1, 0));
+        CAW_YIELD(number_new(1));
+        *self->reached = -1;
+    }
+    CAW_FINALLY
+    {
+        CAW_YIELD(number_new(2));
+        ++*self->reached;
+    }
+}
+
+static void
+item_of_a_cancelled_generator_is_destroyed_and_the_final_part_goes_on(void)
+{
+    for (int destroys = 0; destroys < 2; destroys++) {
+        int reached = 0;
+        caw_stream *s = CAW_GENERATOR_NEW(late, .reached = &reached);
+        CHECK(!poll_generator(s, 1));
+        if (!destroys) {
+            caw_stream_cancel(s);
+            CHECK(poll_generator(s, 1));
+            CHECK_INT(s->status, CAW_ECANCELED);
+        }
+        caw_stream_destroy(s);
+        CHECK_INT(reached, 1);
+        CHECK_INT(numbers_alive + kids_alive, 0);
+    }
+}
+
 /* --- around another stream, and as one of several --- */
 
 typedef struct doubled {
@@ -198,5 +240,6 @@ item_without_memory_ends_the_generator(void)
 TESTS(TEST(items_come_in_order_with_and_without_awaits_between),
       TEST(generator_in_the_callers_memory_and_an_alloced_one_give_the_same),
       TEST(generator_that_is_cancelled_or_destroyed_anywhere_ends_once),
+      TEST(item_of_a_cancelled_generator_is_destroyed_and_the_final_part_goes_on),
       TEST(generator_takes_items_of_another_and_is_mapped_merged_and_cut_short),
       TEST(item_without_memory_ends_the_generator))
