@@ -27,6 +27,7 @@
 
 #include "core/async/mistakes.h"
 #include "core/base/detail.h"
+#include "core/os/compiler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,9 +105,11 @@ routine_drop_kept(caw_async *a)
     }
 }
 
-/* --- leaving a part --- */
+/* --- leaving a part ---
+ *
+ * What the words call stays out of the bodies, also where these are in the same file (generator.c says why). */
 
-int
+CAW__APART int
 caw__routine_leave(caw_async *a, int status)
 {
     uint32_t flags = caw__async_flags(a);
@@ -120,13 +123,13 @@ caw__routine_leave(caw_async *a, int status)
     return CAW__AT_FINALLY;
 }
 
-int
+CAW__APART int
 caw__routine_end_block(caw_async *a)
 {
     return caw__routine_leave(a, a->future.status);
 }
 
-bool
+CAW__APART bool
 caw__routine_fails(caw_async *a, int status, const caw_point *point)
 {
     if (caw__async_flags(a) & CAW__ASYNC_FINAL) {
@@ -175,7 +178,7 @@ routine_pass_over(caw_async *a, caw_future *f, const caw_point *point)
     return CAW__LEAVES;
 }
 
-int
+CAW__APART int
 caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const caw_context *cx)
 {
     uint32_t flags = caw__async_flags(a);
@@ -195,13 +198,13 @@ caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const
     return 0;
 }
 
-int
+CAW__APART int
 caw__await_poll_slow(caw_async *a, const caw_point *point, caw_context *cx)
 {
     return caw_future_poll(a->child, cx) == CAW_PENDING ? CAW__WAITS : caw__await_ended(a, point);
 }
 
-int
+CAW__APART int
 caw__await_ended(caw_async *a, const caw_point *point)
 {
     caw_future *f = a->child;

@@ -170,12 +170,17 @@ future_in_a_local(void *arg)
 static void
 await_of_a_local_aborts(void)
 {
+#ifdef __SANITIZE_ADDRESS__
+    (void)future_in_a_local;
+    SKIP("AddressSanitizer keeps locals elsewhere");
+#else
     if (!mistakes_abort) {
         SKIP("a release build does not look");
         return;
     }
     mistake m = mistake_of(future_in_a_local, NULL);
     CHECK(m.aborted && strstr(m.said, "\"forgetful\"") && strstr(m.said, "awaits a future that is a local variable"));
+#endif
 }
 
 static void

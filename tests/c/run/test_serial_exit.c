@@ -119,6 +119,9 @@ endless_and_queued(void)
 {
     caw_serial *serial = new_writer(1, write_end);
     (void)started(serial, never_ends, NULL, false);
+    while (begun == 0) {
+        (void)usleep(100); /* else at_end is called where exit() stops pools */
+    }
     (void)started(serial, writes_late, "a", false);
     (void)started(serial, writes_late, "b", false); /* which waits for room */
 }
