@@ -4,10 +4,11 @@
 #include "core/os/exit.h"
 #include "core/os/fork.h"
 
-/* How long exit() waits for workers, and how long one has to use no processor to count as asleep. */
+/* How long exit() waits for workers, and how long they have to use no processor to count as asleep: long enough that
+ * even on a machine with far too much to do a busy one has its turn meanwhile. */
 #define POOL_EXIT_TURN_NS     UINT64_C(5000000)
 #define POOL_EXIT_TURNS       200
-#define POOL_EXIT_TURNS_APART 20
+#define POOL_EXIT_TURNS_APART 100
 
 static caw_pool *
 pool_of_exit(caw__exit_member *member)
