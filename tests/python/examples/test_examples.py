@@ -132,6 +132,13 @@ def test_receive_loses_no_message_by_time_limits() -> None:
     assert lines == ["100 messages, each once and in order, between time-outs"]
 
 
+@needs("three_steps")
+def test_three_steps_give_the_sum_and_raise_where_no_bytes_come() -> None:
+    waits, *lines = run("three_steps/demo.py").stdout.splitlines()
+    assert waits.startswith("three_steps.c:")
+    assert lines == ["4950", "nothing came", "Bad file descriptor", "0"]
+
+
 @needs("event_source")
 def test_event_source_without_one_of_the_folders_says_so(tree: Path) -> None:
     assert "No such file" in run("event_source/demo.py", tree, tree / "none", code=1).stderr
