@@ -91,7 +91,12 @@ aclose_call(void *arg)
     }
     caw_future_init(&c->future, &aclose_ops);
     c->iterator = Py_NewRef(caw_py_ref_get(a->iterator));
-    return caw__coroutine_on(a->locals->inbox->hub, &c->future, &spec); /* the hub is alive: it calls this function */
+    /* The hub is alive: it calls this function. */
+    PyObject *coroutine = caw__coroutine_on(a->locals->inbox->hub, &c->future, &spec);
+    if (coroutine) {
+        ((caw__coroutine *)coroutine)->waiter.silent = true; /* if the loop ends first */
+    }
+    return coroutine;
 }
 
 static void
