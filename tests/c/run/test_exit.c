@@ -1,11 +1,5 @@
 /* test_exit.c: calls that are to be finished before the process ends. Each test ends processes of its own. */
-#include "support/place.h"
-
-#include <sys/wait.h>
-
-static int written[2];   /* the child writes there, and its parent reads */
-static int never[2];     /* nobody writes there */
-static atomic_int begun; /* calls that never end */
+#include "support/written.h"
 
 static int
 writes_late(void *text)
@@ -15,69 +9,9 @@ writes_late(void *text)
 }
 
 static int
-never_ends(void *unused)
-{
-    char byte;
-    (void)unused;
-    atomic_fetch_add(&begun, 1);
-    return (int)read(never[0], &byte, 1);
-}
-
-static int
 writes_at_last(void *text)
 {
     return never_ends(NULL) < 0 || write(written[1], text, 1) != 1;
-}
-
-/* What the process leaves behind, where a leak check finds it. */
-static void *left[64];
-static int n_left;
-
-static void *
-leave(void *pointer)
-{
-    CHECK(n_left < 64);
-    return left[n_left++] = pointer;
-}
-
-/* Start a call, whose future is left alone. */
-static caw_future *
-started(caw_pool *pool, int (*call)(void *), const char *text, bool finishes)
-{
-    caw_future *f = leave(caw_blocking(pool, call, (void *)(uintptr_t)text, NULL));
-    CHECK(f);
-    f = finishes ? caw_finish_at_exit(f) : f;
-    (void)poll_without_waker(f, NULL);
-    return f;
-}
-
-/* Run the function in a child, which then exits with 3: what it wrote. */
-static const char *
-written_by(void (*function)(void), void (*ends)(int))
-{
-    static char text[64];
-    CHECK_INT(pipe(written), 0);
-    CHECK_INT(pipe(never), 0);
-    (void)fflush(NULL); /* else the child writes it again */
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        function();
-        ends(3);
-    }
-    close(written[1]);
-    size_t length = 0;
-    for (ssize_t n; (n = read(written[0], text + length, sizeof text - 1 - length)) > 0;) {
-        length += (size_t)n;
-    }
-    text[length] = 0;
-    int status;
-    CHECK_INT(waitpid(child, &status, 0), child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
-    close(written[0]);
-    close(never[0]);
-    close(never[1]);
-    return text;
 }
 
 static void
@@ -85,15 +19,6 @@ three_calls(void)
 {
     for (int i = 0; i < 3; i++) {
         (void)started(NULL, writes_late, "x", true);
-    }
-}
-
-static void
-check_text(const char *text, const char *expected)
-{
-    if (strcmp(text, expected) != 0) {
-        fprintf(stderr, "it wrote \"%s\", not \"%s\"\n", text, expected);
-        abort();
     }
 }
 

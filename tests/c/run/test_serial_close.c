@@ -195,7 +195,7 @@ call_is_interrupted_once_also_when_it_is_cancelled_and_the_serial_stops(void)
 
 /* A waker whose wake cancels a future. */
 static void
-keep_waker(void *data)
+do_nothing(void *data)
 {
     (void)data;
 }
@@ -209,7 +209,7 @@ cancel_when_woken(void *data)
 static void
 call_that_a_close_has_refused_and_another_one_cancels_interrupts_nothing(void)
 {
-    static const caw_waker_ops canceller = {keep_waker, cancel_when_woken, keep_waker};
+    static const caw_waker_ops canceller = {do_nothing, cancel_when_woken, do_nothing};
     struct gate gate = GATE;
     struct seen seen = {.calls = 0};
     caw_serial *serial = serial_of_capacity(&seen, 1);

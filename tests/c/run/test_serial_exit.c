@@ -1,12 +1,8 @@
 /* test_serial_exit.c: the end of a process, or a fork, while a serial has work. Each test ends processes of its own. */
 #include "support/serial.h"
+#include "support/written.h"
 
-#include <sys/wait.h>
-
-static int written[2]; /* the child writes there, and its parent reads */
-static int never[2];   /* nobody writes there */
 static pthread_t worker;
-static atomic_int begun;
 
 static int
 put(const char *text)
@@ -31,40 +27,10 @@ writes_late(void *text)
 }
 
 static int
-never_ends(void *unused)
-{
-    char byte;
-    (void)unused;
-    atomic_fetch_add(&begun, 1);
-    return (int)read(never[0], &byte, 1);
-}
-
-static int
 write_end(void *unused)
 {
     (void)unused;
     return put("E");
-}
-
-/* What the process leaves behind, where a leak check finds it. */
-static void *left[64];
-static int n_left;
-
-static void *
-leave(void *pointer)
-{
-    CHECK(n_left < 64);
-    return left[n_left++] = pointer;
-}
-
-/* Start a call, whose future is left alone. */
-static caw_future *
-started(caw_serial *serial, int (*call)(void *), const char *text, bool finishes)
-{
-    caw_future *f = leave(caw_blocking(serial, call, (void *)(uintptr_t)text, NULL));
-    f = finishes ? caw_finish_at_exit(f) : f;
-    (void)poll_without_waker(f, NULL);
-    return f;
 }
 
 static caw_serial *
@@ -85,35 +51,6 @@ wait_for_child(pid_t child)
     return WEXITSTATUS(status);
 }
 
-/* Run the function in a child, which then exits with 3, and check what it wrote. */
-static void
-check_written_by(void (*function)(void), void (*ends)(int), const char *expected)
-{
-    char text[64] = "";
-    CHECK_INT(pipe(written), 0);
-    CHECK_INT(pipe(never), 0);
-    (void)fflush(NULL); /* else the child writes it again */
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        function();
-        ends(3);
-    }
-    close(written[1]);
-    size_t length = 0;
-    for (ssize_t n; (n = read(written[0], text + length, sizeof text - 1 - length)) > 0;) {
-        length += (size_t)n;
-    }
-    CHECK_INT(wait_for_child(child), 3);
-    close(written[0]);
-    close(never[0]);
-    close(never[1]);
-    if (strcmp(text, expected) != 0) {
-        fprintf(stderr, "it wrote \"%s\", not \"%s\"\n", text, expected);
-        abort();
-    }
-}
-
 static void
 endless_and_queued(void)
 {
@@ -129,8 +66,8 @@ endless_and_queued(void)
 static void
 exit_does_not_wait_for_calls_in_flight(void)
 {
-    check_written_by(endless_and_queued, exit, "");
-    check_written_by(endless_and_queued, _exit, "");
+    check_text(written_by(endless_and_queued, exit), "");
+    check_text(written_by(endless_and_queued, _exit), "");
 }
 
 static void
@@ -146,7 +83,7 @@ to_be_finished(void)
 static void
 exit_waits_until_the_thread_has_run_what_is_to_be_finished(void)
 {
-    check_written_by(to_be_finished, exit, "abcd");
+    check_text(written_by(to_be_finished, exit), "abcd");
 }
 
 static void
@@ -163,7 +100,7 @@ released_with_calls_to_be_finished(void)
 static void
 release_leaves_what_is_to_be_finished_in_the_queue(void)
 {
-    check_written_by(released_with_calls_to_be_finished, exit, "acE");
+    check_text(written_by(released_with_calls_to_be_finished, exit), "acE");
 }
 
 static void
@@ -180,7 +117,7 @@ closed_first(void)
 static void
 close_before_exit_runs_all_and_at_end(void)
 {
-    check_written_by(closed_first, exit, "abE");
+    check_text(written_by(closed_first, exit), "abE");
 }
 
 static int
@@ -208,7 +145,7 @@ call_that_exits(void)
 static void
 call_that_exits_finishes_the_others_itself(void)
 {
-    check_written_by(call_that_exits, exit, "eb");
+    check_text(written_by(call_that_exits, exit), "eb");
 }
 
 /* --- fork --- */
@@ -259,7 +196,7 @@ fork_with_work(void)
 static void
 child_of_a_fork_ends_all_with_EFORKED_and_calls_nothing(void)
 {
-    check_written_by(fork_with_work, _exit, "cE");
+    check_text(written_by(fork_with_work, _exit), "cE");
 }
 
 TESTS(TEST(exit_does_not_wait_for_calls_in_flight), TEST(exit_waits_until_the_thread_has_run_what_is_to_be_finished),

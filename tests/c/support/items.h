@@ -116,19 +116,9 @@ script_of(caw_stream *s)
 }
 
 static inline void
-script_wait(script *s, caw_waker waker)
-{
-    caw_waker old = s->waker;
-    s->waker = caw_waker_clone(waker);
-    caw_waker_drop(old);
-}
-
-static inline void
 script_wake(script *s)
 {
-    caw_waker waker = s->waker;
-    s->waker = CAW_WAKER_NONE;
-    caw_waker_wake(waker);
+    wake_kept(&s->waker);
 }
 
 static inline caw_poll
@@ -153,7 +143,7 @@ script_poll_next(caw_stream *stream, caw_context *cx, caw_item **out)
         caw_waker_wake_by_ref(cx->waker);
         break;
     default:
-        script_wait(s, cx->waker);
+        keep_waker(&s->waker, cx->waker);
     }
     return CAW_PENDING;
 }

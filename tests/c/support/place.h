@@ -34,6 +34,23 @@ counter_wake(void *data)
     counter_drop(data);
 }
 
+/* What a future or stream of a test keeps of its latest poll; and that it is woken. */
+static inline void
+keep_waker(caw_waker *kept, caw_waker waker)
+{
+    caw_waker old = *kept;
+    *kept = caw_waker_clone(waker);
+    caw_waker_drop(old);
+}
+
+static inline void
+wake_kept(caw_waker *kept)
+{
+    caw_waker waker = *kept;
+    *kept = CAW_WAKER_NONE;
+    caw_waker_wake(waker);
+}
+
 static const caw_waker_ops counter_ops = {counter_clone, counter_wake, counter_drop};
 
 static inline caw_reactor *

@@ -22,19 +22,9 @@ probe_of(caw_future *f)
 }
 
 static inline void
-probe_wait(probe *p, caw_waker waker)
-{
-    caw_waker old = p->waker;
-    p->waker = caw_waker_clone(waker);
-    caw_waker_drop(old);
-}
-
-static inline void
 probe_wake(probe *p)
 {
-    caw_waker waker = p->waker;
-    p->waker = CAW_WAKER_NONE;
-    caw_waker_wake(waker);
+    wake_kept(&p->waker);
 }
 
 static inline caw_poll
@@ -67,7 +57,7 @@ probe_poll(caw_future *f, caw_context *cx)
         caw_waker_wake_by_ref(cx->waker);
         break;
     default:
-        probe_wait(p, cx->waker);
+        keep_waker(&p->waker, cx->waker);
     }
     return CAW_PENDING;
 }

@@ -1,28 +1,12 @@
 /* test_sync_fork.c: objects to wait for, of the parent, in the child of a fork(). A child's exit code is 0 if all went
  * well; a child that hangs is killed by SIGALRM. */
+#include "support/fork.h"
 #include "support/items.h"
 #include "support/threads.h"
 
 #include "cawait/testing_tools.h"
 
 #include <stdatomic.h>
-#include <sys/wait.h>
-
-/* Fork: true in the child; false in the parent, once the child has ended. */
-static bool
-in_child(void)
-{
-    pid_t pid = fork();
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        (void)alarm(30);
-        return true;
-    }
-    int status = -1;
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    return false;
-}
 
 static bool
 waits(caw_future *f, counter *c)
