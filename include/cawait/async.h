@@ -86,7 +86,8 @@ CAW_BEGIN_DECLS
  *   poller · no-gil · borrows(a, point, cx), takes(f, item) · never fails · calls-user */
 CAW_API int caw__routine_leave(caw_async *a, int status);
 CAW_API int caw__routine_end_block(caw_async *a);
-CAW_API bool caw__routine_fails(caw_async *a, int status, const caw_point *point);
+CAW_API int caw__routine_return(caw_async *a, int status, const caw_context *cx);
+CAW_API bool caw__routine_fails(caw_async *a, int status, const caw_point *point, const caw_context *cx);
 CAW_API int caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const caw_context *cx);
 CAW_API int caw__await_poll_slow(caw_async *a, const caw_point *point, caw_context *cx);
 CAW_API int caw__await_ended(caw_async *a, const caw_point *point);
@@ -285,7 +286,7 @@ caw__await_poll(caw_async *a, const caw_point *point, caw_context *cx)
         caw_.at = CAW__AT_FINALLY;                                                                                     \
         goto caw_next;                                                                                                 \
     }
-#define CAW__FAILS (caw_status < 0 && caw__routine_fails(caw_.async, caw_status, &caw_here))
+#define CAW__FAILS (caw_status < 0 && caw__routine_fails(caw_.async, caw_status, &caw_here, caw_.cx))
 
 /* Wait for a future, and destroy it when it is ready. Takes it, also where it is not awaited (laws 3 and 6). NULL is
  * CAW_ENOMEM, or the Python exception that is set: so a call that makes a future goes straight inside. An error leaves
@@ -301,7 +302,7 @@ caw__await_poll(caw_async *a, const caw_point *point, caw_context *cx)
 /* Leave for the final part, or the final part for good, with this status. */
 #define CAW_RETURN(status)                                                                                             \
     do {                                                                                                               \
-        caw_.at = caw__routine_leave(caw_.async, (status));                                                            \
+        caw_.at = caw__routine_return(caw_.async, (status), caw_.cx);                                                  \
         goto caw_next;                                                                                                 \
     } while (0)
 /* Leave for the final part if the status is negative. */

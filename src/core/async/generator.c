@@ -10,11 +10,17 @@ CAW__APART int
 caw__yield_begin(caw_generator *g, caw_item *item, const caw_point *point, const caw_context *cx)
 {
     if (caw__async_flags(&g->async) & CAW__ASYNC_CANCELLED) { /* also when it is destroyed */
+        if (!item) {
+            (void)caw__async_missing(cx); /* nobody else would take the exception */
+        }
         caw_item_destroy(item);
         return caw__yield_end(&g->async);
     }
     if (!item) {
         return caw__async_missing(cx);
+    }
+    if (caw__async_flags(&g->async) & CAW__ASYNC_FINAL) {
+        caw__routine_keep(&g->async, cx);
     }
     g->async.point = point;
     g->item = item;

@@ -65,14 +65,13 @@ caw__async_missing(const caw_context *cx)
     return raised < 0 ? raised : CAW_ENOMEM;
 }
 
-/* Before an await of the final part. Without memory the detail is lost, and the status stands for itself. */
-static void
-routine_keep(caw_async *a, const caw_context *cx)
+/* Without memory the detail is lost, and the status stands for itself. */
+void
+caw__routine_keep(caw_async *a, const caw_context *cx)
 {
     if (a->future.status >= 0 || !cx || (caw__async_flags(a) & ROUTINE_KEPT)) {
         return;
     }
-    (void)routine_note_raised(cx);
     caw__detail *detail = caw__noted(a->future.status);
     routine_kept *kept = detail ? malloc(sizeof *kept) : NULL;
     if (kept) {
@@ -129,9 +128,31 @@ caw__routine_end_block(caw_async *a)
     return caw__routine_leave(a, a->future.status);
 }
 
-CAW__APART bool
-caw__routine_fails(caw_async *a, int status, const caw_point *point)
+/* A status that says that an exception is set: it is noted, so that what the final part calls finds none set. What was
+ * noted for the body before is put aside first. */
+static int
+routine_take_raised(caw_async *a, int status, const caw_context *cx)
 {
+    if (status != CAW_EPYTHON) {
+        return status;
+    }
+    if (caw__async_flags(a) & CAW__ASYNC_FINAL) {
+        caw__routine_keep(a, cx);
+    }
+    int raised = routine_note_raised(cx);
+    return raised < 0 ? raised : status;
+}
+
+CAW__APART int
+caw__routine_return(caw_async *a, int status, const caw_context *cx)
+{
+    return caw__routine_leave(a, routine_take_raised(a, status, cx));
+}
+
+CAW__APART bool
+caw__routine_fails(caw_async *a, int status, const caw_point *point, const caw_context *cx)
+{
+    status = routine_take_raised(a, status, cx);
     if (caw__async_flags(a) & CAW__ASYNC_FINAL) {
         if (a->future.status == 0) {
             a->future.status = status;
@@ -166,8 +187,11 @@ static caw_future routine_dropped = {.ops = &routine_dropped_ops, .status = CAW_
 
 /* A cancelled body awaits nothing more; nor does a final part that must not wait. */
 static int
-routine_pass_over(caw_async *a, caw_future *f, const caw_point *point)
+routine_pass_over(caw_async *a, caw_future *f, const caw_point *point, const caw_context *cx)
 {
+    if (!f) {
+        (void)caw__async_missing(cx); /* nobody else would take the exception */
+    }
     if (f && !point->borrows) {
         caw_future_destroy(f);
     }
@@ -184,13 +208,13 @@ caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const
     uint32_t flags = caw__async_flags(a);
     bool is_final = flags & CAW__ASYNC_FINAL;
     if (flags & (is_final ? CAW__ASYNC_DROPPED : CAW__ASYNC_CANCELLED)) {
-        return routine_pass_over(a, f, point);
+        return routine_pass_over(a, f, point, cx);
+    }
+    if (is_final) {
+        caw__routine_keep(a, cx);
     }
     if (!f) {
         return caw__async_missing(cx);
-    }
-    if (is_final) {
-        routine_keep(a, cx);
     }
     caw__async_check_child(a, f);
     a->point = point;

@@ -11,6 +11,10 @@ CAW__INTERNAL_BEGIN
  *   poller · no-gil · borrows(cx) · never fails · quiet */
 int caw__async_missing(const caw_context *cx);
 
+/* Put aside the detail of the body's error, before the final part waits or yields.
+ *   poller · no-gil · borrows(a, cx) · never fails · quiet */
+void caw__routine_keep(caw_async *a, const caw_context *cx);
+
 /* A copy of the frame on the heap. When out of memory the final part of the frame itself runs.
  *   any-thread · no-gil · takes(what the frame has) · returns-new, NULL when out of memory · calls-user */
 caw_async *caw__async_copy(const caw_async *frame);

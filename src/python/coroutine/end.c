@@ -102,6 +102,7 @@ caw__coroutine_abandon(caw__coroutine *c)
         caw_future_cancel(future);
     }
     caw_future_destroy(future); /* first: an awaiter that is let go of may look at what it was a step of */
+    caw__forget_raised();       /* by a final part, whose awaits have nobody to raise it to */
     end_let_go(c);
 }
 
