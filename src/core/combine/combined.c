@@ -3,9 +3,10 @@
  * Nothing here is shared between threads. A cancel or destroy that went from each to its children by calls would need
  * C stack for each level. So the children that are combined themselves go into a list, and one loop takes them out.
  *
- * Destroying has two passes. The first destroys all children that are not combined, and leaves the others empty. The
- * second frees these, each after what was inside it: what an author gave to an outer one (`user` of caw_then) may be
- * used by an inner one until its end.
+ * Destroying goes into a child that is combined before it goes on, as calls would, and frees each after all that was
+ * inside it: what an author gave to an outer one (`user` of caw_then) may be used by an inner one until its end, and
+ * the second of caw_then may use what is in the first. So the list is a stack: one that puts children there is looked
+ * at again when these are gone.
  */
 #include "core/combine/combined.h"
 
@@ -79,16 +80,15 @@ caw__combined_destroy_child(caw_future *child, caw__combined **more)
 void
 caw__combined_destroy(caw_future *f)
 {
-    caw__combined *more = NULL, *empty = NULL;
+    caw__combined *more = NULL;
     combined_push(&more, combined_of(f));
     while (more) {
-        caw__combined *c = combined_pop(&more);
+        caw__combined *c = more;
         combined_ops(&c->future)->destroy_children(c, &more);
-        combined_push(&empty, c);
-    }
-    while (empty) { /* the last that was emptied comes first: no inner one comes after its outer one */
-        caw__combined *c = combined_pop(&empty);
-        combined_ops(&c->future)->free(c);
+        if (more == c) { /* nothing is left inside it */
+            (void)combined_pop(&more);
+            combined_ops(&c->future)->free(c);
+        }
     }
 }
 

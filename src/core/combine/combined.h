@@ -14,7 +14,8 @@ typedef struct caw__combined_ops {
     caw_future_ops future; /* its destroy is caw__combined_destroy; its cancel caw__combined_cancel or NULL */
     /* Cancel the children, by caw__combined_cancel_child. Called at most once; `cancelled` is set. */
     void (*cancel_children)(caw__combined *c, caw__combined **more);
-    /* Destroy the children, by caw__combined_destroy_child. */
+    /* Destroy the children, by caw__combined_destroy_child. `c` is the first in the list. Called again, when those that
+     * were put before it are gone, until there is none. */
     void (*destroy_children)(caw__combined *c, caw__combined **more);
     /* Free the rest: all that was inside is destroyed. */
     void (*free)(caw__combined *c);

@@ -267,42 +267,28 @@ group_cancel_members(caw__combined *c, caw__combined **more)
     caw__wake_set_wake(&g->set); /* there may be nobody else who does */
 }
 
-/* Close it for good, and take out the members that have not begun. */
-static caw__group_member *
-group_take_unseen(caw_group *g)
+/* Close it for good, and put the members that have not begun to the others. */
+static void
+group_see_all(caw_group *g)
 {
-    caw__group_member *unseen = NULL;
     if (!caw__wake_set_lock(&g->set)) {
-        return NULL; /* in a forked child the lists may be half written */
+        return; /* in a forked child the lists may be half written */
     }
     g->closed = true;
-    unseen = g->waiting;
+    caw__group_member *waiting = g->waiting;
     g->waiting = NULL;
     g->waiting_end = &g->waiting;
     for (caw__wake_child *child; (child = caw__wake_set_take(&g->set));) {
         caw__group_member *m = CAW_CONTAINER_OF(child, caw__group_member, wake);
         if (!m->seen) {
-            m->next = unseen;
-            unseen = m;
+            group_see(g, m);
         }
     }
     caw__wake_set_unlock(&g->set);
-    return unseen;
-}
-
-static void
-group_destroy_list(caw__group_member *first, caw__combined **more)
-{
-    while (first) {
-        caw__group_member *m = first;
-        caw_future *future = m->future;
-        first = m->next;
-        m->future = NULL;
-        caw__combined_destroy_child(future, more);
-        if (m->is_body) {
-            caw_group_release(m->group);
-        }
-        caw__counted_release(&m->memory);
+    while (waiting) {
+        caw__group_member *m = waiting;
+        waiting = m->next;
+        group_see(g, m);
     }
 }
 
@@ -310,18 +296,36 @@ static void
 group_destroy_members(caw__combined *c, caw__combined **more)
 {
     caw_group *g = group_of(c);
-    caw__group_member *unseen = group_take_unseen(g), *seen = g->members;
-    g->members = NULL;
+    group_see_all(g);
     caw__wake_set_close(&g->set);
     caw__group_end_rooms(g);
-    group_destroy_list(seen, more);
-    group_destroy_list(unseen, more);
+    for (caw__group_member *m = g->members; m; m = m->next) {
+        caw_future *future = m->future;
+        m->future = NULL;
+        if (future) {
+            caw__combined_destroy_child(future, more);
+        }
+    }
+}
+
+/* Their futures are destroyed: the references that went with bodies, and the memory. */
+static void
+group_free_members(caw_group *g)
+{
+    for (caw__group_member *m; (m = g->members);) {
+        g->members = m->next;
+        if (m->is_body) {
+            caw_group_release(g);
+        }
+        caw__counted_release(&m->memory);
+    }
 }
 
 static void
 group_free(caw__combined *c)
 {
     caw_group *g = group_of(c);
+    group_free_members(g);
     caw__detail_release(g->detail);
     for (caw__group_member *m; (m = g->errors);) {
         g->errors = m->next;

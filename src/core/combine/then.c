@@ -53,7 +53,7 @@ static void
 single_destroy_children(caw__combined *c, caw__combined **more)
 {
     single *s = single_of_combined(c);
-    for (int i = 1; i >= 0; i--) { /* the second may use what is in the first */
+    for (int i = 1; i >= 0 && *more == c; i--) { /* the second may use what is in the first, to its very end */
         caw_future *child = s->children[i];
         s->children[i] = NULL;
         if (child) {

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-enum { DEPTH = 100000, STACK = 256 * 1024, KINDS = 8 };
+enum { DEPTH = 100000, POLLED_DEPTH = 3000, STACK = 256 * 1024, KINDS = 8 };
 
 static probe innermost;
 static int user_frees, user_frees_too_early;
@@ -127,5 +127,29 @@ groups_among_them_are_destroyed_in_a_small_stack(void)
     stop_deep_futures(KINDS);
 }
 
+static caw_future *
+give_user(void *user, caw_future *done)
+{
+    (void)done;
+    return user;
+}
+
+/* A poll does go through all of them. */
+static void
+seconds_inside_each_other_are_destroyed_in_a_small_stack(void)
+{
+    counter c = {0, 0};
+    caw_future *f = probe_init(&innermost, "p");
+    for (int i = 0; i < POLLED_DEPTH; i++) {
+        f = caw_then(caw_ready(0), give_user, f, NULL);
+        CHECK(f);
+    }
+    CHECK(is_pending(f, &c));
+    in_a_small_stack(destroy, f);
+    CHECK_INT(innermost.destroys, 1);
+    CHECK_INT(c.references, 0);
+}
+
 TESTS(TEST(futures_inside_each_other_are_destroyed_in_a_small_stack_from_within),
-      TEST(groups_among_them_are_destroyed_in_a_small_stack))
+      TEST(groups_among_them_are_destroyed_in_a_small_stack),
+      TEST(seconds_inside_each_other_are_destroyed_in_a_small_stack))
