@@ -7,7 +7,7 @@
  * Words and who may touch them (group_room.h and group_member.h have the structs):
  *
  *   closed, stopping, live, counted, running, waiting, rooms, and the line   under the lock of the set (wake_set.c)
- *   members, begun, stopped, failed, missed, status, detail, errors          the owner's
+ *   members, begun, missed, status, detail, errors                           the owner's
  *   what is in a member                                                      filled in before it is shared; then the
  *                                                                            owner's, but for `wake`; while it waits
  *                                                                            for its turn, `next` is under the lock
@@ -107,15 +107,18 @@ group_cancel_member(caw__group_member *m, caw__combined **more)
     }
 }
 
-/* Cancel all that have begun, and have the others come, to be cancelled too. What is in `more` is left to the caller;
- * with NULL all is cancelled here. */
+/* It has failed, or was cancelled. */
+static bool
+group_is_stopped(const caw_group *g)
+{
+    return g->status < 0 || g->combined.cancelled;
+}
+
+/* Cancel all that have begun, and have the others come, to be cancelled too: once. What is in `more` is left to the
+ * caller; with NULL all is cancelled here. */
 static void
 group_stop(caw_group *g, caw__combined **more)
 {
-    if (g->stopped) {
-        return;
-    }
-    g->stopped = true;
     if (caw__wake_set_lock(&g->set)) {
         g->stopping = true;
         caw__group_give_turns(g);
@@ -131,11 +134,10 @@ group_stop(caw_group *g, caw__combined **more)
 static bool
 group_fail(caw_group *g, int status)
 {
-    if (g->stopped) {
+    if (group_is_stopped(g)) {
         g->missed = true;
         return status != CAW_ECANCELED;
     }
-    g->failed = true;
     g->status = status;
     g->detail = caw__noted(status);
     group_stop(g, NULL);
@@ -144,7 +146,7 @@ group_fail(caw_group *g, int status)
 
 /* --- polling --- */
 
-/* Out of the line for the first time. */
+/* The owner sees it for the first time. */
 static void
 group_see(caw_group *g, caw__group_member *m)
 {
@@ -162,14 +164,17 @@ group_see(caw_group *g, caw__group_member *m)
 static caw_poll
 group_poll_future(caw_group *g, caw__group_member *m, const caw_context *cx, int *status)
 {
-    if (g->stopped) {
+    bool begins = !m->seen;
+    if (begins) {
+        group_see(g, m);
+    }
+    if (group_is_stopped(g)) {
         group_cancel_member(m, NULL);
-        if (!m->polled && !m->future->ops->cancel) {
+        if (begins && !m->future->ops->cancel) {
             *status = CAW_ECANCELED;
             return CAW_READY;
         }
     }
-    m->polled = true;
     caw_context own = caw__wake_child_context(&m->wake, cx);
     if (caw_future_poll(m->future, &own) == CAW_PENDING) {
         return CAW_PENDING;
@@ -186,9 +191,6 @@ static void
 group_poll_member(caw_group *g, caw__group_member *m, const caw_context *cx)
 {
     int status = 0;
-    if (!m->seen) {
-        group_see(g, m);
-    }
     if (group_poll_future(g, m, cx, &status) == CAW_PENDING) {
         return;
     }
@@ -231,7 +233,7 @@ group_finish(caw_group *g, const caw_context *cx)
         caw__note(cx, g->detail, g->status);
     }
     int status = g->combined.cancelled && g->missed ? CAW_ECANCELED : 0;
-    return caw_future_finish(&g->combined.future, g->failed ? g->status : status);
+    return caw_future_finish(&g->combined.future, g->status < 0 ? g->status : status);
 }
 
 static caw_poll
@@ -263,7 +265,9 @@ static void
 group_cancel_members(caw__combined *c, caw__combined **more)
 {
     caw_group *g = group_of(c);
-    group_stop(g, more);
+    if (g->status == 0) {
+        group_stop(g, more);
+    }
     caw__wake_set_wake(&g->set); /* there may be nobody else who does */
 }
 

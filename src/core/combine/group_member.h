@@ -16,7 +16,6 @@ struct caw__group_member {
     int status; /* of an error */
     bool counts, is_body;
     bool seen;      /* it is in `members` */
-    bool polled;    /* it has begun */
     bool cancelled; /* once */
     caw__group_member *next, *previous;
 };

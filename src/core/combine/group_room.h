@@ -33,11 +33,9 @@ struct caw_group {
     /* the owner's */
     caw__group_member *members; /* those that have begun */
     size_t begun;               /* how many these are */
-    bool stopped;               /* it has failed or was cancelled */
-    bool failed;                /* `status` is the end */
     bool missed;                /* after a cancel: a member has ended without a value, or the group was open */
-    int status;
-    caw__detail *detail; /* of `status`: a reference, or NULL */
+    int status;                 /* the first failure's: the end; or 0 */
+    caw__detail *detail;        /* of `status`: a reference, or NULL */
     caw__group_member *errors, **errors_end;
 };
 

@@ -133,15 +133,14 @@ caw__many_poll(caw_future *f, caw_context *cx)
 
 /* --- the other functions --- */
 
+/* Nobody is woken here: children that never begin are left out only before the first poll, and even then not all of
+ * them, because one has a cancel. The end of that one wakes. */
 void
 caw__many_cancel_children(caw__combined *c, caw__combined **more)
 {
     caw__many *m = many_of_combined(c);
     for (size_t i = 0; i < m->n; i++) {
         many_cancel_child(m, &m->children[i], more);
-    }
-    if (m->live == 0) {
-        caw__wake_set_wake(&m->set); /* nobody else will */
     }
 }
 

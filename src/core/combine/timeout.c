@@ -27,7 +27,6 @@ timeout_ended(caw__many *m, size_t i)
     int status = m->children[TIMEOUT_CHILD].future->status;
     caw__many_drop(m, TIMEOUT_SLEEP);
     if (status >= 0) {
-        m->winner = TIMEOUT_CHILD;
         caw__many_decide(m, status, NULL);
     }
     else if (!m->decided && !m->combined.cancelled) {

@@ -238,6 +238,17 @@ place_without_a_reactor_is_the_error_unless_the_child_is_ready_at_once(void)
 }
 
 static void
+race_winner_is_no_question_for_a_time_limit(void)
+{
+    counter c = {0, 0};
+    probe p;
+    caw_future *f = caw_timeout(100, probe_init(&p, "0"));
+    CHECK_INT(status_of(f, &c), 0);
+    CHECK_INT(caw_race_winner(f), SIZE_MAX);
+    end_future(f, &c);
+}
+
+static void
 closed_reactor_cancels_the_child(void)
 {
     clocked k = begin_clock();
@@ -295,5 +306,6 @@ TESTS(TEST(child_that_is_in_time_is_the_result_and_the_timer_goes_at_once),
       TEST(cancel_that_comes_before_the_time_is_seen_is_the_end),
       TEST(cancel_after_the_time_is_not_asked_twice_and_the_time_stays_the_end),
       TEST(place_without_a_reactor_is_the_error_unless_the_child_is_ready_at_once),
-      TEST(closed_reactor_cancels_the_child), TEST(limits_inside_each_other_end_with_the_shortest),
-      TEST(missing_child_gives_NULL), TEST(time_runs_out_in_a_real_place_too))
+      TEST(race_winner_is_no_question_for_a_time_limit), TEST(closed_reactor_cancels_the_child),
+      TEST(limits_inside_each_other_end_with_the_shortest), TEST(missing_child_gives_NULL),
+      TEST(time_runs_out_in_a_real_place_too))
