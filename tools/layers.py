@@ -55,7 +55,8 @@ LAYOUT = Layout(
         "core/stream": "stream around merge channel_shared channel send from_fd",
         "core/bytes": "bytes byte_fd from_fd",
         "core/sync": "waiters mutex semaphore event condition barrier once oneshot watch broadcast",
-        "core/run": "block_on exit queue running workers pool pool_exit blocking serial defer spawn channel_send",
+        "core/run": "block_on exit queue running pool_base workers pool pool_exit blocking serial defer spawn"
+        " channel_send",
         "core/io": "interval transfer connection addresses file process signals",
         "core/testing": "tools reactor",
         "python/base": "compat dealloc state errors instruction python_code awaitable",
@@ -85,7 +86,7 @@ LAYOUT = Layout(
         }
         | {f"core/io/{name}.c" for name in "interval transfer connection addresses file process signals".split()}
         | {f"core/reactor/{name}.c" for name in ("fd_table", "readiness", "sleep", "timer_heap")}
-        | {"core/bytes/byte_fd.c", "core/os/process.h", "core/os/socket.h"}
+        | {"core/bytes/byte_fd.c", "core/os/process.h", "core/os/socket.h", "core/os/thread.h"}
         | {f"core/stream/{name}.c" for name in ("channel", "from_fd", "merge", "around", "stream")}
         | {f"core/async/{name}.c" for name in ("routine", "generator")}
         | {f"core/run/{name}.c" for name in ("blocking", "exit", "pool", "pool_exit", "serial", "workers")}

@@ -145,8 +145,8 @@ CAW_API caw_future *caw_ready(int status);
  * for this thread in its turn.
  *
  * A worker of a pool is replaced while it sleeps (pool.h). Where that cannot be done, and no other worker is awake for
- * what there is to do, it does not sleep: -EAGAIN, or another -errno. After an error of the call itself the future may
- * be in flight: destroy it, or block on it again.
+ * what there is to do, it does not sleep, or not on: -EAGAIN, or another -errno. After an error of the call itself the
+ * future may be in flight: destroy it, or block on it again.
  *   any-thread · no-gil · borrows(f) · fails(the future's status, CAW_EDEADLOCK, -errno, CAW_ENOMEM, CAW_EINVAL for
  *   NULL) · calls-user */
 CAW_API int caw_block_on(caw_future *f);

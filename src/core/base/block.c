@@ -85,6 +85,13 @@ caw__block_sleep(const char *call, caw_waker waker)
     return error;
 }
 
+int
+caw__block_sleep_on(void)
+{
+    const caw__worker *worker = block_here.worker;
+    return worker ? atomic_load_explicit(&worker->error, memory_order_relaxed) : 0; /* relaxed: the wake orders it */
+}
+
 void
 caw__block_go_on(void)
 {

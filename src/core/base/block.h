@@ -48,7 +48,9 @@ typedef struct caw__worker_ops {
 
 struct caw__worker {
     const caw__worker_ops *ops;
-    unsigned asleep; /* how many calls it sleeps in, inside each other: its own */
+    unsigned asleep;  /* how many calls it sleeps in, inside each other: its own */
+    atomic_int error; /* why nobody does its work any more, while it sleeps, or 0; it is woken after that was set, which
+                         orders the two */
 };
 
 /* Say how loops and locks are found. The table is static; the last one counts.
@@ -74,6 +76,10 @@ bool caw__block_is_inside(void);
  *   any-thread · no-gil · borrows(waker) until then · fails(CAW_EDEADLOCK, -errno) · quiet */
 int caw__block_sleep(const char *call, caw_waker waker);
 void caw__block_go_on(void);
+
+/* After a wake, before it sleeps again. An error where nobody does the worker's work any more; it then ends the call.
+ *   any-thread · no-gil · - · fails(-errno) · quiet */
+int caw__block_sleep_on(void);
 
 /* Whether this thread, which polls something that the loop has to do, waits in vain: it sleeps itself where the loop
  * runs, or whoever runs the loop waits for it.

@@ -300,9 +300,9 @@ block_on_until(const char *call, caw_future *f, uint64_t deadline)
     bool asleep = false;
     while (result == 0 && caw_future_poll(f, &cx) == CAW_PENDING) {
         block_on_check(s, f);
-        result = asleep ? 0 : caw__block_sleep(call, cx.waker);
-        asleep = result == 0;
-        result = asleep ? caw__sleeper_sleep(s, deadline) : result;
+        result = asleep ? caw__block_sleep_on() : caw__block_sleep(call, cx.waker);
+        asleep = asleep || result == 0;
+        result = result ? result : caw__sleeper_sleep(s, deadline);
     }
     if (asleep) {
         caw__block_go_on();

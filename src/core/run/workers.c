@@ -17,7 +17,9 @@
  * wait for. An idle thread that is too many ends, unless a worker falls asleep again soon.
  *
  * Where a thread cannot be started, those that are awake do the work. Where none is awake, a worker that would fall
- * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it.
+ * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it. One
+ * that had fallen asleep because a thread was announced, which then could not be started, is called back: its call of
+ * caw_block_on ends with the error too. Where it is in caw_pool_close, which cannot fail, it only counts as awake.
  *
  * A serial pool has one thread, which is there from the first: it is not replaced while it sleeps, since its work must
  * be done by this very thread. What it sleeps for then must not need the pool: caw__pool_is_vain.
@@ -36,64 +38,8 @@
 
 #include "cawait/reactor.h"
 
-#include "core/base/promise.h"
-#include "core/os/fork.h"
-
-#include <stdlib.h>
-
 #define WORKERS_MOST     32768u              /* of one pool, with those that sleep: no system starts more */
 #define WORKERS_SPARE_NS UINT64_C(200000000) /* how long an idle thread stays that is too many */
-
-bool
-caw__pool_forked(const caw_pool *pool)
-{
-    return pool->generation != caw__fork_count();
-}
-
-bool
-caw__pool_closing(const caw_pool *pool)
-{
-    return atomic_load_explicit(&pool->closing, memory_order_relaxed); /* relaxed: a hint, or under the lock */
-}
-
-bool
-caw__pool_stopped(const caw_pool *pool)
-{
-    return atomic_load_explicit(&pool->stopped, memory_order_relaxed); /* as above */
-}
-
-caw_pool *
-caw__pool_hold(caw_pool *pool)
-{
-    atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed); /* relaxed: we have one already */
-    return pool;
-}
-
-void
-caw__pool_drop(caw_pool *pool)
-{
-    /* Release and acquire: who frees sees all that the others did. */
-    if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) {
-        return;
-    }
-    if (pool->exit.list) {
-        caw__exit_remove(&pool->exit);
-    }
-    if (pool->reactor) {
-        caw_reactor_release(pool->reactor);
-    }
-    if (!caw__pool_forked(pool)) {
-        caw__condition_fini(&pool->ended);
-        caw__condition_fini(&pool->changed);
-        caw__mutex_fini(&pool->lock);
-    }
-    if (pool->serial) {
-        pool->serial->free(pool);
-    }
-    else {
-        free(pool);
-    }
-}
 
 /* --- how many threads there are, with the lock --- */
 
@@ -198,7 +144,9 @@ worker_go_on(caw__worker *worker)
     caw__pool_worker *w = worker_of(worker);
     caw_pool *pool = w->pool;
     caw__mutex_lock(&pool->lock);
-    worker_unlink(w);
+    if (atomic_exchange_explicit(&worker->error, 0, memory_order_relaxed) == 0) { /* else it was called back */
+        worker_unlink(w);
+    }
     if (pool->idle > 0 && pool->threads - pool->asleep > pool->max) {
         caw__condition_signal(&pool->changed); /* one is too many */
     }
@@ -242,44 +190,6 @@ caw__pool_is_vain(const caw_pool *pool)
 }
 
 /* --- a worker's life --- */
-
-/* A call ends with the status, and with its detail. */
-static void
-worker_end_call(caw_work *call, caw__exit_list *finished, int status, caw__detail *detail)
-{
-    caw__promise_resolve_with(&call->promise, status, detail);
-    if (finished) {
-        caw__exit_end_call(finished);
-    }
-}
-
-static void
-worker_run_call(caw_work *call)
-{
-    caw__exit_list *finished = call->finishes ? call->pool->exit.list : NULL; /* first: the consumer may free it */
-    caw__notes notes = {.detail = NULL};
-    caw__notes_enter(&notes);
-    caw__exit_enter_call(finished != NULL);
-    int status = call->run(call);
-    caw__exit_enter_call(false);
-    caw__notes_leave(&notes);
-    if (call->pool->serial) {
-        caw__running_end(&call->pool->running, &call->pool->lock, &call->pool->changed);
-    }
-    worker_end_call(call, finished, status, caw__notes_take(&notes, status));
-}
-
-void
-caw__pool_run(caw_work *w)
-{
-    if (w->run) {
-        worker_run_call(w);
-    }
-    else {
-        caw__task *task = CAW_CONTAINER_OF(w, caw__task, work);
-        task->ops->run(task);
-    }
-}
 
 static void
 worker_appear(caw__pool_worker *w)
@@ -431,21 +341,35 @@ caw__pool_start_serial(caw_pool *pool)
     return error;
 }
 
-void
-caw__pool_refuse(const caw_pool *pool, caw_work *jobs, int error)
+/* Whether there is anything to run, now or once it is woken, but `lost` and what the sleepers run. With the lock. */
+static bool
+workers_have_work(const caw_pool *pool, const caw_work *lost)
 {
-    while (jobs) {
-        caw_work *job = jobs;
-        jobs = job->next;
-        job->next = NULL;
-        if (job->run) {
-            worker_end_call(job, job->finishes ? pool->exit.list : NULL, error, NULL);
-        }
-        else {
-            caw__task *task = CAW_CONTAINER_OF(job, caw__task, work);
-            task->ops->refuse(task, error);
-        }
+    size_t tasks = 0;
+    for (const caw__task *task = pool->tasks; task; task = task->next) {
+        tasks += &task->work != lost;
     }
+    for (const caw__pool_worker *w = pool->sleepers; w; w = w->next) {
+        tasks -= w->runs_task;
+    }
+    return pool->queue.first || tasks > 0;
+}
+
+/* A thread could not be started on which those that fell asleep have relied: where it is needed, one does its work. */
+static void
+workers_call_back(caw_pool *pool, const caw_work *lost, int error)
+{
+    caw__mutex_lock(&pool->lock);
+    caw__pool_worker *w = pool->sleepers;
+    while (w && w->next && !w->waker.ops) { /* rather one that can be woken */
+        w = w->next;
+    }
+    if (w && workers_awake(pool) == 0 && workers_have_work(pool, lost)) {
+        worker_unlink(w);
+        atomic_store_explicit(&w->worker.error, error, memory_order_relaxed); /* relaxed: the wake orders it */
+        caw_waker_wake_by_ref(w->waker);
+    }
+    caw__mutex_unlock(&pool->lock);
 }
 
 int
@@ -469,6 +393,9 @@ caw__pool_start(caw_pool *pool, caw_work *own)
     caw__condition_broadcast(&pool->ended);
     caw__mutex_unlock(&pool->lock);
     caw__pool_refuse(pool, refused, error);
+    if (none_awake) {
+        workers_call_back(pool, own_is_lost ? own : NULL, error);
+    }
     return own_is_lost ? error : 0;
 }
 

@@ -102,7 +102,7 @@ block_sleep(block_call *b)
     uint64_t deadline = b->in_main ? caw__now_ns() + BLOCK_ASK_NS : CAW__NO_DEADLINE;
     deadline = deadline < b->grace_until ? deadline : b->grace_until;
     PyThreadState *released = PyEval_SaveThread();
-    int error = b->asleep ? 0 : caw__block_sleep("caw_py_block_on", b->cx.waker);
+    int error = b->asleep ? caw__block_sleep_on() : caw__block_sleep("caw_py_block_on", b->cx.waker);
     b->asleep = b->asleep || error == 0;
     error = error ? error : caw__sleeper_sleep(b->place.sleeper, deadline);
     PyEval_RestoreThread(released);
