@@ -1,5 +1,5 @@
-/* future.c: futures that need nothing else. */
-#include "cawait/future.h"
+/* future.c: futures that need nothing else, and waiting for one. */
+#include "core/base/future.h"
 
 #include <stdlib.h>
 
@@ -11,6 +11,22 @@ caw_context_reactor(const caw_context *cx, int *error)
         return NULL;
     }
     return cx->host->reactor(cx, error);
+}
+
+int
+caw__future_wait(caw_future **owned, caw_context *cx)
+{
+    caw_future *f = *owned;
+    if (!f) {
+        return 0;
+    }
+    if (caw_future_poll(f, cx) == CAW_PENDING) {
+        return 1;
+    }
+    int status = f->status;
+    *owned = NULL;
+    caw_future_destroy(f);
+    return status;
 }
 
 static caw_poll

@@ -8,6 +8,8 @@
 
 #include "cawait/reactor.h"
 
+#include "core/base/future.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/socket.h>
@@ -36,12 +38,7 @@ bytefd_wait(caw__byte_fd *at, caw_context *cx)
     if (!at->wait) {
         return 0;
     }
-    if (caw_future_poll(at->wait, cx) == CAW_PENDING) {
-        return 1;
-    }
-    int status = at->wait->status;
-    caw_future_destroy(at->wait);
-    at->wait = NULL;
+    int status = caw__future_wait(&at->wait, cx);
     at->waited = status == 0;
     return status;
 }

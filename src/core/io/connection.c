@@ -7,6 +7,7 @@
 
 #include "cawait/reactor.h"
 
+#include "core/base/future.h"
 #include "core/os/fd.h"
 #include "core/os/socket.h"
 
@@ -52,19 +53,7 @@ connection_init(connection *c, const caw_future_ops *ops)
 static int
 connection_wait(connection *c, caw_context *cx)
 {
-    if (c->cancelled) {
-        return CAW_ECANCELED;
-    }
-    if (!c->wait) {
-        return 0;
-    }
-    if (caw_future_poll(c->wait, cx) == CAW_PENDING) {
-        return 1;
-    }
-    int status = c->wait->status;
-    caw_future_destroy(c->wait);
-    c->wait = NULL;
-    return status;
+    return c->cancelled ? CAW_ECANCELED : caw__future_wait(&c->wait, cx);
 }
 
 static void

@@ -2,6 +2,8 @@
  * matter how long whoever polls has been busy. Nothing here is shared between threads. */
 #include "cawait/interval.h"
 
+#include "core/base/future.h"
+
 #include <stdlib.h>
 
 typedef struct interval {
@@ -59,20 +61,10 @@ static int
 interval_wait(interval *i, caw_context *cx, uint64_t *now)
 {
     for (;;) {
-        if (i->until) {
-            if (caw_future_poll(i->until, cx) == CAW_PENDING) {
-                return 1;
-            }
-            int status = i->until->status;
-            caw_future_destroy(i->until);
-            i->until = NULL;
-            if (status) {
-                return status;
-            }
-        }
-        int error = caw_context_now(cx, now);
-        if (error) {
-            return error;
+        int status = caw__future_wait(&i->until, cx);
+        status = status ? status : caw_context_now(cx, now);
+        if (status) {
+            return status;
         }
         if (!i->started) {
             i->started = true;

@@ -8,6 +8,7 @@
 
 #include "cawait/reactor.h"
 
+#include "core/base/future.h"
 #include "core/os/fd.h"
 #include "core/os/process.h"
 
@@ -50,22 +51,6 @@ process_wait_new(process_wait *p)
     return caw_sleep(sleep_ns);
 }
 
-/* 0: look at the child. 1: pending. Below 0: an error. */
-static int
-process_wait_on(process_wait *p, caw_context *cx)
-{
-    if (p->cancelled || !p->wait) {
-        return p->cancelled ? CAW_ECANCELED : 0;
-    }
-    if (caw_future_poll(p->wait, cx) == CAW_PENDING) {
-        return 1;
-    }
-    int status = p->wait->status;
-    caw_future_destroy(p->wait);
-    p->wait = NULL;
-    return status;
-}
-
 static caw_poll
 process_poll(caw_future *f, caw_context *cx)
 {
@@ -74,7 +59,7 @@ process_poll(caw_future *f, caw_context *cx)
         return caw_future_finish(f, CAW_EINVAL);
     }
     for (;;) {
-        int status = process_wait_on(p, cx);
+        int status = p->cancelled ? CAW_ECANCELED : caw__future_wait(&p->wait, cx);
         if (status > 0) {
             return CAW_PENDING;
         }

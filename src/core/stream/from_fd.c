@@ -7,6 +7,8 @@
 #include "cawait/reactor.h"
 #include "cawait/stream.h"
 
+#include "core/base/future.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -87,21 +89,17 @@ fd_stream_start(fd_stream *r)
     return 0;
 }
 
-/* Until there is something to read. CAW_READY: there is, or an error. */
-static caw_poll
-fd_stream_wait(fd_stream *r, caw_context *cx, int *error)
+/* Until there is something to read. 0: there is; 1: pending; below 0: an error. */
+static int
+fd_stream_wait(fd_stream *r, caw_context *cx)
 {
+    if (r->may_have_more) {
+        return 0;
+    }
     if (!r->readable && !(r->readable = caw_readable(r->fd))) {
-        *error = CAW_ENOMEM;
-        return CAW_READY;
+        return CAW_ENOMEM;
     }
-    if (caw_future_poll(r->readable, cx) == CAW_PENDING) {
-        return CAW_PENDING;
-    }
-    *error = r->readable->status;
-    caw_future_destroy(r->readable);
-    r->readable = NULL;
-    return CAW_READY;
+    return caw__future_wait(&r->readable, cx);
 }
 
 static caw_poll
@@ -110,7 +108,8 @@ fd_stream_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
     fd_stream *r = fd_stream_of(s);
     int error = r->cancelled ? CAW_ECANCELED : r->started ? 0 : fd_stream_start(r);
     while (!error) {
-        if (!r->may_have_more && fd_stream_wait(r, cx, &error) == CAW_PENDING) {
+        error = fd_stream_wait(r, cx);
+        if (error > 0) {
             return CAW_PENDING;
         }
         error = error ? error : fd_stream_read(r, out);
