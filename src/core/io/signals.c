@@ -24,7 +24,9 @@
  * is live: it may still be called when it had begun before, or when somebody has put it back who had put it aside.
  *
  * Another one: a stream begins, and sets the handler, between that look at `live` and the return of the former handler
- * to its place, which would make the stream deaf. So the handler looks again after that, and sets itself again.
+ * to its place, which would make the stream deaf. So the handler looks again after that, and sets itself again. What is
+ * left is a second delivery, to another thread, between these two: that one goes to the former handler, as the first
+ * would have. It takes two at once, of which one came when no stream was there; a look in between would come too early.
  */
 #include "cawait/process.h"
 
@@ -43,7 +45,8 @@ typedef struct signal_stream signal_stream;
 
 typedef struct signal_hub {
     unsigned forks; /* unchanged: caw__fork_count when it was made */
-    int pipe[2];    /* unchanged */
+    int pipe[2];    /* unchanged; closed in a child that has a hub of its own */
+    caw__pipe_id pipe_id;
     caw__mutex lock;
     bool started;         /* the thread was */
     signal_stream *first; /* linked by next */
@@ -164,6 +167,7 @@ signals_hub_new(signal_hub *before, signal_hub **out)
     if (!error) {
         error = caw__pipe_open(hub->pipe);
         if (!error) {
+            hub->pipe_id = caw__pipe_identify(hub->pipe[0]);
             *out = hub;
             return 0;
         }
@@ -171,6 +175,16 @@ signals_hub_new(signal_hub *before, signal_hub **out)
     }
     free(hub);
     return error;
+}
+
+/* The hub of this process has taken the place of the parent's, whose pipe nobody rings here any more. */
+static void
+signals_close_pipe(const signal_hub *before)
+{
+    if (before) {
+        caw__pipe_close_if(before->pipe[0], before->pipe_id);
+        caw__pipe_close_if(before->pipe[1], before->pipe_id);
+    }
 }
 
 /* The hub of this process. */
@@ -187,6 +201,7 @@ signals_hub(signal_hub **out)
         /* Release: the handler sees it whole. */
         if (atomic_compare_exchange_strong_explicit(&signal_hub_now, &seen, hub, memory_order_acq_rel,
                                                     memory_order_acquire)) {
+            signals_close_pipe(hub->before);
             seen = hub;
             break;
         }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int
@@ -28,6 +29,22 @@ void
 caw__pipe_close(int fd)
 {
     (void)close(fd);
+}
+
+caw__pipe_id
+caw__pipe_identify(int fd)
+{
+    struct stat is;
+    return fstat(fd, &is) == 0 ? (caw__pipe_id){(uint64_t)is.st_dev, (uint64_t)is.st_ino} : (caw__pipe_id){0, 0};
+}
+
+void
+caw__pipe_close_if(int fd, caw__pipe_id id)
+{
+    caw__pipe_id now = caw__pipe_identify(fd);
+    if (now.device == id.device && now.file == id.file) {
+        caw__pipe_close(fd);
+    }
 }
 
 void

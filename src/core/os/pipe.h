@@ -14,6 +14,16 @@ int caw__pipe_open(int fds[2]);
  *   any-thread · no-gil · takes(fd) · never fails · quiet */
 void caw__pipe_close(int fd);
 
+/* Which pipe an fd belongs to. */
+typedef struct caw__pipe_id {
+    uint64_t device, file;
+} caw__pipe_id;
+
+/* Find that out; and close one end if it still is that pipe's, and not the file of somebody who has closed the fd.
+ *   any-thread · no-gil · borrows / takes(fd) · never fails · quiet */
+caw__pipe_id caw__pipe_identify(int fd);
+void caw__pipe_close_if(int fd, caw__pipe_id id);
+
 /* Make the read end readable. In any code: errno stays as it is.
  *   any-thread · no-gil · borrows(fd) · never fails · quiet */
 void caw__pipe_ring(int fd);
