@@ -89,8 +89,7 @@ CAW_API int caw__routine_end_block(caw_async *a);
 CAW_API int caw__routine_return(caw_async *a, int status, const caw_context *cx);
 CAW_API bool caw__routine_fails(caw_async *a, int status, const caw_point *point, const caw_context *cx);
 CAW_API int caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const caw_context *cx);
-CAW_API int caw__await_poll_slow(caw_async *a, const caw_point *point, caw_context *cx);
-CAW_API int caw__await_ended(caw_async *a, const caw_point *point);
+CAW_API int caw__await_ended(caw_async *a, const caw_point *point, int poll);
 CAW_API int caw__yield_begin(caw_generator *g, caw_item *item, const caw_point *point, const caw_context *cx);
 CAW_API int caw__yield_end(caw_async *a);
 CAW_API void caw__routine_no_such_point(const caw_async *a);
@@ -174,42 +173,54 @@ caw__generator_enter(caw_generator *g, caw_context *cx)
     return routine;
 }
 
-/* Begin to wait. 0: the child is to be polled.
- *   poller · no-gil · borrows(a, point, cx), takes(f) · never fails · calls-user */
-static inline int
-caw__await_begin(caw_async *a, caw_future *f, const caw_point *point, const caw_context *cx)
+/* Begin to wait, where that is usual. Else, and in a debug build, caw__await_begin_slow sees to it.
+ *   poller · no-gil · borrows(a, point), takes(f) where it returns true · never fails · quiet */
+static inline bool
+caw__await_begins(caw_async *a, caw_future *f, const caw_point *point)
 {
 #ifdef NDEBUG
     if (f && !(caw__async_flags(a) & (CAW__ASYNC_CANCELLED | CAW__ASYNC_FINAL))) {
         a->point = point;
         a->child = f;
-        return 0;
+        return true;
     }
+#else
+    (void)a;
+    (void)f;
+    (void)point;
 #endif
-    return caw__await_begin_slow(a, f, point, cx);
+    return false;
 }
 
-/* Poll the child. 0: it has ended well.
- *   poller · no-gil · borrows(a, point, cx) · never fails · calls-user */
+/* Poll the child: its caw_poll, or what it returns in place of one.
+ *   poller · no-gil · borrows(a, cx) · never fails · calls-user */
 static inline int
-caw__await_poll(caw_async *a, const caw_point *point, caw_context *cx)
+caw__await_poll(const caw_async *a, caw_context *cx)
+{
+    return CAW__INT(a->child->ops->poll(a->child, cx));
+}
+
+/* Whether the child, which is not pending, has ended well; then it is gone. Else caw__await_ended sees to it. In a
+ * debug build it is always the latter.
+ *   poller · no-gil · borrows(a, point) · never fails · calls-user */
+static inline bool
+caw__await_done(caw_async *a, const caw_point *point, int poll)
 {
 #ifdef NDEBUG
     caw_future *f = a->child;
-    if (caw_future_poll(f, cx) == CAW_PENDING) {
-        return CAW__WAITS;
+    if (((poll ^ CAW_READY) | f->status) == 0) {
+        a->child = NULL;
+        if (!point->borrows) {
+            f->ops->destroy(f);
+        }
+        return true;
     }
-    if (f->status != 0) {
-        return caw__await_ended(a, point);
-    }
-    a->child = NULL;
-    if (!point->borrows) {
-        f->ops->destroy(f);
-    }
-    return 0;
 #else
-    return caw__await_poll_slow(a, point, cx);
+    (void)a;
+    (void)point;
+    (void)poll;
 #endif
+    return false;
 }
 
 /* --- the blocks --- */
@@ -264,20 +275,28 @@ caw__await_poll(caw_async *a, const caw_point *point, caw_context *cx)
 /* --- the words --- */
 
 /* Each await has a constant of its own, and a label that the constant has the address of. Declared, then assigned: a
- * jump over an initialiser is what the check for locals looks for. */
-#define CAW__AWAIT(id, f_, borrows_, text_, fails_)                                                                    \
+ * jump over an initialiser is what the check for locals looks for. `done_` is done after an await that has ended well;
+ * the `break` is there because Clang 14 would look at caw_status three times without it. */
+#define CAW__AWAIT(id, f_, borrows_, text_, done_, fails_)                                                             \
     do {                                                                                                               \
         static const caw_point caw_here = {CAW__ADDRESS(id), __FILE__, text_, __LINE__, borrows_};                     \
+        caw_future *caw_child;                                                                                         \
         int caw_status;                                                                                                \
-        caw_status = caw__await_begin(caw_.async, (f_), &caw_here, caw_.cx);                                           \
-        if (caw_status == 0) {                                                                                         \
+        caw_child = (f_);                                                                                              \
+        if (caw__await_begins(caw_.async, caw_child, &caw_here) ||                                                     \
+            (caw_status = caw__await_begin_slow(caw_.async, caw_child, &caw_here, caw_.cx)) == 0) {                    \
             if (0) {                                                                                                   \
                 CAW__RESUME(id) :;                                                                                     \
             }                                                                                                          \
-            caw_status = caw__await_poll(caw_.async, &caw_here, caw_.cx);                                              \
-            if (caw_status == CAW__WAITS) {                                                                            \
+            caw_status = caw__await_poll(caw_.async, caw_.cx);                                                         \
+            if (caw_status == CAW_PENDING) {                                                                           \
                 return caw__step(0);                                                                                   \
             }                                                                                                          \
+            if (caw__await_done(caw_.async, &caw_here, caw_status)) {                                                  \
+                done_;                                                                                                 \
+                break;                                                                                                 \
+            }                                                                                                          \
+            caw_status = caw__await_ended(caw_.async, &caw_here, caw_status);                                          \
         }                                                                                                              \
         CAW__LEAVE_IF(caw_status == CAW__LEAVES || (fails_));                                                          \
     } while (0)
@@ -291,13 +310,13 @@ caw__await_poll(caw_async *a, const caw_point *point, caw_context *cx)
 /* Wait for a future, and destroy it when it is ready. Takes it, also where it is not awaited (laws 3 and 6). NULL is
  * CAW_ENOMEM, or the Python exception that is set: so a call that makes a future goes straight inside. An error leaves
  * for the final part. With `return` and `goto` in it, as all of these. */
-#define CAW_AWAIT(f) CAW__AWAIT(__COUNTER__, f, false, #f, CAW__FAILS)
+#define CAW_AWAIT(f) CAW__AWAIT(__COUNTER__, f, false, #f, (void)0, CAW__FAILS)
 /* The same, but an error is only stored in `status`, an int variable. A cancellation of this function leaves all the
  * same. */
-#define CAW_AWAIT_STATUS(status, f) CAW__AWAIT(__COUNTER__, f, false, #f, ((status) = caw_status, 0))
+#define CAW_AWAIT_STATUS(status, f) CAW__AWAIT(__COUNTER__, f, false, #f, (status) = 0, ((status) = caw_status, 0))
 /* The same two for a future that stays yours. */
-#define CAW_AWAIT_REF(f)                CAW__AWAIT(__COUNTER__, f, true, #f, CAW__FAILS)
-#define CAW_AWAIT_REF_STATUS(status, f) CAW__AWAIT(__COUNTER__, f, true, #f, ((status) = caw_status, 0))
+#define CAW_AWAIT_REF(f)                CAW__AWAIT(__COUNTER__, f, true, #f, (void)0, CAW__FAILS)
+#define CAW_AWAIT_REF_STATUS(status, f) CAW__AWAIT(__COUNTER__, f, true, #f, (status) = 0, ((status) = caw_status, 0))
 
 /* Leave for the final part, or the final part for good, with this status. */
 #define CAW_RETURN(status)                                                                                             \

@@ -223,15 +223,12 @@ caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const
 }
 
 CAW__APART int
-caw__await_poll_slow(caw_async *a, const caw_point *point, caw_context *cx)
-{
-    return caw_future_poll(a->child, cx) == CAW_PENDING ? CAW__WAITS : caw__await_ended(a, point);
-}
-
-CAW__APART int
-caw__await_ended(caw_async *a, const caw_point *point)
+caw__await_ended(caw_async *a, const caw_point *point, int poll)
 {
     caw_future *f = a->child;
+    if (poll != CAW_READY) { /* as caw_future_poll */
+        f->status = caw_error_from_return(f->ops->name, "poll", poll);
+    }
     int status = f->status;
     if (status > 0) {
         status = caw_error_from_return(f->ops->name, "poll", status);

@@ -59,6 +59,34 @@ spawned(void)
     return status;
 }
 
+typedef struct awaiting {
+    caw_async async;
+    int status;
+} awaiting;
+
+CAW_ASYNC_FUNCTION(awaiting)
+
+static caw_step
+awaiting_run(awaiting *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        CAW_AWAIT_REF_STATUS(self->status, bad());
+        CAW_RETURN(self->status);
+    }
+}
+
+static int
+awaited(void)
+{
+    awaiting frame;
+    caw_future *f = CAW_ASYNC_CALL(&frame, awaiting, .status = 0);
+    CHECK(poll_without_waker(f, NULL) == CAW_READY);
+    CHECK_INT(frame.status, f->status);
+    CHECK_INT(bad_future.status, f->status);
+    caw_future_destroy(f);
+    return frame.status;
+}
+
 static caw_poll
 bad_poll_next(caw_stream *s, caw_context *cx, caw_item **out)
 {
@@ -315,6 +343,7 @@ static const struct way {
     {polled, "the poll function of 'test.bad' returned", true},
     {blocked_on, "the poll function of 'test.bad' returned", true},
     {spawned, "the poll function of 'test.bad' returned", true},
+    {awaited, "the poll function of 'test.bad' returned", true},
     {iterated, "the poll_next function of 'test.bad' returned", true},
     {iterated_through_map, "the poll_next function of 'test.bad' returned", true},
     {iterated_through_take, "the poll_next function of 'test.bad' returned", true},
