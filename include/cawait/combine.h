@@ -82,8 +82,9 @@ CAW_API caw_future *caw_shield(caw_future *child);
 /* One after another: when the child has ended with 0, `next` makes the second, from what it finds in `done`, which is
  * the child. It ends with the second's status; or with the child's error, and `next` is not called. NULL of `next` is
  * CAW_ENOMEM. A cancel goes to the one that runs. After a cancel `next` is not called: where the child ends with 0 all
- * the same, the status is CAW_ECANCELED, and the value is in the child. `free_`, when not NULL, is called once with
- * `user`, when both are destroyed or when this call fails.
+ * the same, the status is CAW_ECANCELED, and the value is in the child. The second is destroyed before the child, so it
+ * may use what is in that. `free_`, when not NULL, is called once with `user`, when both are destroyed or when this
+ * call fails.
  *   any-thread · no-gil · takes(child, user) · returns-new, NULL when out of memory or child is NULL · quiet;
  *   calls-user when polled */
 CAW_API caw_future *caw_then(caw_future *child, caw_future *(*next)(void *user, caw_future *done), void *user,
