@@ -11,7 +11,7 @@ import pytest
 import trio
 
 import _cawait_test as t
-from support.common import cancellation, ended, on_trio, settle, shield, sleep, started
+from support.common import cancellation, ended, expire, on_trio, settle, shield, sleep, started
 from support.policies import told
 
 METHODS = ["wait_with_grace", "wait_with_grace_thrown", "wait_with_grace_value_wins"]
@@ -182,7 +182,8 @@ def test_scopes_of_anyio_and_trio_fire(run, method):
         for library in libraries:
             op = peer()
             op.thrown = []
-            with library.move_on_after(0.001) as scope:
+            with library.move_on_after(60) as scope:
+                expire(scope)
                 await getattr(op, method)()
                 raise AssertionError
             assert scope.cancelled_caught and op.cancelled == 1
@@ -190,7 +191,8 @@ def test_scopes_of_anyio_and_trio_fire(run, method):
             op = peer()
             op.thrown = []
             with pytest.raises((TimeoutError, trio.TooSlowError)):
-                with library.fail_after(0.001):
+                with library.fail_after(60) as scope:
+                    expire(scope)
                     await getattr(op, method)()
             op.resolve()
             del op.thrown[:]

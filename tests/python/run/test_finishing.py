@@ -5,12 +5,22 @@ import signal
 import pytest
 
 from support.children import command, environment, run_child, run_command
+from support.children.asan import ASAN, NO_FORK_BESIDE_BUSY_THREADS
 
 
 QUIET = ["-W", "ignore::ResourceWarning", "-W", "ignore::DeprecationWarning"]
 
 
-@pytest.mark.parametrize("way", ["returning", "unclosed", "closed_by_hand", "in_a_thread", "in_a_forked_child"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "returning",
+        "unclosed",
+        "closed_by_hand",
+        "in_a_thread",
+        pytest.param("in_a_forked_child", marks=pytest.mark.skipif(ASAN, reason=NO_FORK_BESIDE_BUSY_THREADS)),
+    ],
+)
 def test_each_of_ten_writes_is_complete_when_the_process_has_ended(way):
     assert run_child("finishing", way, options=QUIET) == "w" * 10
 

@@ -120,9 +120,15 @@ async def cancelled_in_a_scope():
     import anyio
 
     op = t.Op(on_cancel="ignored")
-    with anyio.move_on_after(0.001) as scope:
+    async def end(scope):
+        await anyio.sleep(0.001)
+        scope.cancel()
         op.resolve_later(20_000)
-        await op.wait()
+
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope() as scope:
+            group.start_soon(end, scope)
+            await op.wait()
     assert scope.cancelled_caught and op.freed == 1
 
 

@@ -64,5 +64,9 @@ def interrupt_program(program: Path, *arguments: str) -> tuple[int, str, str]:
             if line == "waiting\n":
                 break
         child.send_signal(signal.SIGINT)
-        out, errors = child.communicate(timeout=HANG_SECONDS)
+        try:
+            out, errors = child.communicate(timeout=HANG_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
     return child.returncode, out, errors

@@ -242,6 +242,8 @@ ignores_the_end(PyObject *Py_UNUSED(module))
                         "    while True:\n"
                         "        try:\n"
                         "            await sleep(60)\n"
+                        "        except KeyboardInterrupt:\n" /* of Python, at any line, not of the run's end */
+                        "            raise\n"
                         "        except BaseException:\n"
                         "            if 'trio' in sys.modules:\n"
                         "                import trio\n"
