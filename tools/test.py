@@ -31,7 +31,7 @@ KINDS = ("c", "python", "portable", "joined")
 IN_BETWEEN = (f"{ONE_OF_EACH_KIND[0]},uvloop",)
 # one worker more than cores: a quarter of the tests' time is waiting, for children and for each other's threads
 WORKERS = str(int(JOBS) + 1)
-PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120", "-n", WORKERS, "--dist", "worksteal"]
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "240", "-n", WORKERS, "--dist", "worksteal"]
 
 
 class Runs:

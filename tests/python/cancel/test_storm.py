@@ -158,7 +158,6 @@ FRAMEWORKS: dict[str, tuple[Callable[..., Any], Callable[[Storm], Any]]] = {
 
 
 @each_kind("kind", FRAMEWORKS)
-@pytest.mark.timeout(120)
 def test_each_of_ten_thousand_awaits_ends_once_and_nothing_is_left(kind: str, loop_errors: list[Any]) -> None:
     run, batch = FRAMEWORKS[kind]
     outcomes: Counter[str] = Counter()

@@ -23,7 +23,7 @@ import trio
 from support.children.asan import SLOWER
 from support.kinds import STRUCTURED_KINDS, uvloop
 
-RUN_SECONDS = 30 * SLOWER  # after this time a run of a test's function counts as hanging
+RUN_SECONDS = 60 * SLOWER  # after this time a run of a test's function counts as hanging
 
 
 # --- the running framework ---

@@ -10,7 +10,7 @@ from pathlib import Path
 from support.children.asan import PYDEBUG, SLOWER
 
 FOLDER = Path(__file__).parent
-HANG_SECONDS = 40 * SLOWER
+HANG_SECONDS = 80 * SLOWER
 
 # Plain, and with all that -X dev switches on: debug mode of asyncio and of the allocator, all warnings.
 MODES = {"plain": [], "dev": ["-X", "dev", "-W", "error"]}
