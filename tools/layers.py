@@ -67,7 +67,7 @@ LAYOUT = Layout(
         " trio_task trio detect",
         "python/coroutine": "child wrapper coroutine poll held_up grace cancel result park traceback end block"
         " attributes checkpoint step trampoline iterator type",
-        "python/await": "posted late_call in_place await",
+        "python/await": "posted late_call in_place group await",
         "python/iterate": "aclose in_place posted iterate",
         "python/generator": "generator step_result given step type",
         "python/module": "module finish functions entry",

@@ -53,7 +53,7 @@ typedef struct caw_group_spec {
     void *user;
 } caw_group_spec;
 
-/* A member that has failed. */
+/* A member that has failed. In Python all of them are one exception: caw_py_group (python_await.h). */
 typedef struct caw_group_error {
     const char *name; /* of its operation, as long as that table lives */
     int status;

@@ -195,10 +195,29 @@ CAW_API caw_future *caw_py_call(caw_py_locals *locals, const caw_py_call_spec *s
  *   any-thread · gil · borrows(f) · returns-new, raises RuntimeError where there is no value · quiet */
 CAW_API PyObject *caw_py_value(caw_future *f);
 
-/* The exception that ended such a future, or one of caw_blocking, caw_spawn or a promise that passes its status on.
+/* The exception that ended such a future, one of caw_py_group, caw_blocking, caw_spawn, or a promise that passes its
+ * status on.
  * NULL where no exception ended it, or it is one of another interpreter; no exception is set by that.
  *   any-thread · gil · borrows(f) · returns-new · quiet */
 CAW_API PyObject *caw_py_exception(caw_future *f);
+
+/* --- groups --- */
+
+/* A future around that of a group (caw_group_new), whose failure in Python is an ExceptionGroup of all that its members
+ * have failed with, in the order of their ends, as with asyncio's TaskGroup and trio's nursery: the exceptions of those
+ * that awaited Python, and for the others what caw_py_set_error makes of their status. With an exception that is no
+ * Exception in it, it is a BaseExceptionGroup. `message` must live as long as the future; NULL: "unhandled errors in a
+ * group".
+ *
+ * The future ends with CAW_EPYTHON then, and the group can be caught and looked at as any other exception that a child
+ * has ended with. It ends with CAW_ECANCELED, and so with the framework's cancellation, where the group does.
+ *
+ * The exception is made by the coroutine that polls the future. Polled elsewhere, on a pool for example, the future
+ * ends as the group does, with the first error alone. So does it in Python 3.10 where the package exceptiongroup,
+ * which trio and anyio need there, is not installed. A future that is not a group's ends with CAW_EINVAL.
+ *   any-thread · no-gil · takes(group), also on failure; borrows(message) · returns-new, NULL when out of memory or
+ *   where `group` is NULL · quiet; runs-python by the coroutine */
+CAW_API caw_future *caw_py_group(caw_future *group, const char *message);
 
 CAW_END_DECLS
 

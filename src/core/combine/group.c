@@ -7,7 +7,7 @@
  * Words and who may touch them (group_room.h and group_member.h have the structs):
  *
  *   closed, stopping, live, counted, running, waiting, rooms, and the line   under the lock of the set (wake_set.c)
- *   members, begun, missed, status, detail, errors                           the owner's
+ *   members, begun, missed, status, errors                                   the owner's
  *   what is in a member                                                      filled in before it is shared; then the
  *                                                                            owner's, but for `wake`; while it waits
  *                                                                            for its turn, `next` is under the lock
@@ -26,6 +26,8 @@
  * No function of an author's is called with the lock held: a member may add others when it is polled, cancelled or
  * destroyed.
  */
+#include "core/combine/group.h"
+
 #include "core/combine/group_member.h"
 
 #include <stdlib.h>
@@ -79,12 +81,13 @@ group_leave(caw_group *g, caw__group_member *m)
     caw_waker_wake(waker);
 }
 
-/* Keep a failed member for caw_group_errors. */
+/* Keep a failed member for caw_group_errors: the first one's is the group's own error. */
 static void
 group_keep_error(caw_group *g, caw__group_member *m, int status)
 {
     caw__counted_retain(&m->memory);
     m->status = status;
+    m->detail = caw__noted(status);
     m->next = NULL;
     *g->errors_end = m;
     g->errors_end = &m->next;
@@ -130,18 +133,23 @@ group_stop(caw_group *g, caw__combined **more)
     }
 }
 
-/* A member has ended with an error. True: keep it. */
-static bool
-group_fail(caw_group *g, int status)
+/* A member has ended with an error. */
+static void
+group_fail(caw_group *g, caw__group_member *m, int status)
 {
-    if (group_is_stopped(g)) {
-        g->missed = true;
-        return status != CAW_ECANCELED;
+    bool is_first = !group_is_stopped(g);
+    if (is_first) {
+        g->status = status;
     }
-    g->status = status;
-    g->detail = caw__noted(status);
-    group_stop(g, NULL);
-    return true;
+    else {
+        g->missed = true;
+    }
+    if (is_first || status != CAW_ECANCELED) {
+        group_keep_error(g, m, status);
+    }
+    if (is_first) {
+        group_stop(g, NULL); /* last: the members that it cancels may note other details */
+    }
 }
 
 /* --- polling --- */
@@ -195,8 +203,8 @@ group_poll_member(caw_group *g, caw__group_member *m, const caw_context *cx)
         return;
     }
     group_unlink(g, m);
-    if (status < 0 && group_fail(g, status)) {
-        group_keep_error(g, m, status);
+    if (status < 0) {
+        group_fail(g, m, status);
     }
     group_destroy_future(m);
     group_leave(g, m);
@@ -229,8 +237,8 @@ group_next(caw_group *g, caw_waker waker, bool *is_over, int *error)
 static caw_poll
 group_finish(caw_group *g, const caw_context *cx)
 {
-    if (g->detail) {
-        caw__note(cx, g->detail, g->status);
+    if (g->status < 0 && g->errors->detail) {
+        caw__note(cx, g->errors->detail, g->status);
     }
     int status = g->combined.cancelled && g->missed ? CAW_ECANCELED : 0;
     return caw_future_finish(&g->combined.future, g->status < 0 ? g->status : status);
@@ -330,9 +338,9 @@ group_free(caw__combined *c)
 {
     caw_group *g = group_of(c);
     group_free_members(g);
-    caw__detail_release(g->detail);
     for (caw__group_member *m; (m = g->errors);) {
         g->errors = m->next;
+        caw__detail_release(m->detail);
         caw__counted_release(&m->memory);
     }
     if (g->spec.free) {
@@ -384,6 +392,21 @@ caw_group_new(const caw_group_spec *spec, caw_group **out, caw_future **future)
     *out = g;
     *future = &g->combined.future;
     return 0;
+}
+
+void
+caw__group_visit_errors(const caw_future *future, caw__group_visit *visit, void *user)
+{
+    const caw_group *g = CAW_CONTAINER_OF(future, const caw_group, combined.future);
+    for (const caw__group_member *m = g->errors; m; m = m->next) {
+        visit(user, m->name, m->status, m->detail);
+    }
+}
+
+bool
+caw__is_group(const caw_future *future)
+{
+    return future->ops == &group_ops.future;
 }
 
 size_t

@@ -13,7 +13,8 @@ struct caw__group_member {
     caw_group *group;
     caw_future *future; /* NULL once it is destroyed */
     const char *name;
-    int status; /* of an error */
+    int status;          /* of an error */
+    caw__detail *detail; /* of an error: a reference, or NULL */
     bool counts, is_body;
     bool seen;      /* it is in `members` */
     bool cancelled; /* once */

@@ -35,7 +35,6 @@ struct caw_group {
     size_t begun;               /* how many these are */
     bool missed;                /* after a cancel: a member has ended without a value, or the group was open */
     int status;                 /* the first failure's: the end; or 0 */
-    caw__detail *detail;        /* of `status`: a reference, or NULL */
     caw__group_member *errors, **errors_end;
 };
 

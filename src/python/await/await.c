@@ -2,6 +2,7 @@
 #include "core/base/promise.h"
 #include "core/run/blocking.h"
 #include "core/run/spawn.h"
+#include "python/await/group.h"
 #include "python/await/in_place.h"
 #include "python/await/late_call.h"
 #include "python/await/posted.h"
@@ -93,7 +94,7 @@ await_detail(const caw_future *future)
 {
     bool is_promise = future->ops->destroy == caw_promise_destroy || caw__is_call(future) || caw__is_spawned(future);
     const caw_promise *p = is_promise ? CAW_CONTAINER_OF(future, const caw_promise, future) : NULL;
-    return p ? caw__ref_object_of(caw__promise_detail(p)) : NULL;
+    return p ? caw__ref_object_of(caw__promise_detail(p)) : caw__py_group_exception(future);
 }
 
 PyObject *

@@ -29,6 +29,7 @@ CAW__INTERNAL_BEGIN
 
 /* Features that only newer versions have. */
 #define CAW__HAS_CODE_QUALNAME (PY_VERSION_HEX >= 0x030B0000) /* code.replace(co_qualname=...) */
+#define CAW__HAS_GROUPS        (PY_VERSION_HEX >= 0x030B0000) /* BaseExceptionGroup */
 #define CAW__HAS_EAGER_TASKS   (PY_VERSION_HEX >= 0x030C0000) /* asyncio.Task(eager_start=True) */
 
 #define CAW__HAS_RUNNING_MARK (PY_VERSION_HEX < 0x030D0000)  /* the running loop is in the dict of its thread */

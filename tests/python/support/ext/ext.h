@@ -18,6 +18,7 @@ extern const caw_py_async_def ext_call_functions[];       /* calls.c */
 extern const caw_py_async_def ext_block_functions[];      /* blocking.c */
 extern const caw_py_async_def ext_child_functions[];      /* child.c */
 extern const caw_py_async_def ext_convention_functions[]; /* functions.c */
+extern const caw_py_async_def ext_group_functions[];      /* group.c */
 extern const caw_py_async_def ext_held_functions[];       /* held.c */
 extern const caw_py_async_def ext_passed_on_functions[];  /* passed_on.c */
 extern const caw_py_async_def ext_iterable_functions[];   /* streams.c */

@@ -13,7 +13,8 @@ module_exec(PyObject *module)
         caw_py_add_functions(module, ext_routine_functions) < 0 ||
         caw_py_add_streams(module, ext_routine_streams) < 0 || caw_py_add_functions(module, ext_call_functions) < 0 ||
         caw_py_add_functions(module, ext_passed_on_functions) < 0 ||
-        caw_py_add_functions(module, ext_held_functions) < 0 || caw_py_add_functions(module, ext_child_functions) < 0 ||
+        caw_py_add_functions(module, ext_group_functions) < 0 || caw_py_add_functions(module, ext_held_functions) < 0 ||
+        caw_py_add_functions(module, ext_child_functions) < 0 ||
         caw_py_add_functions(module, ext_bytes_functions) < 0 ||
         caw_py_add_functions(module, ext_convention_functions) < 0 ||
         caw_py_add_functions(module, ext_iterable_functions) < 0 || caw_py_add_streams(module, ext_streams) < 0 ||
