@@ -372,6 +372,14 @@ value_that_nobody_took_is_released_wherever_it_is_interrupted(void)
     interrupt_everywhere(make_valued, check_nothing_is_held);
 }
 
+/* --- what it costs in memory --- */
+
+static void
+frame_adds_no_more_than_three_words_to_a_future(void)
+{
+    CHECK(sizeof(caw_async) <= sizeof(caw_future) + 3 * sizeof(void *)); /* 24 bytes where a pointer has 8 */
+}
+
 /* --- where it is --- */
 
 static void
@@ -411,4 +419,5 @@ TESTS(TEST(statuses_leave_for_the_final_part_where_they_are_not_only_stored),
       TEST(function_without_a_final_part_or_an_await_ends), TEST(awaits_stand_in_loops_blocks_switches_and_on_one_line),
       TEST(functions_call_each_other_in_the_callers_frame_and_on_the_heap),
       TEST(function_blocks_a_thread_and_runs_on_a_pool),
-      TEST(value_that_nobody_took_is_released_wherever_it_is_interrupted), TEST(trace_names_each_function_and_its_line))
+      TEST(value_that_nobody_took_is_released_wherever_it_is_interrupted),
+      TEST(frame_adds_no_more_than_three_words_to_a_future), TEST(trace_names_each_function_and_its_line))
