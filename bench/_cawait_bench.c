@@ -30,11 +30,15 @@ build_text(void)
 static int
 module_exec(PyObject *module)
 {
-    return caw_py_add_functions(module, bench_operations) < 0 || caw_py_add_functions(module, bench_awaits) < 0 ||
-                   caw_py_add_streams(module, bench_streams) < 0 ||
-                   caw_py_add_functions(module, bench_stream_functions) < 0 ||
-                   caw_py_add_functions(module, bench_count_awaits) < 0 ||
-                   PyModule_AddFunctions(module, bench_count_functions) < 0 ||
+    const caw_py_async_def *tables[] = {bench_operations,   bench_awaits, bench_stream_functions,
+                                        bench_count_awaits, bench_loops,  bench_many};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (caw_py_add_functions(module, tables[i]) < 0) {
+            return -1;
+        }
+    }
+    return caw_py_add_streams(module, bench_streams) < 0 || PyModule_AddFunctions(module, bench_count_functions) < 0 ||
+                   PyModule_AddFunctions(module, bench_loop_functions) < 0 ||
                    PyModule_AddStringConstant(module, "BUILD", build_text()) < 0
                ? -1
                : 0;

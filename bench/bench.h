@@ -22,6 +22,10 @@ int bench_submit(bench_task *task);
  *   any-thread · no-gil · - · never fails · quiet */
 void bench_set_period(uint64_t ns);
 
+/* An operation that the worker thread completes at once.
+ *   any-thread · no-gil · returns-new, NULL when out of memory · quiet */
+caw_future *bench_op(void);
+
 /* Complete all operations that are held, in this thread. Returns their number.
  *   loop · drops-gil · - · never fails · wakes */
 long bench_complete_held(void);
@@ -30,6 +34,9 @@ extern const caw_py_async_def bench_operations[]; /* operations.c */
 extern const caw_py_async_def bench_awaits[];     /* awaits.c */
 extern const caw_py_stream_def bench_streams[];   /* streams.c */
 extern const caw_py_async_def bench_stream_functions[];
+extern const caw_py_async_def bench_loops[]; /* loops.c */
+extern PyMethodDef bench_loop_functions[];
+extern const caw_py_async_def bench_many[];         /* many.c */
 extern PyMethodDef bench_baseline_functions[];      /* baseline.c */
 extern const caw_py_async_def bench_count_awaits[]; /* count.c */
 extern PyMethodDef bench_count_functions[];

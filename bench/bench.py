@@ -19,6 +19,7 @@ import _cawait_bench as native
 import built_as
 import rows_await
 import rows_await_py
+import rows_many
 import rows_memory
 import rows_produce
 import rows_stream
@@ -56,8 +57,12 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "stream_from_py/async_gen": rows_stream.stream_from_py,
     "produce/ns": rows_produce.produce,
     "produce_gil_hog/produce": rows_produce.produce_gil_hog,
+    "async_c/coroutine": rows_many.async_c,
+    "all_1000/gather": rows_many.all_1000,
+    "mutex/asyncio_lock": rows_many.mutex,
     "memory/bytes": rows_memory.memory_bytes,
     "pending_1m/peak_mb": rows_memory.pending_1m,
+    "sleep_1m/asyncio_sleep": rows_many.sleep_1m,
     **(TRIO_ROWS if importlib.util.find_spec("trio") else {}),
 }
 
@@ -143,9 +148,8 @@ def table(rows: list[Row], quick: bool) -> Table:
             goal(row),
             verdict(row),
         )
-        if "start_s" in row.extra:
-            start, complete = row.extra["start_s"], row.extra["complete_s"]
-            shown.add_row(f"  start {start:.2f} s, complete {complete:.2f} s")
+        if "note" in row.extra:
+            shown.add_row(f"  {row.extra['note']}")
     return shown
 
 

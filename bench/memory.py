@@ -9,10 +9,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import _cawait_bench as native
-from measure import run_on
+from measure import ns_since, run_on
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -86,10 +87,43 @@ async def pending(n: int) -> dict[str, float]:
     }
 
 
+async def sleeps(run: Callable[[], Awaitable[object]], n: int) -> dict[str, float]:
+    """n sleeps that are all pending at once: for each of them the time until all have ended, and the memory that the
+    process used at most."""
+    before = resident()
+    begin = time.perf_counter_ns()
+    await run()
+    return {"ns": ns_since(begin, n), "bytes": (peak() - before) / n}
+
+
+async def all_sleeps(n: int) -> dict[str, float]:
+    """Sleeps in C, which one task awaits."""
+    return await sleeps(lambda: native.all_sleeps(n), n)
+
+
+def delay_of(i: int) -> float:
+    """Seconds: from 1 to 21 ms in no order, as in many.c."""
+    return 0.001 + i * 7919 % 20000 / 1e6
+
+
+async def gather_sleeps(n: int) -> dict[str, float]:
+    """asyncio.sleep, gathered."""
+
+    return await sleeps(lambda: asyncio.gather(*[asyncio.sleep(delay_of(i)) for i in range(n)]), n)
+
+
+FUNCTIONS = {
+    "bytes": bytes_per_operation,
+    "pending": pending,
+    "all_sleeps": all_sleeps,
+    "gather_sleeps": gather_sleeps,
+}
+
+
 def main() -> None:
     """memory.py FUNCTION LOOP N"""
     function, loop, n = sys.argv[1:]
-    print(json.dumps(run_on(loop, {"bytes": bytes_per_operation, "pending": pending}[function](int(n)))))
+    print(json.dumps(run_on(loop, FUNCTIONS[function](int(n)))))
 
 
 if __name__ == "__main__":

@@ -55,17 +55,22 @@ op_begin(caw_promise *p)
 
 static const caw_promise_ops op_ops = CAW_PROMISE_OPS("bench.op", op_begin, NULL);
 
-static caw_future *
-op_start(PyObject *Py_UNUSED(module))
+caw_future *
+bench_op(void)
 {
     op_job *job = malloc(sizeof *job);
     if (!job) {
-        PyErr_NoMemory();
         return NULL;
     }
     caw_promise_init(&job->promise, &op_ops);
     job->task.run = op_run;
     return &job->promise.future;
+}
+
+static caw_future *
+op_start(PyObject *Py_UNUSED(module))
+{
+    return bench_op();
 }
 
 /* --- started and held, until a burst completes them all --- */

@@ -22,5 +22,6 @@ def pending_1m(quick: bool) -> Iterator[Row]:
     for loop in LOOPS:
         figures = in_fresh_process("pending", loop, n)
         peak_mb = figures.pop("peak_mb")
-        extra = {"runs": 1, "operations": n, **figures}
+        note = f"start {figures['start_s']:.2f} s, complete {figures['complete_s']:.2f} s"
+        extra = {"runs": 1, "operations": n, "note": note, **figures}
         yield Row("pending_1m/peak_mb", "MB", peak_mb, "works", loop, extra=extra)

@@ -70,6 +70,17 @@ ROWS = {
         None,
     ),
     "on trio: the same, against `trio.lowlevel.checkpoint()` without a thread": ("wake_1000/checkpoint", None),
+    "an async function in C awaits what is ready at once, against a coroutine of Python": ("async_c/coroutine", None),
+    "`caw_all` of 1 000 operations that a thread completes, against `asyncio.gather` of 1 000 `sleep(0)`": (
+        "all_1000/gather",
+        None,
+    ),
+    "1 000 async functions in C through one mutex, against 1 000 tasks and an `asyncio.Lock`": (
+        "mutex/asyncio_lock",
+        "functions in C",
+    ),
+    "`caw_all` of 1 000 000 sleeps, against `asyncio.gather`: time": ("sleep_1m/asyncio_sleep", "time"),
+    "the same: memory": ("sleep_1m/asyncio_sleep", "memory"),
     "a suspended operation, without its task": ("memory/bytes", None),
 }
 
