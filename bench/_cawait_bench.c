@@ -31,7 +31,8 @@ static int
 module_exec(PyObject *module)
 {
     const caw_py_async_def *tables[] = {bench_operations,   bench_awaits, bench_stream_functions,
-                                        bench_count_awaits, bench_loops,  bench_many};
+                                        bench_count_awaits, bench_loops,  bench_many,
+                                        bench_echo};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         if (caw_py_add_functions(module, tables[i]) < 0) {
             return -1;

@@ -37,6 +37,7 @@ extern const caw_py_async_def bench_stream_functions[];
 extern const caw_py_async_def bench_loops[]; /* loops.c */
 extern PyMethodDef bench_loop_functions[];
 extern const caw_py_async_def bench_many[];         /* many.c */
+extern const caw_py_async_def bench_echo[];         /* echo.c */
 extern PyMethodDef bench_baseline_functions[];      /* baseline.c */
 extern const caw_py_async_def bench_count_awaits[]; /* count.c */
 extern PyMethodDef bench_count_functions[];

@@ -19,6 +19,7 @@ import _cawait_bench as native
 import built_as
 import rows_await
 import rows_await_py
+import rows_echo
 import rows_many
 import rows_memory
 import rows_produce
@@ -60,6 +61,8 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "async_c/coroutine": rows_many.async_c,
     "all_1000/gather": rows_many.all_1000,
     "mutex/asyncio_lock": rows_many.mutex,
+    "echo/uvloop_streams": rows_echo.uvloop_streams,
+    "echo/asyncio_streams": rows_echo.asyncio_streams,
     "memory/bytes": rows_memory.memory_bytes,
     "pending_1m/peak_mb": rows_memory.pending_1m,
     "sleep_1m/asyncio_sleep": rows_many.sleep_1m,

@@ -79,6 +79,11 @@ ROWS = {
         "mutex/asyncio_lock",
         "functions in C",
     ),
+    "a server of async functions in C, against streams of asyncio: CPU time for a request": (
+        "echo/asyncio_streams",
+        "the server's CPU",
+    ),
+    "the same on uvloop": ("echo/uvloop_streams", "the server's CPU"),
     "`caw_all` of 1 000 000 sleeps, against `asyncio.gather`: time": ("sleep_1m/asyncio_sleep", "time"),
     "the same: memory": ("sleep_1m/asyncio_sleep", "memory"),
     "a suspended operation, without its task": ("memory/bytes", None),
