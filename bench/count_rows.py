@@ -107,6 +107,11 @@ async def sum_of_python(n: int) -> None:
         await native.sum(numbers())
 
 
+def awaits(run: Callable[[int, bool], None], suspends: bool) -> Callable[[int], None]:
+    """A loop of awaits in C, by an async function or by a future written by hand (loops.c)."""
+    return lambda n: run(n, suspends)
+
+
 async def post(n: int) -> None:
     """n calls of an async def are posted, one after the other, as by another thread."""
     await native.post_each(returns_int, n)
@@ -130,6 +135,10 @@ def rows(loop: asyncio.AbstractEventLoop) -> Iterable[CountedRow]:
         CountedRow("async for, stream of one list", 100, lambda n: run_without_loop(lists(n))),
         CountedRow("item of a Python iterable", 2, on_loop(sum_of_python), ITEMS),
         CountedRow("posted round trip", 150, on_loop(post)),
+        CountedRow("async function in C, await", 2_000, awaits(native.run_routine, False)),
+        CountedRow("async function in C, suspend and resume", 2_000, awaits(native.run_routine, True)),
+        CountedRow("future by hand, await", 2_000, awaits(native.run_by_hand, False)),
+        CountedRow("future by hand, suspend and resume", 2_000, awaits(native.run_by_hand, True)),
     )
 
 

@@ -10,8 +10,9 @@ asyncio costs twenty times as much as cawait, only "own" shows a change of cawai
 CPython that a change adds.
 
 A row fails when a count differs from the kept one by more than TOLERANCE, also when it is lower: with a kept count that
-is too high, a later change could lose the gain unseen. Counts hold for one build of an interpreter, one compiler and
-one C library (`made_with`). With another one nothing is compared, and the rows are skipped.
+is too high, a later change could lose the gain unseen. It also fails above its goal, where it has one (GOALS). Counts
+hold for one build of an interpreter, one compiler and one C library (`made_with`). With another one nothing is
+compared, and the rows are skipped.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ GATE = ("3.11.7", "3.12.1", "3.13.0")
 # of the gate where its counts are kept.
 GATE_IF_KEPT = ("3.15.",)
 TOLERANCE = {"all": 0.03, "own": 0.1}
+# No more than so many instructions in all, whatever is kept.
+GOALS = {"async function in C, await": 40, "async function in C, suspend and resume": 110}
 LAYOUTS = 4  # of memory: the lowest count is taken, the one with the fewest collisions
 KEPT = ROOT / "bench" / "counts.json"
 SECTIONS = 3  # for each row
@@ -177,8 +180,15 @@ class Compared:
         return getattr(self.now, key) / getattr(self.kept, key) - 1 if self.kept else None
 
     @property
+    def goal(self) -> int | None:
+        """The most instructions that it may cost, where it has a goal."""
+        return GOALS.get(self.name)
+
+    @property
     def problem(self) -> str:
         """Why the row fails, or an empty text."""
+        if self.goal is not None and self.now.all > self.goal:
+            return "more than its goal"
         changes = [(self.change(key), limit) for key, limit in TOLERANCE.items()]
         if any(change is None for change, _ in changes):
             return "not kept"
@@ -207,6 +217,7 @@ def table(title: str, rows: list[Compared], judged: bool) -> Table:
     shown.add_column("row", no_wrap=True)
     for heading in ("all", "kept", "change", "own", "kept", "change"):
         shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("goal", justify="right", no_wrap=True)
     shown.add_column("verdict")
     for row in rows:
         cells = []
@@ -214,7 +225,7 @@ def table(title: str, rows: list[Compared], judged: bool) -> Table:
             now, kept = getattr(row.now, key), getattr(row.kept, key, None)
             cells += [f"{now:,.1f}", "-" if kept is None else f"{kept:,.1f}", percent(row.change(key))]
         verdict = "skipped" if not judged else f"[bold red]{row.problem}[/]" if row.problem else "[green]ok[/]"
-        shown.add_row(row.name, *cells, verdict)
+        shown.add_row(row.name, *cells, f"≤ {row.goal}" if row.goal else "-", verdict)
     return shown
 
 

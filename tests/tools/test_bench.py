@@ -104,3 +104,13 @@ def test_counts_of_the_newest_are_a_part_of_the_gate_where_they_are_kept(monkeyp
     assert count.of_gate() == list(count.GATE)
     monkeypatch.setattr(count, "read_kept", lambda: {"3.14.10": None, "3.15.2": None})
     assert count.of_gate() == [*count.GATE, "3.15.2"]
+
+
+def test_count_above_its_goal_is_a_failure_also_where_it_is_kept() -> None:
+    for name, goal in count.GOALS.items():
+        assert f'"{name}"' in (ROOT / "bench" / "count_rows.py").read_text()
+        for instructions, problem in ((goal, ""), (goal + 1, "more than its goal")):
+            one = count.Count(instructions, instructions)
+            assert count.Compared(name, one, one).problem == problem
+    other = count.Count(1e6, 1e6)
+    assert count.Compared("ready, None", other, other).problem == ""
