@@ -347,6 +347,7 @@ caw__step_send(caw__coroutine *c, PyObject *value, PyObject **result)
 static int
 step_throw_in(caw__coroutine *c, PyObject **exception)
 {
+    c->waiter.running = true;
     int taken = caw__child_ops_of(c->future)->throw_in(c->future, *exception);
     if (taken > 0) {
         Py_CLEAR(*exception);
@@ -354,6 +355,7 @@ step_throw_in(caw__coroutine *c, PyObject **exception)
     else if (taken < 0) {
         Py_SETREF(*exception, caw__take_raised());
     }
+    c->waiter.running = false;
     return taken;
 }
 

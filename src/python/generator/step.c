@@ -386,13 +386,14 @@ generator_step_throw_in(caw_future *future, PyObject *exception)
     if (generator_step_is_refused(a)) {
         return -1;
     }
+    if (!a->generator->stream) {
+        return 0;
+    }
+    a->begun = true;
+    a->generator->running = true; /* first: the author's function may run any Python code */
     bool throws = exception && a->kind == GENERATOR_STEP_NEXT;
     if (throws && caw__generator_throw(a->generator, exception)) {
         return 1;
-    }
-    if (a->generator->stream) {
-        a->begun = true;
-        a->generator->running = true;
     }
     return PyErr_Occurred() ? -1 : 0;
 }

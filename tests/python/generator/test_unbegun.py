@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -70,5 +71,87 @@ def test_step_that_is_closed_before_it_begins_ends_no_python_generator_early(run
         await generator.aclose()
         await until(lambda: seen)  # a task of the loop ends it
         assert seen == [GeneratorExit] and await items(generator) == []
+
+    run(main)
+
+
+def test_exception_thrown_into_a_step_of_a_closed_generator_comes_out(run: Run) -> None:
+    """As with Python's own; also where the generator was closed in the middle."""
+
+    async def main() -> None:
+        async def source() -> AsyncIterator[int]:
+            yield 1
+            yield 2
+
+        for generator in (source(), t.relay(source()), t.numbers_told(9)):
+            await anext(generator)
+            generator.__anext__().close()
+            with contextlib.suppress(StopAsyncIteration):  # the end of Python's own, before 3.13
+                await anext(generator)
+            await generator.aclose()
+            error = KeyError()
+            with pytest.raises(KeyError) as raised:
+                generator.asend(2).throw(error)
+            assert raised.value is error and await items(generator) == []
+
+    run(main)
+
+
+class Called(LookupError):
+    """An exception that the stream takes, after it has called a function."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.function = function
+
+    def __call__(self) -> None:
+        self.function()
+
+
+def test_step_is_running_while_the_stream_takes_an_exception(run: Run) -> None:
+    """What the author's function calls may touch the step and the generator, and is refused."""
+
+    async def main() -> None:
+        log: list[str] = []
+        generator = t.numbers_told(200)
+
+        def inside() -> None:
+            assert generator.ag_running and step.cr_running
+            for resume in (step.send, step.throw):
+                with pytest.raises(ValueError, match="already executing"):
+                    resume(KeyError() if resume == step.throw else None)
+            with pytest.raises(ValueError, match="already executing"):
+                step.close()
+            others = (generator.__anext__(), generator.asend(3), generator.athrow(KeyError()), generator.aclose())
+            for other in others:
+                with pytest.raises(RuntimeError, match="is already running"):
+                    other.send(None)
+            other = generator.__anext__()
+            with pytest.raises(RuntimeError, match="is already running"):
+                other.throw(KeyError())
+            log.append("inside")
+
+        assert await anext(generator) == 0
+        step = generator.asend(7)
+        with pytest.raises(StopIteration) as stop:
+            step.throw(Called(inside))
+        assert stop.value.value == 100 and log == ["inside"]
+        assert [await anext(generator), await generator.athrow(LookupError())] == [101, 100]
+        assert not generator.ag_running
+        await generator.aclose()
+
+    run(main)
+
+
+def test_step_that_fails_while_the_stream_takes_an_exception_ends_the_generator(run: Run) -> None:
+    async def main() -> None:
+        def inside() -> None:
+            raise Replaced
+
+        generator = t.numbers_told(200)
+        assert await anext(generator) == 0
+        step = generator.__anext__()
+        with pytest.raises(Replaced):
+            step.throw(Called(inside))
+        assert not generator.ag_running and await items(generator) == []
 
     run(main)

@@ -110,8 +110,8 @@ numbers_error(caw_stream *Py_UNUSED(s), int status)
     PyErr_Format(PyExc_KeyError, "status %d", status);
 }
 
-/* --- numbers_told(n): asend(m) goes on with m; athrow(LookupError) with 100, ValueError becomes a KeyError. What is
- *     wrong is sent as a str --- */
+/* --- numbers_told(n): asend(m) goes on with m; athrow(LookupError) with 100, ValueError becomes a KeyError. One that
+ *     can be called is called first. What is wrong is sent as a str --- */
 
 static int
 numbers_on_send(caw_stream *s, PyObject *value)
@@ -127,6 +127,11 @@ numbers_on_send(caw_stream *s, PyObject *value)
 static int
 numbers_on_throw(caw_stream *s, PyObject *exception)
 {
+    PyObject *called = PyCallable_Check(exception) ? PyObject_CallNoArgs(exception) : NULL;
+    Py_XDECREF(called);
+    if (PyErr_Occurred()) {
+        return -1;
+    }
     if (PyErr_GivenExceptionMatches(exception, PyExc_LookupError)) {
         CAW_CONTAINER_OF(s, counting, stream)->next = 100;
         return 0;
