@@ -283,6 +283,7 @@ await_poll_elsewhere(caw__py_await *f, caw_context *cx)
 {
     if (f->state == AWAIT_NEW && cx->host != &caw__poll_host) {
         caw_py_locals *locals = caw_py_locals_current();
+        caw__await_made = NULL;
         if (!locals || !await_post(f, locals)) {
             return caw_future_finish(&f->child.future, locals ? CAW_ENOMEM : CAW_ENOREACTOR);
         }
@@ -387,7 +388,7 @@ static void
 await_destroy_with_gil(caw__py_await *f)
 {
     if (f->state == AWAIT_NEW) {
-        caw__await_made = NULL;
+        caw__await_forget(f);
     }
     if (f->state != AWAIT_IN_PLACE) {
         await_free(f);
@@ -455,8 +456,7 @@ await_traverse(const caw_future *future, visitproc visit, void *arg)
 
 static const caw__child_ops await_child_ops = {.traverse = await_traverse};
 
-/* NULL when out of memory; then it has not taken the object. Field by field, since the whole struct is so large that
- * compilers clear it by a loop. */
+/* NULL when out of memory; then the object is not taken. Field by field: compilers would clear all of it by a loop. */
 static caw__py_await *
 await_new(PyObject *object)
 {
@@ -469,7 +469,6 @@ await_new(PyObject *object)
         f->next = NULL;
         f->state = AWAIT_NEW;
         f->raised = f->cancelled = f->without_gil = false;
-        caw__await_made = f;
     }
     return f;
 }
@@ -478,6 +477,7 @@ caw_future *
 caw__py_await_new(PyObject *awaitable)
 {
     caw__py_await *f = await_new(awaitable);
+    caw__await_made = f;
     return f ? &f->child.future : NULL;
 }
 

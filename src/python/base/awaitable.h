@@ -10,10 +10,20 @@ CAW__INTERNAL_BEGIN
  * address of this string, not by the ops: so an extension that never awaits Python is linked without those. */
 extern const char caw__await_name[];
 
-/* The Python awaitable as a future, or the iterable or byte stream as one of C, that this thread made last, while no
- * awaitable was polled or destroyed since; it is compared with NULL only. A coroutine that is made meanwhile is taken
- * to await it: caw_py_checkpoint says why that matters. */
+/* The Python awaitable as a future, or the iterable or byte stream as one of C, that this thread made last. A coroutine
+ * that is made next is taken to await it: caw_py_checkpoint says why that matters. NULL where a coroutine or an async
+ * generator was made since, where a call has made neither, where this thread has begun to poll one, and where it has
+ * destroyed this one before its first poll. Not read through: another thread may have destroyed it. */
 extern CAW__THREAD_LOCAL const void *caw__await_made;
+
+/* This one is destroyed before its first poll. */
+static inline void
+caw__await_forget(const void *made)
+{
+    if (caw__await_made == made) { /* else what the call made after it may still be awaited */
+        caw__await_made = NULL;
+    }
+}
 
 /* What `await` takes. Also an iterator with send() and throw(), as an __await__ returns it, and a future of
  * concurrent.futures. */

@@ -57,6 +57,7 @@ static int
 stream_post_here(stream_at *at)
 {
     caw_py_locals *locals = caw_py_locals_current();
+    caw__await_made = NULL;
     if (!caw__bytes_in_place_is_idle(&at->in_place)) {
         return CAW_EINVAL; /* the poller changed while a call was under way */
     }
@@ -132,6 +133,7 @@ static void
 stream_destroy_reader(caw_reader *reader)
 {
     stream_reader *r = CAW_CONTAINER_OF(reader, stream_reader, reader);
+    caw__await_forget(r);
     if (stream_fini_in_place(&r->at)) {
         caw__bytes_posted_fini(&r->at.posted);
     }
@@ -215,6 +217,7 @@ static void
 stream_destroy_writer(caw_writer *writer)
 {
     stream_writer *w = CAW_CONTAINER_OF(writer, stream_writer, writer);
+    caw__await_forget(w);
     if (stream_fini_in_place(&w->at)) {
         caw__bytes_posted_fini(&w->at.posted);
     }

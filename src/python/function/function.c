@@ -7,6 +7,7 @@
  */
 #include "python/function/function.h"
 
+#include "python/base/awaitable.h"
 #include "python/function/attributes.h"
 #include "python/function/signature.h"
 
@@ -128,6 +129,7 @@ function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize
 CAW__SLOW static PyObject *
 function_make_nothing(caw__function *f, void *operation)
 {
+    caw__await_made = NULL;
     if (operation && f->stream) {
         caw_stream_destroy(operation);
     }

@@ -4,6 +4,7 @@
 PyObject *
 caw__generator_new(caw__function *function, caw_stream *stream, PyObject *self)
 {
+    caw__await_made = NULL; /* what its stream awaits is no coroutine's */
     caw__generator *g = PyObject_GC_New(caw__generator, function->state->generator_type);
     if (!g) {
         caw_stream_destroy(stream);

@@ -140,6 +140,7 @@ iterate_begin_elsewhere(iterating *s, caw_item **out)
 static caw_poll
 iterate_begin(iterating *s, caw_context *cx, caw_item **out)
 {
+    caw__await_made = NULL;
     if (s->at.cancelled || s->at.state == ITERATION_ENDED) {
         return caw__iteration_end(&s->at, s->at.cancelled ? CAW_ECANCELED : s->at.stream.status, out);
     }
@@ -184,6 +185,7 @@ iterate_destroy(caw_stream *stream)
 {
     iterating *s = CAW_CONTAINER_OF(stream, iterating, at.stream);
     const caw_py_locals *locals = s->at.locals ? s->at.locals : caw_py_locals_current();
+    caw__await_forget(s);
     if (!caw__gil_released && locals && !caw__has_gil()) {
         iterate_drop_without_gil(s, locals);
         return;

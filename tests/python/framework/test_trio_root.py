@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import queue
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -193,11 +193,12 @@ AWAITING: dict[str, Callable[[Any], Any]] = {
     "by a future of its own": lambda awaitable: t.told(awaitable, []),
     "one after the other": lambda awaitable: t.in_turn_inside([awaitable]),
     "two of ours": lambda awaitable: t.await_(t.await_(awaitable)),
+    "beside another": t.beside_dropped,
     "shielded": t.await_shielded,
 }
 
 
-@pytest.mark.parametrize("await_", [AWAITING[how] for how in list(AWAITING)[:4]], ids=list(AWAITING)[:4])
+@pytest.mark.parametrize("await_", [AWAITING[how] for how in list(AWAITING)[:-1]], ids=list(AWAITING)[:-1])
 def test_what_awaits_python_begins_in_a_cancelled_scope_as_async_def_does(await_: Callable[[Any], Any]) -> None:
     async def main() -> None:
         trace: list[str] = []
@@ -372,5 +373,67 @@ def test_operation_made_beside_an_awaitable_is_still_a_checkpoint() -> None:
                 raise AssertionError
 
         await poll_time()
+
+    trio.run(main)
+
+
+async def several(n: int = 3) -> AsyncIterator[int]:
+    for k in range(n):
+        await trio.sleep(0)
+        yield k
+
+
+async def iterate_a_while() -> None:
+    generator = t.relay(several())
+    await anext(generator)
+    await anext(generator)
+    LEFT.append(generator)
+
+
+async def fail_to_begin() -> None:
+    for begin in (lambda: t.copy(Stream(), 3.5), lambda: t.doubled(several()).athrow(), lambda: t.total(several(), "no")):
+        with pytest.raises(TypeError):
+            begin()
+
+
+class Stream:
+    """What can be read and written."""
+
+    async def receive_some(self, size: int | None = None) -> bytes:
+        raise AssertionError
+
+    async def send_all(self, data: bytes) -> None:
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        raise AssertionError
+
+
+LEFT: list[Any] = []  # what is alive while the operation is made
+BEFORE: dict[str, Callable[[], Any]] = {
+    "an awaitable dropped": lambda: t.make_and_drop("await", trio.sleep(0)),
+    "an iterable dropped": lambda: t.make_and_drop("iterate", several()),
+    "a reader dropped": lambda: t.make_and_drop("reader", Stream()),
+    "a writer dropped": lambda: t.make_and_drop("writer", Stream()),
+    "a generator made": lambda: LEFT.append(t.relay(several())),
+    "a generator in the middle": iterate_a_while,
+    "a failed call": fail_to_begin,
+}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'sleep' was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE.keys())
+def test_operation_made_after_something_of_python_is_still_a_checkpoint(before: Callable[[], Any]) -> None:
+    async def main() -> None:
+        pending = before()
+        if pending:
+            await pending
+        op = t.Op(on_cancel="resolves")
+        waiting = op.wait()
+        with cancelled_scope() as scope:
+            await waiting
+        assert scope.cancelled_caught and op.started == 0
+        while LEFT:
+            await LEFT.pop().aclose()
 
     trio.run(main)

@@ -193,6 +193,16 @@ left_start(PyObject *Py_UNUSED(module))
     return f;
 }
 
+/* beside_dropped(awaitable): awaits it, and has dropped another future that would have done so. */
+static caw_future *
+beside_dropped_start(PyObject *Py_UNUSED(module), PyObject *awaitable)
+{
+    caw_future *other = caw_py_await(NULL, Py_NewRef(awaitable));
+    caw_future *f = parent_new(awaitable, NULL, JUST_POLL);
+    caw_future_destroy(other);
+    return f;
+}
+
 /* told(awaitable, list): exceptions that are thrown in are appended to the list. */
 static caw_future *
 told_start(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *Py_UNUSED(kwnames))
@@ -240,6 +250,7 @@ const caw_py_async_def ext_child_functions[] = {
     CAW_PY_ASYNC_NOARGS("wake_kept", wake_kept_start, NULL, NULL),
     CAW_PY_ASYNC_O("woken_twice", woken_twice_start, parent_result, NULL),
     CAW_PY_ASYNC_O("dropped_when_thrown", just_polled_start, parent_result, NULL, .on_throw = drop_thrown),
+    CAW_PY_ASYNC_O("beside_dropped", beside_dropped_start, parent_result, NULL),
     CAW_PY_ASYNC_FASTCALL("told", told_start, parent_result, NULL, .on_throw = told_thrown),
     CAW_PY_ASYNC_FASTCALL("told_shielded", told_start, parent_result, NULL, .on_throw = told_thrown,
                           .cancel = CAW_PY_CANCEL_SHIELD),

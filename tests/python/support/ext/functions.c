@@ -226,12 +226,38 @@ errors(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return table;
 }
 
+/* make_and_drop(kind, object): what awaits the object is made, and destroyed before its first poll. */
+static PyObject *
+make_and_drop(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *kind;
+    PyObject *object;
+    if (!PyArg_ParseTuple(args, "sO", &kind, &object)) {
+        return NULL;
+    }
+    switch (kind[0]) {
+    case 'a':
+        caw_future_destroy(caw_py_await(NULL, Py_NewRef(object)));
+        break;
+    case 'i':
+        caw_stream_destroy(caw_py_iterate(NULL, Py_NewRef(object), NULL));
+        break;
+    case 'r':
+        caw_reader_destroy(caw_py_reader(NULL, object));
+        break;
+    default:
+        caw_writer_destroy(caw_py_writer(NULL, object));
+    }
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
 PyMethodDef ext_plain_functions[] = {
     {"raw", raw, METH_O, NULL},
     {"raw_named", raw_named, METH_NOARGS, NULL},
     {"raw_without_spec", raw_without_spec, METH_NOARGS, NULL},
     {"null_arguments", null_arguments, METH_NOARGS, NULL},
     {"add_documented", add_documented, METH_VARARGS, NULL},
+    {"make_and_drop", make_and_drop, METH_VARARGS, NULL},
     {"live_futures", live_futures, METH_NOARGS, NULL},
     {"errors", errors, METH_NOARGS, NULL},
     {"hold", ext_hold, METH_O, NULL},
