@@ -18,14 +18,14 @@
 static inline bool
 function_has_no_keywords(caw__function *f, PyObject *kwnames)
 {
-    if (kwnames && PyObject_Length(kwnames) > 0) {
+    if (kwnames && PyTuple_GET_SIZE(kwnames) > 0) {
         PyErr_Format(PyExc_TypeError, "%U() takes no keyword arguments", f->qualname);
         return false;
     }
     return true;
 }
 
-/* The arguments in a frame: a future or a stream. */
+/* A frame: its future or stream. `args` is NULL where it takes none. */
 static void *
 function_start_frame(caw__function *f, PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -34,14 +34,9 @@ function_start_frame(caw__function *f, PyObject *self, PyObject *args, PyObject 
     if (!a) {
         return NULL;
     }
-    bool parses = f->stream ? f->stream->arguments != NULL : f->spec->arguments != NULL;
-    int failed;
-    if (parses) {
-        failed = g ? f->stream->arguments(g, self, args, kwargs) : f->spec->arguments(a, self, args, kwargs);
-    }
-    else {
-        failed = PyArg_ParseTuple(args, "") && function_has_no_keywords(f, kwargs) ? 0 : -1;
-    }
+    int failed = !args ? 0
+                 : g   ? f->stream->arguments(g, self, args, kwargs)
+                       : f->spec->arguments(a, self, args, kwargs);
     if (failed) {
         if (!PyErr_Occurred()) {
             caw_py_set_error(caw_error_from_return(a->future.ops->name, "arguments", failed));
@@ -92,6 +87,9 @@ function_start_noargs(caw__function *f, PyObject *self, Py_ssize_t nargs, PyObje
     if (!function_has_no_keywords(f, kwnames)) {
         return NULL;
     }
+    if (f->convention == CAW_PY_FRAME) {
+        return function_start_frame(f, self, NULL, NULL);
+    }
     return f->stream ? (void *)f->start.stream.noargs(self) : (void *)f->start.future.noargs(self);
 }
 
@@ -121,7 +119,8 @@ function_start(caw__function *f, PyObject *self, PyObject *const *args, Py_ssize
     case CAW_PY_O:
         return function_start_o(f, self, args, nargs, kwnames);
     default:
-        return function_start_varargs(f, self, args, nargs, kwnames);
+        return caw__function_takes_nothing(f) ? function_start_noargs(f, self, nargs, kwnames)
+                                              : function_start_varargs(f, self, args, nargs, kwnames);
     }
 }
 

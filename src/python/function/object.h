@@ -42,6 +42,14 @@ struct caw__function {
     PyObject *weakrefs;
 };
 
+/* Whether it is called without arguments: by its convention, or as a frame for which nothing parses them. */
+static inline bool
+caw__function_takes_nothing(const caw__function *f)
+{
+    bool parses = f->stream ? f->stream->arguments != NULL : f->spec->arguments != NULL;
+    return f->convention == CAW_PY_NOARGS || (f->convention == CAW_PY_FRAME && !parses);
+}
+
 CAW__INTERNAL_END
 
 #endif

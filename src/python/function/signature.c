@@ -56,14 +56,13 @@ caw__signature_text(const caw__function *f)
 static const char *
 signature_of_convention(const caw__function *f)
 {
-    switch (f->convention) {
-    case CAW_PY_NOARGS:
+    if (caw__function_takes_nothing(f)) {
         return f->type ? "($self, /)" : "()";
-    case CAW_PY_O:
-        return f->type ? "($self, arg, /)" : "(arg, /)";
-    default:
-        return f->type ? "($self, /, *args, **kwargs)" : "(*args, **kwargs)";
     }
+    if (f->convention == CAW_PY_O) {
+        return f->type ? "($self, arg, /)" : "(arg, /)";
+    }
+    return f->type ? "($self, /, *args, **kwargs)" : "(*args, **kwargs)";
 }
 
 /* Without the first argument, where that is the module ("$module"): nobody gives it. Takes the text. */
@@ -158,7 +157,7 @@ caw__signature_check(const caw__function *f)
         return signature_check_missing(f);
     }
     bool has = signature_has_arguments(signature_begin(f), end);
-    if (f->convention == CAW_PY_NOARGS && has) {
+    if (caw__function_takes_nothing(f) && has) {
         return signature_refuse(f, f->spec->doc, end,
                                 "is the signature of a function with arguments, which takes none");
     }

@@ -178,6 +178,7 @@ def types_of_ours() -> list[type]:
         ("longer", r"'fetch_all\(a, b\)' is not the signature"),
         ("text first", "'Fetch it.' is not the signature"),
         ("too many", r"'fetch\(a\)' is the signature of a function with arguments, which takes none"),
+        ("too many for a frame", r"'fetch\(a\)' is the signature of a function with arguments, which takes none"),
         ("too few", r"'fetch\(\$module, /\)' is the signature of a function without arguments, which takes one"),
     ],
 )
@@ -198,9 +199,11 @@ def test_signature_line_that_is_not_complete_is_warned_of(doc: str, signature: s
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    "doc, signature", [("good", "(url, /)"), ("empty", "()"), ("text", "(arg, /)"), ("none", "(arg, /)")]
+    "doc, signature", [("good", "(url, /)"), ("empty", "()"), ("frame", "()"), ("text", "(arg, /)"), ("none", "(arg, /)")]
 )
 def test_other_docs_are_taken_as_they_are(doc: str, signature: str) -> None:
     module = types.ModuleType("documented")
     t.add_documented(module, doc)
     assert str(inspect.signature(module.fetch)) == signature
+    if doc == "frame":
+        assert str(inspect.signature(module.fetch_sync)) == signature and module.fetch_sync() is None

@@ -159,6 +159,23 @@ one_start(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(arg))
     return sum_new(1);
 }
 
+/* A frame that takes nothing. */
+typedef struct framed {
+    caw_async async;
+} framed;
+
+CAW_ASYNC_FUNCTION(framed)
+
+static caw_step
+framed_run(framed *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+    }
+    CAW_FINALLY
+    {
+    }
+}
+
 /* Functions whose docs are not as they should be, each in a table of its own. */
 #define DOC_ROW(name_, ...)                                                                                            \
     {                                                                                                                  \
@@ -175,11 +192,13 @@ static const struct {
     DOC_ROW("longer", CAW_PY_ASYNC("fetch", add_start, sum_result, "fetch_all(a, b)\n--\n\nFetch it.")),
     DOC_ROW("text first", CAW_PY_ASYNC("fetch", add_start, sum_result, "Fetch it.\nfetch(a, b)\n--\n\n")),
     DOC_ROW("too many", CAW_PY_ASYNC_NOARGS("fetch", nothing_start, sum_result, "fetch(a)\n--\n\nFetch it.")),
+    DOC_ROW("too many for a frame", CAW_PY_ROUTINE("fetch", framed, NULL, NULL, "fetch(a)\n--\n\nFetch it.")),
     DOC_ROW("too few", CAW_PY_ASYNC_O("fetch", one_start, sum_result, "fetch($module, /)\n--\n\nFetch it.")),
     DOC_ROW("no marker", CAW_PY_ASYNC_O("fetch", one_start, sum_result, "fetch(url)\n\nFetch it.")),
     DOC_ROW("short marker", CAW_PY_ASYNC_NOARGS("fetch", nothing_start, sum_result, "fetch()\n--\nFetch it.")),
     DOC_ROW("good", CAW_PY_ASYNC_O("fetch", one_start, sum_result, "fetch($module, url, /)\n--\n\nFetch it.")),
     DOC_ROW("empty", CAW_PY_ASYNC_NOARGS("fetch", nothing_start, sum_result, "fetch($module, /)\n--\n\nFetch it.")),
+    DOC_ROW("frame", CAW_PY_ROUTINE("fetch", framed, NULL, NULL, NULL, .sync_name = "fetch_sync")),
     DOC_ROW("text", CAW_PY_ASYNC_O("fetch", one_start, sum_result, "Fetch it (or not).")),
     DOC_ROW("none", CAW_PY_ASYNC_O("fetch", one_start, sum_result, NULL)),
 };

@@ -155,6 +155,7 @@ const caw_py_async_def ext_routine_functions[] = {
     CAW_PY_ROUTINE("routine", routine, routine_arguments, routine_result,
                    "routine(awaitables, cleanup=None, catches=None)\n--\n\nThe values of all."),
     CAW_PY_ROUTINE("makes_nothing", makes_nothing, NULL, NULL, "makes_nothing()\n--\n\nA TypeError."),
+    CAW_PY_ROUTINE("makes_nothing_undocumented", makes_nothing, NULL, NULL, NULL),
     CAW_PY_ROUTINE("naps", naps, naps_arguments, NULL, "naps(depth)\n--\n\nENOENT, so many calls deep."),
     CAW_PY_ASYNC_END,
 };
@@ -218,7 +219,24 @@ doubled_arguments(caw_generator *frame, PyObject *Py_UNUSED(module), PyObject *a
     return self->source ? 0 : -1;
 }
 
+typedef struct gives_nothing {
+    caw_generator generator;
+} gives_nothing;
+
+CAW_GENERATOR_FUNCTION(gives_nothing)
+
+static caw_step
+gives_nothing_run(gives_nothing *self, caw_context *cx)
+{
+    CAW_GENERATOR (&self->generator, cx) {
+    }
+    CAW_FINALLY
+    {
+    }
+}
+
 const caw_py_stream_def ext_routine_streams[] = {
+    CAW_PY_GENERATOR("gives_nothing", gives_nothing, NULL, NULL, NULL),
     CAW_PY_GENERATOR("doubled", doubled, doubled_arguments, ext_number_object,
                      "doubled(iterable)\n--\n\nTwice each number."),
     CAW_PY_STREAM_END,

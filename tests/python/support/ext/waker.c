@@ -77,7 +77,25 @@ gate_thrown(caw_future *f, PyObject *Py_UNUSED(exception))
     CAW_CONTAINER_OF(f, gate_future, future)->gate->told++;
 }
 
+/* A method that takes nothing, and does nothing. */
+typedef struct gate_nothing {
+    caw_async async;
+} gate_nothing;
+
+CAW_ASYNC_FUNCTION(gate_nothing)
+
+static caw_step
+gate_nothing_run(gate_nothing *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+    }
+    CAW_FINALLY
+    {
+    }
+}
+
 static const caw_py_async_def gate_async_methods[] = {
+    CAW_PY_ROUTINE("nothing", gate_nothing, NULL, NULL, NULL),
     CAW_PY_ASYNC_NOARGS("wait", gate_wait_start, NULL, "wait($self)\n--\n\nUntil the gate is open and woken."),
     CAW_PY_ASYNC_NOARGS("wait_asked", gate_wait_asked_start, NULL,
                         "wait_asked($self)\n--\n\nThe same; counts each cancel."),
