@@ -138,7 +138,7 @@ caw__coroutine_repr(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
     PyObject *qualname = caw__coroutine_qualname(c);
-    caw_point point = caw__future_point(c->future);
+    caw_point point = caw__coroutine_point(c);
     if (point.file) {
         return PyUnicode_FromFormat("<coroutine %V (%s at %s:%d, %s) at %p>", qualname, "?", c->future->ops->name,
                                     point.file, point.line, coroutine_state_text(c), self);

@@ -13,11 +13,20 @@ caw__future_point(const caw_future *future)
     return point ? *point : (caw_point){.file = NULL};
 }
 
+/* While one that delegates runs, what it awaits is what is polled. */
+caw_point
+caw__coroutine_point(const caw__coroutine *c)
+{
+    bool is_polled = c->waiter.running && !c->waiter.delegates;
+    bool is_written = is_polled && c->function && c->function->spec->poll_without_gil;
+    return caw__future_point(is_written ? NULL : c->future);
+}
+
 PyObject *
 caw__coroutine_frame(caw__coroutine *c)
 {
     caw__coroutine_extras *extras = caw__coroutine_extras_get(c);
-    caw_point point = caw__future_point(c->future);
+    caw_point point = caw__coroutine_point(c);
     if (extras && extras->frame && extras->frame_line != point.line) {
         Py_CLEAR(extras->frame);
     }

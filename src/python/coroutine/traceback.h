@@ -9,6 +9,9 @@ CAW__INTERNAL_BEGIN
 /* Where a future is, if it is an async function: suspended, or after its end failed. Else without a file. */
 caw_point caw__future_point(const caw_future *future);
 
+/* The same of a coroutine's future. Without a file also while it is polled without the GIL, by whoever writes it. */
+caw_point caw__coroutine_point(const caw__coroutine *c);
+
 /* The frame of a coroutine, the same one as long as it is at that place: a new reference, or NULL with an exception. */
 PyObject *caw__coroutine_frame(caw__coroutine *c);
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import gc
 import inspect
-import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -122,40 +119,6 @@ def test_what_is_dropped_is_cleaned_up(run: Run) -> None:
         gc.collect()
         for one in given:
             one.close()
-
-    run(main)
-
-
-def test_function_that_waits_shows_its_line(run_asyncio: Run) -> None:
-    async def main() -> None:
-        coroutine = t.routine((value(1, 20),))
-        assert "routine.c" not in repr(coroutine)
-        before = coroutine.cr_frame
-        assert before is coroutine.cr_frame
-        task = asyncio.ensure_future(coroutine)
-        await turn()
-        await turn()
-        waits_at = int(repr(coroutine).split("routine.c:")[1].split(",")[0])
-        assert "suspended" in repr(coroutine)
-        frame = coroutine.cr_frame
-        assert (frame.f_code.co_name, frame.f_lineno) == ("routine", waits_at)
-        assert frame.f_code.co_filename.endswith("routine.c") and frame is coroutine.cr_frame
-        assert await task == [1]
-
-    run_asyncio(main)
-
-
-def test_traceback_has_the_line_that_failed(run: Run) -> None:
-    async def main() -> None:
-        lines = []
-        for depth in (0, 3):
-            with pytest.raises(OSError) as seen:
-                await t.naps(depth)
-            assert seen.value.errno == errno.ENOENT
-            frames = [one for one in traceback.extract_tb(seen.value.__traceback__) if one.name == "naps"]
-            assert len(frames) == 1 and frames[0].filename.endswith("routine.c")
-            lines.append(frames[0].lineno)
-        assert lines[0] == lines[1] + 2  # the await of the child; the await of what fails
 
     run(main)
 

@@ -1,6 +1,8 @@
 /* routine.c: async functions in C, as a test uses them from Python: they await Python and C, catch, clean up, yield. */
 #include "ext.h"
 
+#include <unistd.h>
+
 /* --- awaits one after another: their values, and where they ended --- */
 
 /* routine(awaitables, cleanup=None, catches=None): awaits all. A failure that is a `catches` gives its args as a value.
@@ -151,7 +153,41 @@ naps_arguments(caw_async *frame, PyObject *Py_UNUSED(module), PyObject *args, Py
                                                                                                                    : -1;
 }
 
+/* --- a function whose poll is long, and without the GIL --- */
+
+/* long_poll(fd): after a wait it writes a byte to the socket, and goes on when one has come, without a wait. */
+typedef struct long_poll {
+    caw_async async;
+    int fd;
+} long_poll;
+
+CAW_ASYNC_FUNCTION(long_poll)
+
+static caw_step
+long_poll_run(long_poll *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        CAW_AWAIT(caw_sleep(1000));
+        char byte = 0;
+        CAW_TRY(write(self->fd, &byte, 1) == 1 ? 0 : -EIO);
+        CAW_TRY(read(self->fd, &byte, 1) == 1 ? 0 : -EIO);
+        CAW_AWAIT(caw_readable(self->fd));
+    }
+    CAW_FINALLY
+    {
+    }
+}
+
+static int
+long_poll_arguments(caw_async *frame, PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", NULL};
+    int *fd = &CAW_CONTAINER_OF(frame, long_poll, async)->fd;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "i:long_poll", names, fd) ? 0 : -1;
+}
+
 const caw_py_async_def ext_routine_functions[] = {
+    CAW_PY_ROUTINE("long_poll", long_poll, long_poll_arguments, NULL, NULL, .poll_without_gil = true),
     CAW_PY_ROUTINE("routine", routine, routine_arguments, routine_result,
                    "routine(awaitables, cleanup=None, catches=None)\n--\n\nThe values of all."),
     CAW_PY_ROUTINE("makes_nothing", makes_nothing, NULL, NULL, "makes_nothing()\n--\n\nA TypeError."),
