@@ -56,7 +56,7 @@
  *    far.
  * 6. Destroy does not wait: the awaited child is destroyed, and the final part, or the rest of it, runs at once. Each
  *    await in it ends with CAW_ECANCELED, its future destroyed; `cx` is NULL. So a cleanup that must not be left out
- *    awaits nothing.
+ *    awaits nothing. An exception of Python that it has set for an await, a yield or CAW_TRY is dropped.
  * 7. Memory that others write to is not in the frame, for it goes with the frame: a caw_work or a caw_promise has an
  *    allocation of its own. What ends when it is destroyed may be in it: another frame, a caw_next_op, a lock.
  * 8. The result is the status, and fields of the frame. A value that nobody took is released by `fini`, which is called

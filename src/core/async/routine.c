@@ -50,11 +50,15 @@ routine_noting_host(const caw_context *cx)
     return notes ? CAW_CONTAINER_OF(cx->host, const caw__noting_host, host) : NULL;
 }
 
-/* Note the exception that is set where the poll happens: its status. 0: there is none. */
+/* Note the exception that is set where the poll happens: its status. 0: there is none, or no poll, as where the final
+ * part must not wait; then nobody takes it. */
 static int
 routine_note_raised(const caw_context *cx)
 {
     const caw__noting_host *host = routine_noting_host(cx);
+    if (!cx) {
+        caw__raised_forget();
+    }
     return host ? host->note_raised(cx) : 0;
 }
 

@@ -11,6 +11,24 @@ const char caw__noting_name[] = "a Python coroutine";
 
 static CAW__THREAD_LOCAL caw__notes *notes_innermost;
 
+static void (*_Atomic notes_forget)(
+    void); /* NULL without the bridge; release and acquire: all that it needs is there */
+
+void
+caw__raised_watch(void (*forget)(void))
+{
+    atomic_store_explicit(&notes_forget, forget, memory_order_release);
+}
+
+void
+caw__raised_forget(void)
+{
+    void (*forget)(void) = atomic_load_explicit(&notes_forget, memory_order_acquire);
+    if (forget) {
+        forget();
+    }
+}
+
 /* A thread's own notes, which are made when something is noted outside of all places. */
 static caw__once notes_once = CAW__ONCE_INIT;
 static caw__thread_value notes_of_thread;

@@ -74,6 +74,12 @@ typedef struct caw__noting_host {
 } caw__noting_host;
 extern const char caw__noting_name[];
 
+/* Where an operation is dropped there is no poll, and so no place: an exception that is set by what its cleanup calls is
+ * forgotten, so that what follows finds none. The bridge says how, at any time.
+ *   any-thread · no-gil · - · never fails · quiet / calls-user */
+void caw__raised_watch(void (*forget)(void));
+void caw__raised_forget(void);
+
 /* This thread is in that place from now on; and no more. The notes stay.
  *   any-thread · no-gil · borrows(notes) · never fails · quiet */
 void caw__notes_enter(caw__notes *notes);

@@ -126,6 +126,21 @@ poll_note_raised(const caw_context *cx)
     return status;
 }
 
+/* On a thread without the GIL nothing was raised. */
+static void
+poll_forget_raised(void)
+{
+    if (caw__has_gil()) {
+        caw__forget_raised();
+    }
+}
+
+void
+caw__poll_watch_drops(void)
+{
+    caw__raised_watch(poll_forget_raised);
+}
+
 const caw__noting_host caw__noting_poll_host = {{caw__noting_name, poll_reactor}, poll_note_detail, poll_note_raised};
 const caw__noting_host caw__noting_blocking_host = {
     {caw__noting_name, poll_blocking_reactor}, poll_note_detail, poll_note_raised};

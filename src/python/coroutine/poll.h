@@ -75,6 +75,9 @@ void caw__poll_note(caw__coroutine *c, PyObject *exception, int status);
 /* The same with the status that fits the exception, which is returned. */
 CAW__APART int caw__poll_note_status(caw__coroutine *c, PyObject *exception);
 
+/* From now on the core forgets by us what is raised where an operation is dropped. */
+void caw__poll_watch_drops(void);
+
 /* What the coroutine has noted belongs to what happens in the rest of this poll. With the GIL. */
 CAW__APART void caw__poll_enter_notes(caw__poll_place *place);
 

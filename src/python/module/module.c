@@ -6,6 +6,7 @@
 #include "python/coroutine/held_up.h"
 #include "python/coroutine/iterator.h"
 #include "python/coroutine/park.h"
+#include "python/coroutine/poll.h"
 #include "python/coroutine/type.h"
 #include "python/framework/trio_api.h"
 #include "python/function/attributes.h"
@@ -46,6 +47,7 @@ module_exec(PyObject *module)
     CAW__NAMES(MODULE_INTERN)
 #undef MODULE_INTERN
     caw__held_up_watch();
+    caw__poll_watch_drops();
     state->call_soon_kwnames = PyTuple_Pack(1, state->names.context);
     state->functions = PyDict_New();
     state->orphans = caw__orphans_new();

@@ -26,6 +26,8 @@ extern const caw_py_async_def ext_return_functions[];     /* returns.c */
 extern const caw_py_stream_def ext_return_streams[];      /* returns.c */
 extern const caw_py_async_def ext_routine_functions[];    /* routine.c */
 extern const caw_py_stream_def ext_routine_streams[];     /* routine.c */
+extern const caw_py_async_def ext_final_functions[];      /* final.c */
+extern const caw_py_stream_def ext_final_streams[];       /* final.c */
 extern const caw_py_stream_def ext_streams[];             /* streams.c */
 extern const caw_test ext_tests[];                        /* tests.c */
 extern PyMethodDef ext_plain_functions[];                 /* functions.c */

@@ -11,7 +11,8 @@ module_exec(PyObject *module)
         PyModule_AddFunctions(module, ext_block_plain_functions) < 0 ||
         caw_py_add_functions(module, ext_posted_functions) < 0 ||
         caw_py_add_functions(module, ext_routine_functions) < 0 ||
-        caw_py_add_streams(module, ext_routine_streams) < 0 || caw_py_add_functions(module, ext_call_functions) < 0 ||
+        caw_py_add_streams(module, ext_routine_streams) < 0 || caw_py_add_functions(module, ext_final_functions) < 0 ||
+        caw_py_add_streams(module, ext_final_streams) < 0 || caw_py_add_functions(module, ext_call_functions) < 0 ||
         caw_py_add_functions(module, ext_passed_on_functions) < 0 ||
         caw_py_add_functions(module, ext_group_functions) < 0 || caw_py_add_functions(module, ext_held_functions) < 0 ||
         caw_py_add_functions(module, ext_child_functions) < 0 ||
