@@ -272,3 +272,29 @@ caw__thrown_exception(PyObject *const *args, Py_ssize_t nargs)
     }
     return exc;
 }
+
+/* --- what was made in vain --- */
+
+static void
+errors_set_again(PyObject *raised)
+{
+    if (raised) {
+        caw__raise(raised);
+    }
+}
+
+void
+caw__future_drop(caw_future *future)
+{
+    PyObject *raised = caw__take_raised();
+    caw_future_destroy(future);
+    errors_set_again(raised);
+}
+
+void
+caw__stream_drop(caw_stream *stream)
+{
+    PyObject *raised = caw__take_raised();
+    caw_stream_destroy(stream);
+    errors_set_again(raised);
+}

@@ -33,6 +33,11 @@ int caw__warn_of_three_arguments(const char *method, Py_ssize_t nargs);
  * with an exception. */
 PyObject *caw__thrown_exception(PyObject *const *args, Py_ssize_t nargs);
 
+/* Destroy what becomes no coroutine, or no async generator. Its cleanup runs without the exception that says why, which
+ * is set again then. */
+void caw__future_drop(caw_future *future);
+void caw__stream_drop(caw_stream *stream);
+
 CAW__INTERNAL_END
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "python/coroutine/block.h"
 
+#include "python/base/errors.h"
 #include "python/base/python_code.h"
 #include "python/coroutine/cancel.h"
 #include "python/coroutine/coroutine.h"
@@ -228,7 +229,7 @@ PyObject *
 caw__block_on(caw__function *function, caw_future *future, PyObject *self)
 {
     if (!block_is_allowed(function)) {
-        caw_future_destroy(future);
+        caw__future_drop(future);
         return NULL;
     }
     caw__coroutine *c = (caw__coroutine *)caw__coroutine_new(function, future, self, PyThreadState_Get());

@@ -1,6 +1,7 @@
 /* coroutine.c: birth and memory of coroutines. */
 #include "python/coroutine/coroutine.h"
 
+#include "python/base/errors.h"
 #include "python/coroutine/wrapper.h"
 #include "python/framework/trio_api.h"
 #include "python/function/function.h"
@@ -37,7 +38,7 @@ coroutine_alloc(PyTypeObject *type, caw_future *future)
         memset((char *)c + COROUTINE_BLANK, 0, COROUTINE_BLANK_END - COROUTINE_BLANK);
     }
     else {
-        caw_future_destroy(future);
+        caw__future_drop(future);
     }
     return c;
 }
@@ -175,7 +176,7 @@ caw__coroutine_for(caw__state *state, PyObject *module, caw_future *future, cons
     const caw__function_def def = {.spec = spec, .name = spec->name};
     caw__function *function = caw__function_for(state, module, &def, future->ops->name);
     if (!function) {
-        caw_future_destroy(future);
+        caw__future_drop(future);
         return NULL;
     }
     PyThreadState *tstate = PyThreadState_Get();

@@ -8,6 +8,7 @@
 #include "python/function/function.h"
 
 #include "python/base/awaitable.h"
+#include "python/base/errors.h"
 #include "python/function/attributes.h"
 #include "python/function/signature.h"
 
@@ -130,10 +131,10 @@ function_make_nothing(caw__function *f, void *operation)
 {
     caw__await_made = NULL;
     if (operation && f->stream) {
-        caw_stream_destroy(operation);
+        caw__stream_drop(operation);
     }
     else if (operation) {
-        caw_future_destroy(operation);
+        caw__future_drop(operation);
     }
     if (operation && !f->state) {
         PyErr_Format(PyExc_RuntimeError, "the module of '%U' is gone", f->qualname);

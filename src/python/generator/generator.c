@@ -1,13 +1,15 @@
 /* generator.c: making an async generator, and ending its stream. */
 #include "python/generator/generator.h"
 
+#include "python/base/errors.h"
+
 PyObject *
 caw__generator_new(caw__function *function, caw_stream *stream, PyObject *self)
 {
     caw__await_made = NULL; /* what its stream awaits is no coroutine's */
     caw__generator *g = PyObject_GC_New(caw__generator, function->state->generator_type);
     if (!g) {
-        caw_stream_destroy(stream);
+        caw__stream_drop(stream);
         return NULL;
     }
     g->stream = stream;

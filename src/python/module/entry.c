@@ -1,5 +1,6 @@
 /* entry.c: the public functions that make an object for a module without a table: a coroutine, an async generator,
  * locals. */
+#include "python/base/errors.h"
 #include "python/coroutine/block.h"
 #include "python/coroutine/coroutine.h"
 #include "python/framework/detect.h"
@@ -17,13 +18,13 @@ caw_py_coroutine(PyObject *module, caw_future *future, const caw_py_spec *spec)
     static const caw_py_spec plain = {.name = NULL};
     if (!module || !PyModule_Check(module) || !future) {
         PyErr_SetString(PyExc_SystemError, "caw_py_coroutine needs a module and a future");
-        caw_future_destroy(future);
+        caw__future_drop(future);
         return NULL;
     }
     caw__state *state = caw__state_of_module(module);
     bool finishes = spec && spec->finish_at_exit;
     if (!state || (finishes && caw__finish_register(state) < 0)) {
-        caw_future_destroy(future);
+        caw__future_drop(future);
         return NULL;
     }
     if (finishes) {
@@ -47,7 +48,7 @@ caw_py_block_on(PyObject *module, caw_future *future, const caw_py_spec *spec)
     const caw__function_def def = {.spec = spec, .name = spec->name};
     caw__function *function = state ? caw__function_for(state, module, &def, future->ops->name) : NULL;
     if (!function) {
-        caw_future_destroy(future);
+        caw__future_drop(future);
         return NULL;
     }
     PyObject *value = caw__block_on(function, future, NULL);
@@ -70,7 +71,7 @@ caw_py_async_generator(PyObject *module, caw_stream *stream, const caw_py_stream
     const caw__function_def def = {.stream = spec, .steps = caw__generator_steps(spec), .name = spec->name};
     caw__function *function = state ? caw__function_for(state, module, &def, stream->ops->name) : NULL;
     if (!function) {
-        caw_stream_destroy(stream);
+        caw__stream_drop(stream);
         return NULL;
     }
     PyObject *generator = caw__generator_new(function, stream, NULL);

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import _cawait_test as t
+from support.children.asan import ASAN
 from support.common import cancelled, settle, sleep, spawn, started, turn, until
 
 Run = Callable[..., Any]
@@ -174,3 +175,10 @@ def test_coroutine_of_c_is_driven_by_hand() -> None:
     with pytest.raises(StopIteration) as stop:
         coroutine.send(None)
     assert stop.value.value == []
+
+
+@pytest.mark.skipif(ASAN, reason="AddressSanitizer's allocator ends the process")
+def test_frame_that_there_is_no_memory_for_is_a_memory_error() -> None:
+    for function, given in ((t.too_large, ()), (t.too_large_to_parse, (1, 2)), (t.too_large_to_yield, ())):
+        with pytest.raises(MemoryError):
+            function(*given)

@@ -1,6 +1,9 @@
 /* final.c: async functions in C whose parts call Python, which may raise: what becomes of each exception. */
 #include "ext.h"
 
+#include <stdint.h>
+#include <stdlib.h>
+
 /* What the parts call: tuples of functions without arguments, references; or NULL. */
 typedef struct calls {
     PyObject *tries;  /* what they return is dropped: CAW_TRY */
@@ -204,7 +207,55 @@ drops_arguments(caw_async *frame, PyObject *Py_UNUSED(module), PyObject *args, P
     return calls_parse(&self->body, &self->final, args, kwargs);
 }
 
+/* --- too_large(), too_large_to_yield(): frames that there is no memory for; nothing of them may run --- */
+
+typedef struct too_large {
+    caw_async async;
+    char room[PTRDIFF_MAX / 2];
+} too_large;
+
+typedef struct too_large_to_yield {
+    caw_generator generator;
+    char room[PTRDIFF_MAX / 2];
+} too_large_to_yield;
+
+CAW_ASYNC_FUNCTION(too_large)
+CAW_GENERATOR_FUNCTION(too_large_to_yield)
+
+static caw_step
+too_large_run(too_large *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        abort();
+    }
+    CAW_FINALLY
+    {
+        abort();
+    }
+}
+
+static caw_step
+too_large_to_yield_run(too_large_to_yield *self, caw_context *cx)
+{
+    CAW_GENERATOR (&self->generator, cx) {
+        abort();
+    }
+    CAW_FINALLY
+    {
+        abort();
+    }
+}
+
+static int
+too_large_arguments(caw_async *Py_UNUSED(frame), PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args),
+                    PyObject *Py_UNUSED(kwargs))
+{
+    abort();
+}
+
 const caw_py_async_def ext_final_functions[] = {
+    CAW_PY_ROUTINE("too_large", too_large, NULL, NULL, NULL),
+    CAW_PY_ROUTINE("too_large_to_parse", too_large, too_large_arguments, NULL, NULL),
     CAW_PY_ROUTINE("finishes", finishes, finishes_arguments, NULL, NULL),
     CAW_PY_ROUTINE("drops", drops, drops_arguments, NULL, NULL),
     CAW_PY_ASYNC_END,
@@ -258,6 +309,7 @@ gives_arguments(caw_generator *frame, PyObject *Py_UNUSED(module), PyObject *arg
 }
 
 const caw_py_stream_def ext_final_streams[] = {
+    CAW_PY_GENERATOR("too_large_to_yield", too_large_to_yield, NULL, NULL, NULL),
     CAW_PY_GENERATOR("gives", gives, gives_arguments, ext_number_object, NULL),
     CAW_PY_STREAM_END,
 };
