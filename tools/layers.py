@@ -49,7 +49,7 @@ LAYOUT = Layout(
         "core/os": "compiler clock mutex condition once thread thread_value processors exit fork address_lock fd pipe"
         " socket process signal errno_names",
         "core/base": "error block detail future promise wake_set",
-        "core/async": "mistakes routine generator",
+        "core/async": "mistakes failed routine trace generator",
         "core/reactor": "timer_heap shared wake_queue wait sleep fd_table readiness epoll portable reactor",
         "core/combine": "combined many all timeout then group_room group_member group",
         "core/stream": "stream around merge channel_shared channel send from_fd",
@@ -88,7 +88,7 @@ LAYOUT = Layout(
         | {f"core/reactor/{name}.c" for name in ("fd_table", "readiness", "sleep", "timer_heap")}
         | {"core/bytes/byte_fd.c", "core/os/process.h", "core/os/socket.h", "core/os/thread.h"}
         | {f"core/stream/{name}.c" for name in ("channel", "from_fd", "merge", "around", "stream")}
-        | {f"core/async/{name}.c" for name in ("routine", "generator")}
+        | {f"core/async/{name}.c" for name in ("failed", "routine", "generator")}
         | {f"core/run/{name}.c" for name in ("blocking", "exit", "pool", "pool_exit", "serial", "workers")}
         | {"core/sync/broadcast.c"}
     ),

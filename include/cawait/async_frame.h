@@ -92,8 +92,8 @@ CAW_API caw_stream *caw_generator_new(const caw_generator *frame);
 CAW_API bool caw_async_cancelled(const caw_async *a);
 
 /* Where a future is suspended, or where it failed: a line for the function, and one for each that it waits for in turn,
- * as "fetch at fetch.c:20: caw_readable(self->fd)\n"; of a future that is no async function only the name. Returns the
- * length; what `size` has no room for is left out.
+ * or waited for when it failed, as "fetch at fetch.c:20: caw_readable(self->fd)\n"; of a future that is no async
+ * function only the name. Returns the length; what `size` has no room for is left out.
  *   poller · no-gil · borrows(f, out) · never fails · quiet */
 CAW_API size_t caw_async_trace(const caw_future *f, char *out, size_t size);
 

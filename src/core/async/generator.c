@@ -1,5 +1,6 @@
 /* generator.c: async functions that give items: the same frame, seen as a stream. A poll of the stream runs the
  * function until it yields, waits or ends. */
+#include "core/async/failed.h"
 #include "core/async/routine.h"
 
 #include "core/os/compiler.h"
@@ -20,7 +21,7 @@ caw__yield_begin(caw_generator *g, caw_item *item, const caw_point *point, const
         return caw__async_missing(cx);
     }
     if (caw__async_flags(&g->async) & CAW__ASYNC_FINAL) {
-        caw__routine_keep(&g->async, cx);
+        caw__failed_keep_detail(&g->async, cx);
     }
     g->async.point = point;
     g->item = item;

@@ -19,29 +19,19 @@
  * What looks bad: a frame is destroyed while it is suspended in the final part, and nothing may wait any more. Then it
  * goes on at that place with a child that is ready, routine_dropped, as if the real one had ended with CAW_ECANCELED.
  *
- * The exception, or another detail (core/base/detail.h), that goes with the body's error is noted in the place of the
- * poll, and another error in the final part would be noted over it. So before the first await of the final part it is
- * put aside, and noted again at the end.
+ * Where it failed, and what goes with that, is failed.c's.
  */
 #include "core/async/routine.h"
 
+#include "core/async/failed.h"
 #include "core/async/mistakes.h"
 #include "core/base/detail.h"
 #include "core/os/compiler.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the detail of the body's error --- */
-
-/* In place of the point where the body failed, while there is a detail: `failed` is its first member. */
-typedef struct routine_kept {
-    caw_point point;
-    caw__detail *detail;
-} routine_kept;
-
-enum { ROUTINE_KEPT = 32 }; /* a flag: `failed` is a routine_kept */
+/* --- an exception that is set --- */
 
 static const caw__noting_host *
 routine_noting_host(const caw_context *cx)
@@ -69,51 +59,12 @@ caw__async_missing(const caw_context *cx)
     return raised < 0 ? raised : CAW_ENOMEM;
 }
 
-/* Without memory the detail is lost, and the status stands for itself. */
-void
-caw__routine_keep(caw_async *a, const caw_context *cx)
-{
-    if (a->future.status >= 0 || !cx || (caw__async_flags(a) & ROUTINE_KEPT)) {
-        return;
-    }
-    caw__detail *detail = caw__noted(a->future.status);
-    routine_kept *kept = detail ? malloc(sizeof *kept) : NULL;
-    if (kept) {
-        *kept = (routine_kept){a->failed ? *a->failed : caw__async_end, detail};
-        a->failed = &kept->point;
-        caw__async_add_flags(a, ROUTINE_KEPT);
-    }
-    else {
-        caw__detail_release(detail);
-    }
-}
-
-/* It stays with the frame, which its point is shown of, until that is destroyed. */
-static void
-routine_note_kept(const caw_async *a, const caw_context *cx)
-{
-    if (caw__async_flags(a) & ROUTINE_KEPT) {
-        caw__note(cx, CAW_CONTAINER_OF(a->failed, const routine_kept, point)->detail, a->future.status);
-    }
-}
-
-static void
-routine_drop_kept(caw_async *a)
-{
-    if (caw__async_flags(a) & ROUTINE_KEPT) {
-        routine_kept *kept = CAW_CONTAINER_OF(a->failed, routine_kept, point);
-        a->failed = NULL;
-        caw__detail_release(kept->detail);
-        free(kept);
-    }
-}
-
 /* --- leaving a part ---
  *
  * What the words call stays out of the bodies, also where these are in the same file (generator.c says why). */
 
-CAW__APART int
-caw__routine_leave(caw_async *a, int status)
+static int
+routine_go_on(caw_async *a, int status)
 {
     uint32_t flags = caw__async_flags(a);
     a->future.status = status > 0 ? caw_error_from_return(a->future.ops->name, "run", status) : status;
@@ -124,6 +75,15 @@ caw__routine_leave(caw_async *a, int status)
     a->point = NULL;
     caw__async_set_flags(a, flags | CAW__ASYNC_FINAL);
     return CAW__AT_FINALLY;
+}
+
+CAW__APART int
+caw__routine_leave(caw_async *a, int status)
+{
+    if (a->future.status == 0 && (caw__async_flags(a) & CAW__FAILED_KEPT)) {
+        caw__failed_forget(a); /* of a child whose error was only stored */
+    }
+    return routine_go_on(a, status);
 }
 
 CAW__APART int
@@ -141,7 +101,7 @@ routine_take_raised(caw_async *a, int status, const caw_context *cx)
         return status;
     }
     if (caw__async_flags(a) & CAW__ASYNC_FINAL) {
-        caw__routine_keep(a, cx);
+        caw__failed_keep_detail(a, cx);
     }
     int raised = routine_note_raised(cx);
     return raised < 0 ? raised : status;
@@ -160,12 +120,12 @@ caw__routine_fails(caw_async *a, int status, const caw_point *point, const caw_c
     if (caw__async_flags(a) & CAW__ASYNC_FINAL) {
         if (a->future.status == 0) {
             a->future.status = status;
-            a->failed = point;
+            caw__failed_at(a, point);
         }
         return false;
     }
-    a->failed = point;
-    (void)caw__routine_leave(a, status);
+    caw__failed_at(a, point);
+    (void)routine_go_on(a, status);
     return true;
 }
 
@@ -215,7 +175,7 @@ caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const
         return routine_pass_over(a, f, point, cx);
     }
     if (is_final) {
-        caw__routine_keep(a, cx);
+        caw__failed_keep_detail(a, cx);
     }
     if (!f) {
         return caw__async_missing(cx);
@@ -238,6 +198,9 @@ caw__await_ended(caw_async *a, const caw_point *point, int poll)
         status = caw_error_from_return(f->ops->name, "poll", status);
     }
     a->child = NULL;
+    if (status < 0) {
+        caw__failed_in(a, (caw_async *)caw__async_of(f), point);
+    }
     if (!point->borrows) {
         f->ops->destroy(f);
     }
@@ -262,7 +225,7 @@ caw_async_poll(caw_future *f, caw_context *cx)
     if (!caw__async_run(a, cx).ended) {
         return CAW_PENDING;
     }
-    routine_note_kept(a, cx);
+    caw__failed_note(a, cx);
     return CAW_READY;
 }
 
@@ -307,7 +270,7 @@ caw_async_destroy(caw_future *f)
     if (a->point != &caw__async_end) {
         routine_drop(a);
     }
-    routine_drop_kept(a);
+    caw__failed_forget(a);
     if (caw__async_ops_of(a)->fini) {
         caw__async_ops_of(a)->fini(a);
     }
@@ -366,32 +329,4 @@ const caw_async *
 caw__async_of(const caw_future *f)
 {
     return f && f->ops->poll == caw_async_poll ? CAW_CONTAINER_OF(f, const caw_async, future) : NULL;
-}
-
-const caw_point *
-caw__async_point(const caw_async *a)
-{
-    const caw_point *point = a->point == &caw__async_end ? a->failed : a->point;
-    return point && point->file ? point : NULL;
-}
-
-size_t
-caw_async_trace(const caw_future *f, char *out, size_t size)
-{
-    size_t length = 0;
-    if (size > 0) {
-        out[0] = '\0';
-    }
-    while (f && length + 1 < size) {
-        const caw_async *a = caw__async_of(f);
-        const caw_point *p = a ? caw__async_point(a) : NULL;
-        int n = p ? snprintf(out + length, size - length, "%s at %s:%d: %s\n", f->ops->name, p->file, p->line, p->text)
-                  : snprintf(out + length, size - length, "%s\n", f->ops->name);
-        if (n < 0) {
-            break;
-        }
-        length += (size_t)n;
-        f = a ? a->child : NULL;
-    }
-    return length < size ? length : size > 0 ? size - 1 : 0;
 }

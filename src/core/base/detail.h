@@ -74,8 +74,8 @@ typedef struct caw__noting_host {
 } caw__noting_host;
 extern const char caw__noting_name[];
 
-/* Where an operation is dropped there is no poll, and so no place: an exception that is set by what its cleanup calls is
- * forgotten, so that what follows finds none. The bridge says how, at any time.
+/* Where an operation is dropped there is no poll, and so no place: an exception that its cleanup sets is forgotten, so
+ * that what follows finds none. The bridge says how, at any time.
  *   any-thread · no-gil · - · never fails · quiet / calls-user */
 void caw__raised_watch(void (*forget)(void));
 void caw__raised_forget(void);

@@ -133,15 +133,34 @@ coroutine_state_text(const caw__coroutine *c)
     }
 }
 
+/* "fetch at fetch.c:20 > read at read.c:30": the functions that wait for each other. */
+static PyObject *
+coroutine_places_text(const caw__places *places)
+{
+    PyObject *text = NULL;
+    for (size_t i = 0; i < places->n && (i == 0 || text); i++) {
+        PyObject *before = text;
+        text = PyUnicode_FromFormat("%V%s%s at %s:%d", before, "", before ? " > " : "", places->at[i].function,
+                                    places->at[i].file, places->at[i].line);
+        Py_XDECREF(before);
+    }
+    return text;
+}
+
 PyObject *
 caw__coroutine_repr(PyObject *self)
 {
     caw__coroutine *c = (caw__coroutine *)self;
     PyObject *qualname = caw__coroutine_qualname(c);
-    caw_point point = caw__coroutine_point(c);
-    if (point.file) {
-        return PyUnicode_FromFormat("<coroutine %V (%s at %s:%d, %s) at %p>", qualname, "?", c->future->ops->name,
-                                    point.file, point.line, coroutine_state_text(c), self);
+    caw__places places;
+    caw__coroutine_places(c, &places);
+    if (places.n > 0) {
+        PyObject *text = coroutine_places_text(&places);
+        PyObject *repr = text ? PyUnicode_FromFormat("<coroutine %V (%U, %s) at %p>", qualname, "?", text,
+                                                     coroutine_state_text(c), self)
+                              : NULL;
+        Py_XDECREF(text);
+        return repr;
     }
     if (c->future) {
         return PyUnicode_FromFormat("<coroutine %V (%s, %s) at %p>", qualname, "?", c->future->ops->name,

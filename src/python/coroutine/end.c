@@ -134,13 +134,14 @@ PySendResult
 caw__coroutine_fail(caw__coroutine *c, PyObject **result)
 {
     end_leaving(c, c->future);
-    caw_point failed = caw__future_point(c->future);
+    caw__places failed;
+    caw__future_places(c->future, &failed);
     PyObject *raised = caw__take_raised();
     caw__coroutine_free_awaiter(c);
     caw__coroutine_abandon(c);
     caw__raise(raised);
     caw__guard_stop_iteration();
-    caw__coroutine_add_traceback(c, failed);
+    caw__coroutine_add_traceback(c, &failed);
     *result = NULL;
     return PYGEN_ERROR;
 }
@@ -150,14 +151,15 @@ CAW__APART static PySendResult
 end_finish_raised(caw__coroutine *c, caw_future *future)
 {
     end_leaving(c, future);
-    caw_point failed = caw__future_point(future);
+    caw__places failed;
+    caw__future_places(future, &failed);
     PyObject *raised = caw__take_raised();
     end_close_state(c);
     end_let_go(c);
     caw_future_destroy(future);
     caw__raise(raised);
     caw__guard_stop_iteration();
-    caw__coroutine_add_traceback(c, failed);
+    caw__coroutine_add_traceback(c, &failed);
     return PYGEN_ERROR;
 }
 

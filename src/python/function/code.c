@@ -35,16 +35,16 @@ caw__function_code(caw__function *function)
 
 /* The code of one place: it is not the function's, and lives as long as its frame. */
 static PyObject *
-code_at(caw__function *function, const char *file, int line)
+code_at(caw__function *function, const char *name, const char *file, int line)
 {
-    const char *name = PyUnicode_AsUTF8(function->name);
+    name = name ? name : PyUnicode_AsUTF8(function->name);
     return name ? (PyObject *)PyCode_NewEmpty(file, name, line) : NULL;
 }
 
 PyObject *
-caw__function_frame(caw__function *function, const char *file, int line)
+caw__function_frame(caw__function *function, const char *name, const char *file, int line)
 {
-    PyObject *code = file ? code_at(function, file, line) : Py_XNewRef(caw__function_code(function));
+    PyObject *code = file ? code_at(function, name, file, line) : Py_XNewRef(caw__function_code(function));
     PyObject *globals = code ? PyDict_New() : NULL;
     if (!globals) {
         Py_XDECREF(code);

@@ -232,7 +232,7 @@ static PyObject *
 generator_get_frame(PyObject *self, void *Py_UNUSED(closure))
 {
     caw__generator *g = (caw__generator *)self;
-    return g->stream ? caw__function_frame(g->function, NULL, 0) : Py_NewRef(Py_None);
+    return g->stream ? caw__function_frame(g->function, NULL, NULL, 0) : Py_NewRef(Py_None);
 }
 
 static PyObject *

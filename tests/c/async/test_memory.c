@@ -8,6 +8,7 @@
 #define calloc caw_test_calloc
 
 /* NOLINTBEGIN: so that they use this allocator */
+#include "core/async/failed.c"
 #include "core/async/generator.c"
 #include "core/async/routine.c"
 /* NOLINTEND */
@@ -98,5 +99,58 @@ generator_without_memory_releases_its_arguments(void)
     CHECK_INT(kids_alive, 0);
 }
 
+/* Fails, so many calls deep, after an error that it only stores. */
+typedef struct sinks {
+    caw_async async;
+    int depth, stored;
+} sinks;
+
+CAW_ASYNC_FUNCTION(sinks)
+
+static caw_step
+sinks_run(sinks *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        CAW_TRY(self->depth == 0 ? -EPERM : 0);
+        CAW_AWAIT_STATUS(self->stored, CAW_ASYNC_NEW(sinks, .depth = 0));
+        CAW_AWAIT(CAW_ASYNC_NEW(sinks, .depth = self->depth - 1));
+    }
+    CAW_FINALLY
+    {
+        finals++;
+    }
+}
+
+static int
+lines_of(const char *text)
+{
+    int lines = 0;
+    for (; *text; text++) {
+        lines += *text == '\n';
+    }
+    return lines;
+}
+
+static void
+place_that_there_is_no_memory_for_is_left_out(void)
+{
+    char text[1024];
+    unsigned n = 1;
+    for (; n == 1 || caw_test_allocation_failed(); n++) {
+        caw_test_fail_allocation(n);
+        caw_future *f = CAW_ASYNC_NEW(sinks, .depth = 3);
+        int status = f ? caw_block_on(f) : CAW_ENOMEM;
+        bool failed = caw_test_allocation_failed();
+        CHECK(status == -EPERM || (failed && status == CAW_ENOMEM));
+        if (f) {
+            (void)caw_async_trace(f, text, sizeof text);
+            CHECK(failed ? lines_of(text) >= 1 && lines_of(text) <= 4 : lines_of(text) == 4);
+        }
+        caw_future_destroy(f);
+    }
+    caw_test_fail_allocation(0);
+    CHECK(n > 12);
+}
+
 TESTS(TEST(frame_without_memory_releases_its_arguments_and_is_an_error),
-      TEST(generator_without_memory_releases_its_arguments))
+      TEST(generator_without_memory_releases_its_arguments), TEST(place_that_there_is_no_memory_for_is_left_out))

@@ -413,6 +413,51 @@ trace_names_each_function_and_its_line(void)
     caw_future_destroy(f);
 }
 
+/* It stores the error of a child, and goes on; then it fails by another one, or only returns an error. */
+typedef struct stores {
+    caw_async async;
+    bool returns;
+    int stored;
+} stores;
+
+CAW_ASYNC_FUNCTION(stores)
+
+static caw_step
+stores_run(stores *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        CAW_AWAIT_STATUS(self->stored, CAW_ASYNC_NEW(steps, .fails_at = 3, .held = hold()));
+        if (self->returns) {
+            CAW_RETURN(self->stored);
+        }
+        CAW_AWAIT(CAW_ASYNC_NEW(steps, .fails_at = 1, .held = hold()));
+    }
+    CAW_FINALLY
+    {
+        CAW_AWAIT(CAW_ASYNC_NEW(steps, .fails_at = 3, .held = hold()));
+    }
+}
+
+static void
+trace_of_a_failure_has_the_functions_that_failed_and_no_others(void)
+{
+    char text[512];
+    stores frame;
+    caw_future *f = CAW_ASYNC_CALL(&frame, stores, .returns = false);
+    CHECK_INT(caw_block_on(f), -EIO);
+    (void)caw_async_trace(f, text, sizeof text);
+    CHECK(strstr(text, "stores at ") == text &&
+          strstr(text, ": CAW_ASYNC_NEW(steps, .fails_at = 1, .held = hold())\nsteps at "));
+    CHECK(strstr(text, ": caw_ready(self->fails_at == 1 ? -EIO : 0)\n") && !strstr(text, "fails_at == 3"));
+    caw_future_destroy(f);
+    f = CAW_ASYNC_CALL(&frame, stores, .returns = true);
+    CHECK_INT(caw_block_on(f), -EPERM);
+    (void)caw_async_trace(f, text, sizeof text);
+    CHECK(strcmp(text, "stores\n") == 0);
+    caw_future_destroy(f);
+    CHECK_INT(held, 0);
+}
+
 TESTS(TEST(statuses_leave_for_the_final_part_where_they_are_not_only_stored),
       TEST(frame_in_the_callers_memory_is_read_after_its_end),
       TEST(frame_out_of_caw_async_alloc_takes_its_arguments_later),
@@ -420,4 +465,5 @@ TESTS(TEST(statuses_leave_for_the_final_part_where_they_are_not_only_stored),
       TEST(functions_call_each_other_in_the_callers_frame_and_on_the_heap),
       TEST(function_blocks_a_thread_and_runs_on_a_pool),
       TEST(value_that_nobody_took_is_released_wherever_it_is_interrupted),
-      TEST(frame_adds_no_more_than_three_words_to_a_future), TEST(trace_names_each_function_and_its_line))
+      TEST(frame_adds_no_more_than_three_words_to_a_future), TEST(trace_names_each_function_and_its_line),
+      TEST(trace_of_a_failure_has_the_functions_that_failed_and_no_others))

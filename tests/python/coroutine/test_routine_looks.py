@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 import threading
 import traceback
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import _cawait_test as t
-from support.common import started, turn
+from support.common import started, suspended, turn, until
 
 Run = Callable[..., Any]
 
@@ -43,17 +44,67 @@ def test_function_that_waits_shows_its_line(run_asyncio: Run) -> None:
     run_asyncio(main)
 
 
-def test_traceback_has_the_line_that_failed(run: Run) -> None:
+LINE = re.compile(r"(\w+) at [^ ]*routine\.c:(\d+)")
+
+
+def lines_of(error: BaseException) -> list[tuple[str, int]]:
+    """The functions in C of a traceback, and their lines."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [(one.name, one.lineno or 0) for one in frames if one.filename.endswith("routine.c")]
+
+
+def test_functions_that_wait_for_each_other_are_shown_with_their_lines(run: Run) -> None:
     async def main() -> None:
-        lines = []
-        for depth in (0, 3):
-            with pytest.raises(OSError) as seen:
-                await t.naps(depth)
-            assert seen.value.errno == errno.ENOENT
-            frames = [one for one in traceback.extract_tb(seen.value.__traceback__) if one.name == "naps"]
-            assert len(frames) == 1 and frames[0].filename.endswith("routine.c")
-            lines.append(frames[0].lineno)
-        assert lines[0] == lines[1] + 2  # the await of the child; the await of what fails
+        here, there = socket.socketpair()
+        coroutine = t.naps(3, here.fileno())
+        task = await started(coroutine)
+        await until(lambda: len(LINE.findall(repr(coroutine))) == 4)
+        waits = LINE.findall(repr(coroutine))
+        assert [name for name, _ in waits] == ["naps"] * 4 and "suspended" in repr(coroutine)
+        assert len({line for _, line in waits[:3]}) == 1 and waits[3] not in waits[:3]
+        there.send(b"1")
+        with pytest.raises(OSError):
+            await task
+        here.close()
+        there.close()
+        assert LINE.findall(repr(coroutine)) == [] and "closed" in repr(coroutine)
+
+    run(main)
+
+
+def test_traceback_has_the_line_where_each_function_failed(run: Run) -> None:
+    async def main() -> None:
+        with pytest.raises(OSError) as seen:
+            await t.naps(0)
+        assert seen.value.errno == errno.ENOENT
+        [(name, line)] = lines_of(seen.value)
+        with pytest.raises(OSError) as seen:
+            await t.naps(3)
+        assert name == "naps" and lines_of(seen.value) == [("naps", line - 2)] * 3 + [("naps", line)]
+        with pytest.raises(TypeError) as raised:
+            await t.makes_nothing()
+        assert [name for name, _ in lines_of(raised.value)] == ["makes_nothing"]
+
+    run(main)
+
+
+def test_traceback_of_a_deep_call_has_its_ends(run: Run) -> None:
+    async def main() -> None:
+        with pytest.raises(OSError) as seen:
+            await t.naps(100)
+        lines = lines_of(seen.value)
+        assert len(lines) == 32 and len(set(lines[:-1])) == 1 and lines[-1][1] == lines[0][1] + 2
+
+    run(main)
+
+
+def test_traceback_of_what_is_thrown_into_a_function_has_the_lines_where_it_waits(run: Run) -> None:
+    async def main() -> None:
+        coroutine = await suspended(t.naps(0))
+        waits = LINE.findall(repr(coroutine))
+        with pytest.raises(KeyError) as seen:
+            coroutine.throw(KeyError())
+        assert [(name, int(line)) for name, line in waits] == lines_of(seen.value) != []
 
     run(main)
 

@@ -199,7 +199,8 @@ def test_signature_line_that_is_not_complete_is_warned_of(doc: str, signature: s
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    "doc, signature", [("good", "(url, /)"), ("empty", "()"), ("frame", "()"), ("text", "(arg, /)"), ("none", "(arg, /)")]
+    "doc, signature",
+    [("good", "(url, /)"), ("empty", "()"), ("frame", "()"), ("text", "(arg, /)"), ("none", "(arg, /)")],
 )
 def test_other_docs_are_taken_as_they_are(doc: str, signature: str) -> None:
     module = types.ModuleType("documented")

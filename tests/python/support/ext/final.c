@@ -150,6 +150,7 @@ finishes_arguments(caw_async *frame, PyObject *Py_UNUSED(module), PyObject *args
 typedef struct waits {
     caw_async async;
     const calls *final; /* of the frame that this one is in */
+    calls one;
     Py_ssize_t i;
 } waits;
 
@@ -164,8 +165,8 @@ waits_run(waits *self, caw_context *cx)
     CAW_FINALLY
     {
         for (self->i = 0; self->i < calls_number(self->final->makes); self->i++) {
-            const calls one = {.makes = self->final->makes, .i = self->i};
-            CAW_AWAIT(calls_make(&one));
+            self->one = (calls){.makes = self->final->makes, .i = self->i};
+            CAW_AWAIT(calls_make(&self->one));
         }
     }
 }

@@ -123,6 +123,7 @@ makes_nothing_run(makes_nothing *self, caw_context *cx)
 typedef struct naps {
     caw_async async;
     long left;
+    int fd; /* what the innermost one waits for; -1: a moment */
     caw_future *nested;
 } naps;
 
@@ -132,9 +133,9 @@ static caw_step
 naps_run(naps *self, caw_context *cx)
 {
     CAW_ROUTINE (&self->async, cx) {
-        CAW_AWAIT(caw_sleep(1000));
+        CAW_AWAIT(self->left == 0 && self->fd >= 0 ? caw_readable(self->fd) : caw_sleep(1000));
         if (self->left > 0) {
-            self->nested = CAW_ASYNC_NEW(naps, .left = self->left - 1);
+            self->nested = CAW_ASYNC_NEW(naps, .left = self->left - 1, .fd = self->fd);
             CAW_AWAIT_REF(self->nested);
         }
         CAW_AWAIT(caw_ready(self->left == 0 ? -ENOENT : 0));
@@ -148,9 +149,10 @@ naps_run(naps *self, caw_context *cx)
 static int
 naps_arguments(caw_async *frame, PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"depth", NULL};
-    return PyArg_ParseTupleAndKeywords(args, kwargs, "l:naps", names, &CAW_CONTAINER_OF(frame, naps, async)->left) ? 0
-                                                                                                                   : -1;
+    static char *names[] = {"depth", "fd", NULL};
+    naps *self = CAW_CONTAINER_OF(frame, naps, async);
+    self->fd = -1;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "l|i:naps", names, &self->left, &self->fd) ? 0 : -1;
 }
 
 /* --- a function whose poll is long, and without the GIL --- */
@@ -159,6 +161,7 @@ naps_arguments(caw_async *frame, PyObject *Py_UNUSED(module), PyObject *args, Py
 typedef struct long_poll {
     caw_async async;
     int fd;
+    char byte;
 } long_poll;
 
 CAW_ASYNC_FUNCTION(long_poll)
@@ -168,9 +171,8 @@ long_poll_run(long_poll *self, caw_context *cx)
 {
     CAW_ROUTINE (&self->async, cx) {
         CAW_AWAIT(caw_sleep(1000));
-        char byte = 0;
-        CAW_TRY(write(self->fd, &byte, 1) == 1 ? 0 : -EIO);
-        CAW_TRY(read(self->fd, &byte, 1) == 1 ? 0 : -EIO);
+        CAW_TRY(write(self->fd, &self->byte, 1) == 1 ? 0 : -EIO);
+        CAW_TRY(read(self->fd, &self->byte, 1) == 1 ? 0 : -EIO);
         CAW_AWAIT(caw_readable(self->fd));
     }
     CAW_FINALLY
@@ -192,7 +194,7 @@ const caw_py_async_def ext_routine_functions[] = {
                    "routine(awaitables, cleanup=None, catches=None)\n--\n\nThe values of all."),
     CAW_PY_ROUTINE("makes_nothing", makes_nothing, NULL, NULL, "makes_nothing()\n--\n\nA TypeError."),
     CAW_PY_ROUTINE("makes_nothing_undocumented", makes_nothing, NULL, NULL, NULL),
-    CAW_PY_ROUTINE("naps", naps, naps_arguments, NULL, "naps(depth)\n--\n\nENOENT, so many calls deep."),
+    CAW_PY_ROUTINE("naps", naps, naps_arguments, NULL, "naps(depth, fd=-1)\n--\n\nENOENT, so many calls deep."),
     CAW_PY_ASYNC_END,
 };
 
