@@ -139,6 +139,17 @@ def test_three_steps_give_the_sum_and_raise_where_no_bytes_come() -> None:
     assert lines == ["4950", "nothing came", "Bad file descriptor", "0"]
 
 
+@needs("sqlite")
+def test_sqlite_keeps_the_sum_of_all_accounts() -> None:
+    done = run("sqlite/demo.py")
+    assert done.stdout.splitlines() == [
+        "in all: (1000, 10)",
+        "no such table: no_such_table",
+        "by the standard library: (1000, 10)",
+    ]
+    assert done.stderr.startswith("200 transfers have ended: CancelledError, Error, NoneType")
+
+
 @needs("event_source")
 def test_event_source_without_one_of_the_folders_says_so(tree: Path) -> None:
     assert "No such file" in run("event_source/demo.py", tree, tree / "none", code=1).stderr
