@@ -139,6 +139,13 @@ def test_three_steps_give_the_sum_and_raise_where_no_bytes_come() -> None:
     assert lines == ["4950", "nothing came", "Bad file descriptor", "0"]
 
 
+@needs("echo")
+def test_echo_puts_the_same_load_on_both_servers() -> None:
+    lines = run("echo/demo.py", "10", "20").stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["server in C", "server in Python"]
+    assert all("requests/s, p50 " in line for line in lines)
+
+
 @needs("sqlite")
 def test_sqlite_keeps_the_sum_of_all_accounts() -> None:
     done = run("sqlite/demo.py")
