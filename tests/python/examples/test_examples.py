@@ -146,6 +146,14 @@ def test_echo_puts_the_same_load_on_both_servers() -> None:
     assert all("requests/s, p50 " in line for line in lines)
 
 
+@needs("fetch_heads")
+def test_fetch_heads_prints_what_has_failed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as refusing:
+        url = f"http://127.0.0.1:{refusing.getsockname()[1]}/"
+    lines = run("fetch_heads/demo.py", url, "ftp://there").stdout.splitlines()
+    assert lines == [f"{url}: Connection refused", "ftp://there: invalid argument"]
+
+
 @needs("sqlite")
 def test_sqlite_keeps_the_sum_of_all_accounts() -> None:
     done = run("sqlite/demo.py")

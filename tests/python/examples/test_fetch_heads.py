@@ -1,0 +1,151 @@
+"""The example fetch_heads, with a real nginx: limits of connections and of time, cancels at each point, no Python."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from support.children import programs
+from support.common import cancelled, settle, spawn, until
+from support.nginx import NGINX, nginx
+from support.points import cancelled_after_turns, cancelled_at_each_point
+
+fetch_heads = pytest.importorskip("fetch_heads", reason="the examples are not built").fetch_heads
+Run = Callable[..., Any]
+PROGRAM = programs.find_program("fetch_heads_in_c")
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="there is no nginx here: `make setup` as root installs it")
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with nginx(tmp_path_factory.mktemp("nginx")) as url:
+        yield url
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        yield f"http://127.0.0.1:{listens.getsockname()[1]}/"
+
+
+@needs_nginx
+def test_heads_are_those_of_nginx(run: Run, web: str) -> None:
+    async def main() -> None:
+        urls = [f"{web}/file", f"{web}/none?a=b", f"{web}/old", web]
+        heads = await fetch_heads(urls * 50)
+        assert [code for code, _ in heads] == [200, 404, 301, 403] * 50
+        first = heads[0][1].splitlines()
+        assert first[0] == "HTTP/1.1 200 OK" and "Content-Length: 1000" in first and first[-1]
+        assert f"Location: {web}/file" in heads[2][1]
+        assert await fetch_heads([]) == []
+
+    run(main)
+
+
+def test_no_more_connections_than_the_limit_at_a_time(run: Run) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listens:
+            listens.setblocking(False)
+            connections: list[socket.socket] = []
+
+            def come(n: int) -> bool:
+                with contextlib.suppress(BlockingIOError):
+                    connections.append(listens.accept()[0])
+                return len(connections) == n
+
+            task = spawn(fetch_heads([f"http://127.0.0.1:{listens.getsockname()[1]}/"] * 20, limit=5))
+            await until(lambda: come(5))
+            await settle(50)
+            assert come(5)
+            connections.pop(2).close()
+            await until(lambda: come(5))  # the next one has its turn
+            await cancelled(task)
+            for one in connections:
+                one.close()
+
+    run(main)
+
+
+@needs_nginx
+def test_what_fails_does_so_alone(run: Run, web: str) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as refusing:
+            refused = f"http://127.0.0.1:{refusing.getsockname()[1]}/"
+        wrong = ["ftp://127.0.0.1/", "http://:80/", "http://a b/"]
+        heads = await fetch_heads([refused, "http://no-such-host.invalid/", *wrong, f"{web}/file"])
+        assert heads[0] == (0, "Connection refused")
+        assert heads[1][0] == 0 and "name" in heads[1][1].lower()
+        assert heads[2] == heads[3] == heads[4] == (0, "invalid argument")
+        assert heads[5][0] == 200
+
+    run(main)
+
+
+def test_time_limits_are_for_each_and_for_all(run: Run) -> None:
+    async def main() -> None:
+        with silent() as url:
+            assert await fetch_heads([url] * 3, limit=2, timeout=0.05) == [(0, "timed out")] * 3
+            with pytest.raises(TimeoutError):
+                await fetch_heads([url], total=0.01)
+        for wrong in (-1.0, float("nan"), 1e10):
+            with pytest.raises(ValueError):
+                fetch_heads([], timeout=wrong)
+        for urls in (3, [3], ["\ud800"]):
+            with pytest.raises((TypeError, UnicodeEncodeError)):
+                fetch_heads(urls)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(b"", "Broken pipe"), (b"x" * 5000, "Message too long"), (b"SMTP\r\n\r\n", "Bad message")],
+    ids=["nothing", "too-long", "other"],
+)
+def test_answer_that_is_no_head_is_an_error(run: Run, answer: bytes, reason: str) -> None:
+    def serve_one(listens: socket.socket) -> None:
+        with listens.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(answer)
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listens:
+            thread = threading.Thread(target=serve_one, args=(listens,))
+            thread.start()
+            assert await fetch_heads([f"http://127.0.0.1:{listens.getsockname()[1]}/"]) == [(0, reason)]
+            thread.join()
+
+    run(main)
+
+
+@needs_nginx
+@pytest.mark.parametrize("each", [cancelled_at_each_point, cancelled_after_turns])
+def test_fetch_that_is_cancelled_anywhere_closes_all(run: Run, web: str, each: Any) -> None:
+    async def main() -> None:
+        async def check() -> None:
+            assert [code for code, _ in await fetch_heads([f"{web}/file"])] == [200]
+
+        async def few() -> list[Any]:
+            return await fetch_heads([f"{web}/file"] * 3, limit=2)
+
+        await each(few, check)  # the end of the test looks for open sockets
+
+    run(main)
+
+
+@needs_nginx
+@programs.needs(PROGRAM)
+def test_program_has_no_python_in_it(web: str) -> None:
+    done = programs.run_program(PROGRAM, f"{web}/file", f"{web}/none", "nothing")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"200 {web}/file\n404 {web}/none\n  0 nothing: invalid argument\n"
+    libraries = subprocess.run(["ldd", str(PROGRAM)], capture_output=True, text=True).stdout
+    assert "libc.so" in libraries and "python" not in libraries
