@@ -4,8 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { STEPS = 1000 }; /* so many instructions of SQLite between two looks at whether a statement is still wanted */
+enum {
+    STEPS = 1000,  /* so many instructions of SQLite between two looks at whether a statement is still wanted */
+    LOCKED = 5000, /* so many milliseconds it waits where another connection has the file */
+};
 
 /* --- the connection --- */
 
@@ -62,6 +66,13 @@ stop_unwanted(void *user) /* called by SQLite in the middle of a statement; not 
 }
 
 static int
+wait_for_others(void *user, int n) /* called by SQLite where another connection has the file; 0: give up */
+{
+    (void)usleep(1000);
+    return n < LOCKED && !stop_unwanted(user);
+}
+
+static int
 database_open(query *q)
 {
     database *db = q->db;
@@ -77,7 +88,7 @@ database_open(query *q)
         return code;
     }
     sqlite3_progress_handler(db->sqlite, STEPS, stop_unwanted, db);
-    return code;
+    return sqlite3_busy_handler(db->sqlite, wait_for_others, db);
 }
 
 static void
@@ -200,16 +211,11 @@ query_all(query *q)
 static int
 query_run(caw_work *w)
 {
-    switch (query_all(CAW_CONTAINER_OF(w, query, work))) {
-    case SQLITE_OK:
+    int code = query_all(CAW_CONTAINER_OF(w, query, work));
+    if (code == SQLITE_OK) {
         return 0;
-    case SQLITE_INTERRUPT:
-        return CAW_ECANCELED;
-    case SQLITE_NOMEM:
-        return CAW_ENOMEM;
-    default:
-        return CAW_EFAILED;
     }
+    return caw_work_cancelled(w) ? CAW_ECANCELED : code == SQLITE_NOMEM ? CAW_ENOMEM : CAW_EFAILED;
 }
 
 /* --- statements --- */
@@ -231,7 +237,7 @@ query_free(caw_work *w) /* on any thread */
 }
 
 query *
-query_new(database *db, query_place place, const char *sql, int n_parameters)
+query_new(query_place place, const char *sql, int n_parameters)
 {
     size_t size = strlen(sql) + 1;
     query *q = calloc(1, sizeof *q + size);
@@ -240,13 +246,19 @@ query_new(database *db, query_place place, const char *sql, int n_parameters)
         free(q);
         return NULL;
     }
-    q->db = db;
     q->place = place;
     q->parameters = parameters;
     q->n_parameters = n_parameters;
     memcpy(q->sql, sql, size);
-    caw_work_init(&q->work, db->serial, query_run, query_free);
     return q;
+}
+
+caw_future *
+query_on(query *q, database *db)
+{
+    q->db = db;
+    caw_work_init(&q->work, db->serial, query_run, query_free);
+    return &q->work.promise.future;
 }
 
 void
@@ -259,7 +271,10 @@ query_fail(query *q, const char *reason)
 void
 query_release(query *q)
 {
-    if (q) {
-        caw_future_destroy(query_future(q));
+    if (q && q->db) {
+        caw_future_destroy(&q->work.promise.future);
+    }
+    else if (q) {
+        query_free(&q->work);
     }
 }

@@ -3,8 +3,8 @@
  *
  *     database *db;
  *     int error = database_new("file", &db);                      // the first statement opens the file
- *     query *q = query_new(db, ALONE, "SELECT 1", 0);
- *     ...await query_future(q); then the rows are in q->cells, or the reason is in q->error...
+ *     query *q = query_new(ALONE, "SELECT 1", 0);
+ *     ...await query_on(q, db); then the rows are in q->cells, or the reason is in q->error...
  *     query_release(q);
  *     database_release(db);                                       // does not wait: the thread closes the file
  */
@@ -35,10 +35,10 @@ typedef struct parameter {
     sqlite3_uint64 size;
 } parameter;
 
-/* Until its future is polled it is the caller's, and when that has ended; in between it is the thread's. */
+/* Until its future is polled it is the caller's, and again when that has ended; in between it is the thread's. */
 typedef struct query {
     caw_work work;
-    database *db; /* borrowed */
+    database *db; /* borrowed; NULL at first */
     query_place place;
     int n_parameters, n_columns;
     parameter *parameters;
@@ -51,14 +51,9 @@ typedef struct query {
 int database_new(const char *path, database **out); /* 0 or an error */
 void database_release(database *db);
 
-query *query_new(database *db, query_place place, const char *sql, int n_parameters); /* NULL: out of memory */
+query *query_new(query_place place, const char *sql, int n_parameters); /* NULL: out of memory */
+caw_future *query_on(query *q, database *db);                           /* its future, which is destroyed with it */
 void query_fail(query *q, const char *reason);
 void query_release(query *q); /* in any state: a cancel, where it runs; NULL is allowed */
-
-static inline caw_future *
-query_future(query *q)
-{
-    return &q->work.promise.future;
-}
 
 #endif

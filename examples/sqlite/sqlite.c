@@ -60,7 +60,7 @@ statement_run(statement *self, caw_context *cx)
             self->query->place = WITHIN; /* nothing to release */
             CAW_RETURN(CAW_EFAILED);
         }
-        CAW_AWAIT_REF(query_future(self->query));
+        CAW_AWAIT_REF(query_on(self->query, self->connection->db));
     }
     CAW_FINALLY
     {
@@ -98,7 +98,7 @@ statement_parse(statement *self, query_place place, PyObject *args, PyObject *kw
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s|O:execute", names, &sql, &parameters)) {
         return -1;
     }
-    self->query = query_from_python(self->connection->db, place, sql, parameters);
+    self->query = query_from_python(place, sql, parameters);
     return self->query ? 0 : -1;
 }
 
@@ -151,7 +151,7 @@ connection_enter(caw_async *frame, PyObject *self, PyObject *Py_UNUSED(args), Py
     statement *s = CAW_CONTAINER_OF(frame, statement, async);
     s->connection = (connection *)self;
     s->lock = &s->own;
-    s->query = query_from_python(s->connection->db, ALONE, "", Py_None);
+    s->query = query_from_python(ALONE, "", Py_None);
     return s->query ? 0 : -1;
 }
 
@@ -239,7 +239,7 @@ transaction_enter(caw_async *frame, PyObject *self, PyObject *Py_UNUSED(args), P
         return -1;
     }
     ((transaction *)self)->entered = true;
-    s->query = query_from_python(s->connection->db, BEGINS, "BEGIN", Py_None);
+    s->query = query_from_python(BEGINS, "BEGIN", Py_None);
     return s->query ? 0 : -1;
 }
 
@@ -266,7 +266,7 @@ transaction_exit(caw_async *frame, PyObject *self, PyObject *args, PyObject *Py_
         return -1;
     }
     /* What is not committed is rolled back where a transaction ends, so there is nothing else to do. */
-    s->query = query_from_python(s->connection->db, ENDS, raised == Py_None ? "COMMIT" : "", Py_None);
+    s->query = query_from_python(ENDS, raised == Py_None ? "COMMIT" : "", Py_None);
     return s->query ? 0 : -1;
 }
 

@@ -48,14 +48,14 @@ parameter_set(parameter *p, PyObject *value)
 }
 
 query *
-query_from_python(database *db, query_place place, const char *sql, PyObject *parameters)
+query_from_python(query_place place, const char *sql, PyObject *parameters)
 {
     PyObject *items = parameters == Py_None ? PyTuple_New(0) : PySequence_Tuple(parameters);
     if (!items) {
         return NULL;
     }
     Py_ssize_t n = PyTuple_GET_SIZE(items);
-    query *q = n < 100000 ? query_new(db, place, sql, (int)n) : NULL;
+    query *q = n < 100000 ? query_new(place, sql, (int)n) : NULL;
     if (!q) {
         PyErr_NoMemory();
     }

@@ -7,7 +7,7 @@
 #include "database.h"
 
 /* A statement with the items of a sequence, or of None, as its parameters. NULL with an exception set. */
-query *query_from_python(database *db, query_place place, const char *sql, PyObject *parameters);
+query *query_from_python(query_place place, const char *sql, PyObject *parameters);
 
 /* A list of tuples. */
 PyObject *query_rows(const query *q);

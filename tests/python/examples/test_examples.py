@@ -154,6 +154,12 @@ def test_fetch_heads_prints_what_has_failed() -> None:
     assert lines == [f"{url}: Connection refused", "ftp://there: invalid argument"]
 
 
+@needs("connection_pool")
+def test_connection_pool_counts_all_that_was_not_cancelled() -> None:
+    lines = run("connection_pool/demo.py").stdout.splitlines()
+    assert lines == ["500 rows were written, and are there", "after 100 cancelled tasks the pool works: [(42,)]"]
+
+
 @needs("sqlite")
 def test_sqlite_keeps_the_sum_of_all_accounts() -> None:
     done = run("sqlite/demo.py")

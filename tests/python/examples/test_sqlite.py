@@ -106,8 +106,9 @@ def test_commit_that_fails_is_rolled_back(run: Run) -> None:
     async def main() -> None:
         async with sqlite.Connection(":memory:") as connection:
             await connection.execute("PRAGMA foreign_keys = ON")
-            await connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, up REFERENCES t DEFERRABLE INITIALLY "
-                                     "DEFERRED)")
+            await connection.execute(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, up REFERENCES t DEFERRABLE INITIALLY DEFERRED)"
+            )
             with pytest.raises(sqlite.Error, match="FOREIGN KEY constraint failed"):
                 async with connection.transaction() as transaction:
                     await transaction.execute("INSERT INTO t VALUES (1, 2)")
