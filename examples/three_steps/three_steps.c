@@ -10,7 +10,7 @@
 
 typedef struct bytes {
     unsigned char data[4096];
-    size_t length;
+    ssize_t length;
     unsigned long sum;
 } bytes;
 
@@ -18,7 +18,7 @@ static int
 bytes_add_up(void *arg) /* on a worker of the pool */
 {
     bytes *b = arg;
-    for (size_t i = 0; i < b->length; i++) {
+    for (ssize_t i = 0; i < b->length; i++) {
         b->sum += b->data[i];
     }
     return 0;
@@ -28,7 +28,6 @@ bytes_add_up(void *arg) /* on a worker of the pool */
 typedef struct checksum {
     caw_async async;
     int fd;
-    ssize_t n;
     bytes bytes;
     caw_future *call;
 } checksum;
@@ -41,11 +40,9 @@ checksum_run(checksum *self, caw_context *cx)
     CAW_ROUTINE (&self->async, cx) {
         CAW_AWAIT(caw_sleep(10 * MS));
         CAW_AWAIT(caw_timeout(2000 * MS, caw_readable(self->fd)));
-        self->n = read(self->fd, self->bytes.data, sizeof self->bytes.data);
-        CAW_TRY(self->n < 0 ? -errno : 0);
-        self->bytes.length = (size_t)self->n;
-        self->call = caw_blocking_copy(NULL, bytes_add_up, &self->bytes, sizeof self->bytes);
-        CAW_AWAIT_REF(self->call);
+        self->bytes.length = read(self->fd, self->bytes.data, sizeof self->bytes.data);
+        CAW_TRY(self->bytes.length < 0 ? -errno : 0);
+        CAW_AWAIT_REF(self->call = caw_blocking_copy(NULL, bytes_add_up, &self->bytes, sizeof self->bytes));
         self->bytes.sum = ((bytes *)caw_blocking_arg(self->call))->sum;
     }
     CAW_FINALLY
