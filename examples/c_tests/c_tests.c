@@ -4,78 +4,36 @@
  */
 #include <cawait_testing.h>
 
-#include <stdlib.h>
-
 #define SECOND UINT64_C(1000000000)
 
 /* --- what is tested: an attempt that is made again, later and later, until it succeeds --- */
 
 typedef struct retry {
-    caw_future future;
+    caw_async async;
     int (*attempt)(void *arg);
     void *arg;
     uint64_t delay_ns; /* before the next attempt */
-    int left;          /* attempts */
-    caw_future *pause;
+    int left, status;  /* attempts; that of the last one */
 } retry;
 
-static caw_poll
-retry_poll(caw_future *f, caw_context *cx)
+CAW_ASYNC_FUNCTION(retry)
+
+static caw_step
+retry_run(retry *self, caw_context *cx)
 {
-    retry *r = CAW_CONTAINER_OF(f, retry, future);
-    for (;;) {
-        if (r->pause) {
-            if (caw_future_poll(r->pause, cx) == CAW_PENDING) {
-                return CAW_PENDING;
-            }
-            int status = r->pause->status;
-            caw_future_destroy(r->pause);
-            r->pause = NULL;
-            if (status < 0) {
-                return caw_future_finish(f, status);
-            }
+    CAW_ROUTINE (&self->async, cx) {
+        while ((self->status = self->attempt(self->arg)) == -EAGAIN && --self->left > 0) {
+            CAW_AWAIT(caw_sleep(self->delay_ns));
+            self->delay_ns *= 2;
         }
-        int status = r->attempt(r->arg);
-        if (status != -EAGAIN || --r->left == 0) {
-            return caw_future_finish(f, status);
-        }
-        r->pause = caw_sleep(r->delay_ns);
-        if (!r->pause) {
-            return caw_future_finish(f, CAW_ENOMEM);
-        }
-        r->delay_ns *= 2;
+        CAW_RETURN(self->status);
     }
 }
-
-static void
-retry_cancel(caw_future *f)
-{
-    const retry *r = CAW_CONTAINER_OF(f, retry, future);
-    if (r->pause) {
-        caw_future_cancel(r->pause);
-    }
-}
-
-static void
-retry_destroy(caw_future *f)
-{
-    retry *r = CAW_CONTAINER_OF(f, retry, future);
-    caw_future_destroy(r->pause);
-    free(r);
-}
-
-static const caw_future_ops retry_ops = {"example.retry", retry_poll, retry_cancel, retry_destroy};
 
 static caw_future *
 retry_new(int (*attempt)(void *), void *arg, int attempts, uint64_t delay_ns)
 {
-    retry *r = malloc(sizeof *r);
-    if (!r) {
-        return NULL;
-    }
-    *r = (retry){.attempt = attempt, .arg = arg, .delay_ns = delay_ns, .left = attempts};
-    caw_future_init(&r->future, &retry_ops);
-    return &r->future;
+    return CAW_ASYNC_NEW(retry, .attempt = attempt, .arg = arg, .left = attempts, .delay_ns = delay_ns);
 }
 
 /* An attempt that succeeds when it is made for the *arg-th time. */

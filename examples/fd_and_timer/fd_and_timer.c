@@ -1,11 +1,10 @@
-/* fd_and_timer.c: timers and file descriptors, awaited from Python; and a future of one's own that is made of one.
+/* fd_and_timer.c: timers and file descriptors, awaited from Python; and an async function in C that awaits one.
  *
  *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
  *         $(python3-config --includes) build/joined/cawait.c examples/fd_and_timer/fd_and_timer.c -o fd_and_timer.so
  */
 #include <cawait.h>
 
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,45 +26,28 @@ wait_start(PyObject *Py_UNUSED(module), PyObject *file)
     return fd < 0 ? NULL : caw_readable(fd);
 }
 
-/* A future of our own: the end of a child process. The kernel's pidfd becomes readable then, and caw_readable waits
- * for that. */
+/* An async function of our own: the end of a child process. The kernel's pidfd becomes readable then. */
 typedef struct child {
-    caw_future future;
-    caw_future *readable; /* owned */
-    int fd;               /* owned; a pidfd */
-    siginfo_t how;        /* true when ready with status 0 */
+    caw_async async;
+    int fd;        /* owned; a pidfd */
+    siginfo_t how; /* true when ready with status 0 */
 } child;
 
-static caw_poll
-child_poll(caw_future *f, caw_context *cx)
+CAW_ASYNC_FUNCTION(child)
+
+static caw_step
+child_run(child *self, caw_context *cx)
 {
-    child *c = CAW_CONTAINER_OF(f, child, future);
-    if (caw_future_poll(c->readable, cx) == CAW_PENDING) {
-        return CAW_PENDING; /* what we poll has cloned the waker */
+    CAW_ROUTINE (&self->async, cx) {
+        CAW_AWAIT(caw_readable(self->fd));
+        /* WNOWAIT: whoever started the child can still collect it */
+        CAW_TRY(waitid(P_PIDFD, (id_t)self->fd, &self->how, WEXITED | WNOWAIT) < 0 ? -errno : 0);
     }
-    int status = c->readable->status; /* CAW_ECANCELED if it was cancelled */
-    if (status == 0 && waitid(P_PIDFD, (id_t)c->fd, &c->how, WEXITED | WNOWAIT) < 0) {
-        status = -errno; /* WNOWAIT: whoever started the child can still collect it */
+    CAW_FINALLY
+    {
+        close(self->fd);
     }
-    return caw_future_finish(f, status);
 }
-
-static void
-child_cancel(caw_future *f)
-{
-    caw_future_cancel(CAW_CONTAINER_OF(f, child, future)->readable);
-}
-
-static void
-child_destroy(caw_future *f)
-{
-    child *c = CAW_CONTAINER_OF(f, child, future);
-    caw_future_destroy(c->readable); /* before its fd is closed */
-    close(c->fd);
-    free(c);
-}
-
-static const caw_future_ops child_ops = {"pidfd", child_poll, child_cancel, child_destroy};
 
 static caw_future *
 exited_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
@@ -78,21 +60,13 @@ exited_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     if (fd < 0) {
         return (caw_future *)PyErr_SetFromErrno(PyExc_OSError);
     }
-    caw_future *readable = caw_readable(fd);
-    child *c = readable ? malloc(sizeof *c) : NULL;
-    if (!c) {
-        caw_future_destroy(readable);
-        close(fd);
-        return NULL;
-    }
-    *c = (child){.future = {.ops = &child_ops}, .readable = readable, .fd = fd};
-    return &c->future;
+    return CAW_ASYNC_NEW(child, .fd = fd);
 }
 
 static PyObject *
 exited_result(caw_future *f)
 {
-    const siginfo_t *how = &CAW_CONTAINER_OF(f, child, future)->how;
+    const siginfo_t *how = &CAW_CONTAINER_OF(f, child, async.future)->how;
     return PyLong_FromLong(how->si_code == CLD_EXITED ? how->si_status : -how->si_status);
 }
 

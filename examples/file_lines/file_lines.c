@@ -23,18 +23,19 @@ line_destroy(caw_item *item) /* on any thread */
     free(CAW_CONTAINER_OF(item, line, item));
 }
 
-/* What reads the file: a future on the pool. While the channel is full it is pending, and occupies no thread. When the
- * iteration has ended its send fails, and it ends too. */
+/* What reads the file: an async function on the pool. While the channel is full it is suspended, and occupies no
+ * thread. When the iteration has ended its send fails, and it ends too. */
 typedef struct reader {
-    caw_future future;
-    caw_channel *channel; /* a reference, while it runs; the memory is freed with the channel */
+    caw_async async;
+    caw_channel *channel; /* a reference */
+    const char *path;     /* lives as long as the channel */
     FILE *file;           /* NULL before it begins */
     char *text;           /* getline's */
     size_t size;
-    caw_send_op send; /* true while `sending` */
-    bool sending;
-    char path[];
+    caw_send_op send;
 } reader;
+
+CAW_ASYNC_FUNCTION(reader)
 
 /* Make a send of the next line. CAW_ECLOSED at the end of the file. */
 static int
@@ -52,53 +53,43 @@ reader_read(reader *r)
     *l = (line){.item = {.destroy = line_destroy}, .length = (size_t)length};
     memcpy(l->text, r->text, (size_t)length);
     caw_send_init(&r->send, r->channel, &l->item);
-    r->sending = true;
     return 0;
 }
 
-static caw_poll
-reader_poll(caw_future *f, caw_context *cx) /* on a worker, without the GIL */
+/* What the iteration ends with, after the lines that came before. */
+static int
+reader_status(int status)
 {
-    reader *r = CAW_CONTAINER_OF(f, reader, future);
-    int status = r->file || (r->file = fopen(r->path, "re")) ? 0 : -errno;
-    while (status == 0 && (r->sending || (status = reader_read(r)) == 0)) {
-        if (caw_future_poll(&r->send.future, cx) == CAW_PENDING) {
-            return CAW_PENDING; /* until there is room */
+    return status == CAW_ECLOSED ? 0 : status == CAW_ECANCELED ? CAW_EBROKEN : status; /* it never ran, say */
+}
+
+static caw_step
+reader_run(reader *self, caw_context *cx) /* on a worker, without the GIL */
+{
+    CAW_ROUTINE (&self->async, cx) {
+        self->file = fopen(self->path, "re");
+        CAW_TRY(self->file ? 0 : -errno);
+        for (;;) {
+            CAW_TRY(reader_read(self));
+            CAW_AWAIT(&self->send.future); /* until there is room */
         }
-        status = r->send.future.status;
-        caw_future_destroy(&r->send.future);
-        r->sending = false;
     }
-    status = status == CAW_ECLOSED ? 0 : status;
-    (void)caw_channel_close(r->channel, status); /* what the iteration ends with, after the lines that came before */
-    return caw_future_finish(f, status);
+    CAW_FINALLY
+    {
+        if (self->file) {
+            (void)fclose(self->file); /* it was only read: there is nothing to lose */
+        }
+        free(self->text);
+        (void)caw_channel_close(self->channel, reader_status(self->async.future.status));
+        caw_channel_release(self->channel);
+    }
 }
-
-static void
-reader_destroy(caw_future *f)
-{
-    reader *r = CAW_CONTAINER_OF(f, reader, future);
-    if (r->sending) {
-        caw_future_destroy(&r->send.future);
-    }
-    if (r->file) {
-        (void)fclose(r->file); /* it was only read: there is nothing to lose */
-    }
-    free(r->text);
-    (void)caw_channel_close(r->channel, CAW_EBROKEN); /* it never ran, for want of a thread, say */
-    caw_channel_release(r->channel);
-}
-
-static const caw_future_ops reader_ops = {"reader", reader_poll, NULL, reader_destroy};
 
 static int
 reader_start(caw_channel *channel, void *user) /* by the first step of the iteration */
 {
-    reader *r = user;
-    r->channel = channel;
-    caw_future_init(&r->future, &reader_ops);
-    (void)caw_spawn_detached(NULL,
-                             &r->future); /* on the default pool; where this fails, destroying it closes the channel */
+    /* On the default pool; where this fails, its final part closes the channel. */
+    (void)caw_spawn_detached(NULL, CAW_ASYNC_NEW(reader, .channel = channel, .path = user));
     return 0;
 }
 
@@ -109,16 +100,12 @@ lines_start(PyObject *Py_UNUSED(module), PyObject *path)
     if (!PyUnicode_FSConverter(path, &encoded)) {
         return NULL;
     }
-    size_t size = (size_t)PyBytes_GET_SIZE(encoded) + 1;
-    reader *r = calloc(1, sizeof *r + size);
-    if (r) {
-        memcpy(r->path, PyBytes_AS_STRING(encoded), size);
-    }
+    char *copy = strdup(PyBytes_AS_STRING(encoded));
     Py_DECREF(encoded);
-    caw_channel_spec spec = {.capacity = AHEAD, .start = reader_start, .free = free, .user = r};
+    caw_channel_spec spec = {.capacity = AHEAD, .start = reader_start, .free = free, .user = copy};
     caw_channel *channel;
-    if (!r || caw_channel_new(&spec, &channel) < 0) { /* which frees r */
-        return NULL;                                  /* out of memory */
+    if (!copy || caw_channel_new(&spec, &channel) < 0) { /* which frees the copy */
+        return NULL;                                     /* out of memory */
     }
     return caw_channel_stream(channel); /* its first poll starts the reader, the producer */
 }

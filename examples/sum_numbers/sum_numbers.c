@@ -40,63 +40,48 @@ number_from_python(void *Py_UNUSED(user), PyObject *value, caw_item **out)
 static const caw_py_iterable_spec numbers = {.convert = number_from_python, .capacity = 256};
 /* [/convert] */
 
-/* The sum of a stream's items, up to a limit. */
+/* The sum of a stream's items, up to a limit: in the loop's thread, or on a worker without the GIL. */
 typedef struct total {
-    caw_future future;
+    caw_async async;
     caw_stream *stream; /* owned */
+    caw_next_op next;
     long long sum, limit;
+    int status;
     bool stopped;
 } total;
 
-static caw_poll
-total_poll(caw_future *f, caw_context *cx) /* in the loop's thread, or on a worker without the GIL */
+CAW_ASYNC_FUNCTION(total)
+
+static caw_step
+total_run(total *self, caw_context *cx)
 {
-    total *t = CAW_CONTAINER_OF(f, total, future);
-    caw_item *item;
-    while (caw_stream_poll_next(t->stream, cx, &item) == CAW_READY) {
-        if (!item) { /* the end, an error, or the end after a cancel */
-            int status = t->stream->status;
-            return caw_future_finish(f, t->stopped && status == CAW_ECANCELED ? 0 : status);
-        }
-        long long value = CAW_CONTAINER_OF(item, number, item)->value;
-        caw_item_destroy(item);
-        if (!t->stopped && (t->sum += value) >= t->limit) {
-            t->stopped = true;
-            caw_stream_cancel(t->stream); /* then poll on: the generator's `finally` is awaited first */
+    CAW_ROUTINE (&self->async, cx) {
+        for (;;) {
+            caw_next_init(&self->next, self->stream);
+            CAW_AWAIT_REF_STATUS(self->status, &self->next.future);
+            if (!self->next.item) { /* the end, an error, or the end after a cancel */
+                CAW_RETURN(self->stopped && self->status == CAW_ECANCELED ? 0 : self->status);
+            }
+            self->sum += self->stopped ? 0 : CAW_CONTAINER_OF(self->next.item, number, item)->value;
+            caw_future_destroy(&self->next.future); /* and the item */
+            if (!self->stopped && self->sum >= self->limit) {
+                self->stopped = true;
+                caw_stream_cancel(self->stream); /* then go on: the generator's `finally` is awaited first */
+            }
         }
     }
-    return CAW_PENDING;
+    CAW_FINALLY
+    {
+        caw_stream_destroy(self->stream);
+    }
 }
-
-static void
-total_cancel(caw_future *f)
-{
-    caw_stream_cancel(CAW_CONTAINER_OF(f, total, future)->stream);
-}
-
-static void
-total_destroy(caw_future *f)
-{
-    total *t = CAW_CONTAINER_OF(f, total, future);
-    caw_stream_destroy(t->stream);
-    free(t);
-}
-
-static const caw_future_ops total_ops = {"total", total_poll, total_cancel, total_destroy};
 
 /* Takes the stream, which may be NULL with an exception set. Returns NULL with that exception, or, when out of memory,
  * without one. */
 static caw_future *
 total_new(caw_stream *stream, long long limit)
 {
-    total *t = stream ? malloc(sizeof *t) : NULL;
-    if (!t) {
-        caw_stream_destroy(stream);
-        return NULL;
-    }
-    *t = (total){.stream = stream, .limit = limit};
-    caw_future_init(&t->future, &total_ops);
-    return &t->future;
+    return stream ? CAW_ASYNC_NEW(total, .stream = stream, .limit = limit) : NULL;
 }
 
 static caw_future *
@@ -113,7 +98,7 @@ sum_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 static PyObject *
 sum_result(caw_future *f)
 {
-    return PyLong_FromLongLong(CAW_CONTAINER_OF(f, const total, future)->sum);
+    return PyLong_FromLongLong(CAW_CONTAINER_OF(f, const total, async.future)->sum);
 }
 
 /* The generator runs as a task of the loop, up to 256 numbers ahead; they are added up on the pool. */

@@ -1,7 +1,7 @@
 /* cawait/async.h: functions that suspend: `async def` in C.
  *
  * Such a function is a struct and a body. The struct is its frame: first a caw_async, then the arguments, then whatever
- * has to live across an await. The body is an ordinary C function with two blocks:
+ * has to live across an await. The body is an ordinary C function with two blocks, the second of which may be left out:
  *
  *     typedef struct fetch {
  *         caw_async async;

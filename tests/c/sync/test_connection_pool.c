@@ -37,80 +37,48 @@ connections_fini(connections *pool)
     caw_mutex_fini(&pool->mutex);
 }
 
-/* A connection from the pool, as a future: ready with 0 and `connection`. To destroy it gives the connection back. */
+/* A connection from the pool: ready with 0 and `connection`. To destroy it gives the connection back. */
 typedef struct checkout {
-    caw_future future;
+    caw_async async;
     connections *pool;
     caw_permit permit;
     caw_lock lock;
     connection *connection; /* true once ready with 0 */
-    bool has_permit, cancelled;
 } checkout;
 
-static caw_poll
-checkout_poll(caw_future *f, caw_context *cx)
-{
-    checkout *c = CAW_CONTAINER_OF(f, checkout, future);
-    if (!c->has_permit) {
-        if (caw_future_poll(&c->permit.future, cx) == CAW_PENDING) {
-            return CAW_PENDING;
-        }
-        if (c->permit.future.status < 0) {
-            return caw_future_finish(f, c->permit.future.status);
-        }
-        c->has_permit = true;
-        (void)caw_mutex_lock(&c->lock, &c->pool->mutex);
-        if (c->cancelled) {
-            caw_future_cancel(&c->lock.future);
-        }
-    }
-    if (caw_future_poll(&c->lock.future, cx) == CAW_PENDING) {
-        return CAW_PENDING;
-    }
-    if (c->lock.future.status < 0) {
-        return caw_future_finish(f, c->lock.future.status);
-    }
-    c->connection = c->pool->idle;
-    c->pool->idle = c->connection->next;
-    caw_lock_release(&c->lock);
-    return caw_future_finish(f, 0);
-}
-
 static void
-checkout_cancel(caw_future *f)
+checkout_fini(checkout *self)
 {
-    checkout *c = CAW_CONTAINER_OF(f, checkout, future);
-    c->cancelled = true;
-    caw_future_cancel(c->has_permit ? &c->lock.future : &c->permit.future);
-}
-
-static void
-checkout_destroy(caw_future *f)
-{
-    checkout *c = CAW_CONTAINER_OF(f, checkout, future);
-    caw_lock_release(&c->lock);
-    if (c->connection) {
+    caw_lock_release(&self->lock);
+    if (self->connection) {
         caw_lock lock;
         /* Nobody has the mutex for longer than a poll, so this sleeps briefly or not at all. */
-        CHECK_INT(caw_block_on(caw_mutex_lock(&lock, &c->pool->mutex)), 0);
-        c->connection->next = c->pool->idle;
-        c->pool->idle = c->connection;
-        c->connection = NULL;
+        CHECK_INT(caw_block_on(caw_mutex_lock(&lock, &self->pool->mutex)), 0);
+        self->connection->next = self->pool->idle;
+        self->pool->idle = self->connection;
         caw_lock_release(&lock);
     }
-    caw_permit_release(&c->permit); /* last: whoever has a permit finds a connection in the list */
+    caw_permit_release(&self->permit); /* last: whoever has a permit finds a connection in the list */
 }
 
-static const caw_future_ops checkout_ops = {"connection", checkout_poll, checkout_cancel, checkout_destroy};
+CAW_ASYNC_FUNCTION_FINI(checkout, checkout_fini)
+
+static caw_step
+checkout_run(checkout *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        CAW_AWAIT_REF(caw_semaphore_acquire(&self->permit, &self->pool->free, 1));
+        CAW_AWAIT_REF(caw_mutex_lock(&self->lock, &self->pool->mutex));
+        self->connection = self->pool->idle;
+        self->pool->idle = self->connection->next;
+        caw_lock_release(&self->lock);
+    }
+}
 
 static caw_future *
 connections_get(checkout *c, connections *pool)
 {
-    memset(c, 0, sizeof *c);
-    caw_future_init(&c->future, &checkout_ops);
-    c->pool = pool;
-    (void)caw_semaphore_acquire(&c->permit, &pool->free, 1);
-    return &c->future;
+    return CAW_ASYNC_CALL(c, checkout, .pool = pool);
 }
 
 static void
@@ -147,21 +115,21 @@ cancelled_waiter_leaves_the_connection_to_the_next(void)
         CHECK(poll_at(connections_get(&leaves, &pool), NULL, &c[0]) == CAW_PENDING);
         CHECK(poll_at(connections_get(&next, &pool), NULL, &c[1]) == CAW_PENDING);
         if (given) {
-            caw_future_destroy(&have[0].future); /* it is for `leaves`, which has not seen it yet */
+            caw_future_destroy(&have[0].async.future); /* it is for `leaves`, which has not seen it yet */
             CHECK_INT(c[0].wakes, 1);
         }
-        caw_future_cancel(&leaves.future);
-        CHECK_INT(status_at(&leaves.future, NULL, &c[0]), CAW_ECANCELED);
+        caw_future_cancel(&leaves.async.future);
+        CHECK_INT(status_at(&leaves.async.future, NULL, &c[0]), CAW_ECANCELED);
         if (!given) {
-            caw_future_destroy(&have[0].future);
+            caw_future_destroy(&have[0].async.future);
         }
         CHECK_INT(c[1].wakes, 1);
-        CHECK_INT(status_at(&next.future, NULL, &c[1]), 0);
+        CHECK_INT(status_at(&next.async.future, NULL, &c[1]), 0);
         use(&next);
-        caw_future_destroy(&leaves.future);
-        caw_future_destroy(&next.future);
-        caw_future_destroy(&have[1].future);
-        caw_future_destroy(&have[2].future);
+        caw_future_destroy(&leaves.async.future);
+        caw_future_destroy(&next.async.future);
+        caw_future_destroy(&have[1].async.future);
+        caw_future_destroy(&have[2].async.future);
         check_is_whole(&pool);
         CHECK_INT(c[0].references + c[1].references, 0);
         connections_fini(&pool);
@@ -180,10 +148,10 @@ pool_that_ends_lets_its_waiters_go(void)
     }
     CHECK(poll_at(connections_get(&waiting, &pool), NULL, &c) == CAW_PENDING);
     caw_semaphore_fini(&pool.free);
-    CHECK_INT(status_at(&waiting.future, NULL, &c), CAW_ECLOSED);
-    caw_future_destroy(&waiting.future);
+    CHECK_INT(status_at(&waiting.async.future, NULL, &c), CAW_ECLOSED);
+    caw_future_destroy(&waiting.async.future);
     for (int i = 0; i < CONNECTIONS; i++) {
-        caw_future_destroy(&have[i].future);
+        caw_future_destroy(&have[i].async.future);
     }
     caw_mutex_fini(&pool.mutex);
     CHECK_INT(c.references, 0);
