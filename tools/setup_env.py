@@ -54,10 +54,6 @@ def missing() -> dict[str, str]:
         found["libc6-dev"] = "the C library's headers"
     if not compiles(cc, "openssl/evp.h"):
         found["libssl-dev"] = "OpenSSL's headers, for the tour"
-    if not compiles(cc, "sqlite3.h"):
-        found["libsqlite3-dev"] = "SQLite's headers, for an example"
-    if not shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"):
-        found["nginx"] = "a web server, for the tests of an example"
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         found[f"{python}-dev"] = f"the headers of {sys.executable}"
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:

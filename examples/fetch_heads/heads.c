@@ -148,7 +148,7 @@ heads_begin(heads *self)
     for (size_t i = 0; self->all && i < self->n && error == 0; i++) {
         caw_future *f = CAW_ASYNC_NEW(fetch, .head = &self->heads[i], .fd = -1);
         caw_future *limited = caw_timeout(self->spec.each_ns, f);
-        error = limited ? caw_group_add(group, limited) : CAW_ENOMEM;
+        error = caw_group_add(group, limited);
     }
     caw_group_release(group); /* the last reference: no more come */
     return self->all ? error : CAW_ENOMEM;

@@ -72,9 +72,9 @@ CAW_API caw_group *caw_group_retain(caw_group *group);
 CAW_API void caw_group_release(caw_group *group);
 
 /* Add a member, which runs from the owner's next poll on, or waits for its turn. It may be added before the first poll,
- * by a member, and by `ended`. On failure it is destroyed.
- *   any-thread · no-gil · takes(member) · fails(CAW_EINVAL where member is NULL, CAW_ENOMEM, CAW_ECLOSED,
- *   CAW_EFORKED) · wakes */
+ * by a member, and by `ended`. On failure it is destroyed. NULL, as from a function that had no memory for it, is
+ * CAW_ENOMEM.
+ *   any-thread · no-gil · takes(member) · fails(CAW_ENOMEM, CAW_ECLOSED, CAW_EFORKED) · wakes */
 CAW_API int caw_group_add(caw_group *group, caw_future *member);
 
 /* Add the body: a member that does not count for the limit, and that goes with a reference of the caller's, which is

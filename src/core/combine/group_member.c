@@ -124,7 +124,7 @@ static int
 group_add(caw_group *g, caw_future *future, bool is_body)
 {
     caw__group_member *m = future ? group_member_new(g, future, is_body) : NULL;
-    int error = m ? group_take(g, m) : future ? CAW_ENOMEM : CAW_EINVAL;
+    int error = m ? group_take(g, m) : CAW_ENOMEM;
     if (error) {
         caw_future_destroy(future);
         if (is_body) {

@@ -136,6 +136,15 @@ def test_member_that_cannot_be_awaited_is_a_plain_error(run: Run) -> None:
     run(main)
 
 
+def test_future_that_is_no_group_is_an_error(run: Run) -> None:
+    async def main() -> None:
+        with pytest.raises(OSError) as caught:
+            await t.no_group()
+        assert caught.value.errno == errno.EINVAL
+
+    run(main)
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 11), reason="Python has ExceptionGroup from 3.11 on")
 def test_first_error_is_raised_where_there_is_no_class_for_groups(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     error = ValueError()

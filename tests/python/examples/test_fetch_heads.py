@@ -20,7 +20,7 @@ from support.points import cancelled_after_turns, cancelled_at_each_point
 fetch_heads = pytest.importorskip("fetch_heads", reason="the examples are not built").fetch_heads
 Run = Callable[..., Any]
 PROGRAM = programs.find_program("fetch_heads_in_c")
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="there is no nginx here: `make setup` as root installs it")
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="there is no nginx on this machine")
 
 
 @pytest.fixture(scope="module")

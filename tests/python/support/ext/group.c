@@ -51,6 +51,12 @@ group_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *Py_UNUSED(kwa
     return group_of(args, NULL);
 }
 
+static caw_future *
+no_group_start(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    return caw_py_group(caw_sleep(0), NULL);
+}
+
 /* --- a group that an async function catches --- */
 
 typedef struct group_caught {
@@ -104,6 +110,7 @@ group_caught_result(caw_future *f)
 const caw_py_async_def ext_group_functions[] = {
     CAW_PY_ASYNC("group", group_start, NULL, "group(*members)\n--\n\nNone, when all have ended."),
     CAW_PY_ASYNC("group_without_gil", group_start, NULL, NULL, .poll_without_gil = true),
+    CAW_PY_ASYNC("no_group", no_group_start, NULL, NULL),
     CAW_PY_ROUTINE("group_caught", group_caught, group_caught_arguments, group_caught_result, NULL),
     CAW_PY_ASYNC_END,
 };
