@@ -55,17 +55,20 @@ caw__is_awaitable(PyObject *object)
            caw__is_concurrent_future(object);
 }
 
+/* Asked where cr_await must not be read then. Elsewhere it is None then, and a send() refuses such a coroutine. */
 static bool
 awaitable_is_running(caw__state *state, PyObject *coroutine)
 {
+    if (!CAW__MISREADS_RUNNING) {
+        return false;
+    }
     PyObject *running = caw__attribute(coroutine, state->names.cr_running);
     bool is = running == Py_True;
     Py_XDECREF(running);
     return is;
 }
 
-/* A coroutine of Python that is being awaited already: a send() would resume what it waits for. One that runs is
- * refused by its send(); and CPython 3.12 may crash where the cr_await of such a one is read. */
+/* A coroutine of Python that is being awaited already: a send() would resume what it waits for. */
 static bool
 awaitable_is_awaited(caw__state *state, PyObject *coroutine)
 {

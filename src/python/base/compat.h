@@ -32,6 +32,10 @@ CAW__INTERNAL_BEGIN
 #define CAW__HAS_GROUPS        (PY_VERSION_HEX >= 0x030B0000) /* BaseExceptionGroup */
 #define CAW__HAS_EAGER_TASKS   (PY_VERSION_HEX >= 0x030C0000) /* asyncio.Task(eager_start=True) */
 
+/* cr_await of a coroutine that runs is looked up in a stack that is in use. 3.10 looks at the place of the last
+ * instruction first, later versions at the state of the frame. */
+#define CAW__MISREADS_RUNNING (PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030D0000)
+
 #define CAW__HAS_RUNNING_MARK (PY_VERSION_HEX < 0x030D0000)  /* the running loop is in the dict of its thread */
 #define CAW__WARNS_OF_THROW   (PY_VERSION_HEX >= 0x030C0000) /* throw(type, value, traceback) is deprecated */
 
