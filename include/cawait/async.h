@@ -89,7 +89,7 @@ CAW_API int caw__routine_end_block(caw_async *a);
 CAW_API int caw__routine_return(caw_async *a, int status, const caw_context *cx);
 CAW_API bool caw__routine_fails(caw_async *a, int status, const caw_point *point, const caw_context *cx);
 CAW_API int caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const caw_context *cx);
-CAW_API int caw__await_ended(caw_async *a, const caw_point *point, int poll);
+CAW_API int caw__await_ended(caw_async *a, const caw_point *point, int poll, const caw_context *cx);
 CAW_API int caw__yield_begin(caw_generator *g, caw_item *item, const caw_point *point, const caw_context *cx);
 CAW_API int caw__yield_end(caw_async *a);
 CAW_API void caw__routine_no_such_point(const caw_async *a);
@@ -280,11 +280,11 @@ caw__await_done(caw_async *a, const caw_point *point, int poll)
 #define CAW__AWAIT(id, f_, borrows_, text_, done_, fails_)                                                             \
     do {                                                                                                               \
         static const caw_point caw_here = {CAW__ADDRESS(id), __FILE__, text_, __LINE__, borrows_};                     \
-        caw_future *caw_child;                                                                                         \
+        caw_future *caw_awaited;                                                                                       \
         int caw_status;                                                                                                \
-        caw_child = (f_);                                                                                              \
-        if (caw__await_begins(caw_.async, caw_child, &caw_here) ||                                                     \
-            (caw_status = caw__await_begin_slow(caw_.async, caw_child, &caw_here, caw_.cx)) == 0) {                    \
+        caw_awaited = (f_);                                                                                            \
+        if (caw__await_begins(caw_.async, caw_awaited, &caw_here) ||                                                   \
+            (caw_status = caw__await_begin_slow(caw_.async, caw_awaited, &caw_here, caw_.cx)) == 0) {                  \
             if (0) {                                                                                                   \
                 CAW__RESUME(id) :;                                                                                     \
             }                                                                                                          \
@@ -296,7 +296,7 @@ caw__await_done(caw_async *a, const caw_point *point, int poll)
                 done_;                                                                                                 \
                 break;                                                                                                 \
             }                                                                                                          \
-            caw_status = caw__await_ended(caw_.async, &caw_here, caw_status);                                          \
+            caw_status = caw__await_ended(caw_.async, &caw_here, caw_status, caw_.cx);                                 \
         }                                                                                                              \
         CAW__LEAVE_IF(caw_status == CAW__LEAVES || (fails_));                                                          \
     } while (0)

@@ -124,9 +124,12 @@ caw__failed_in(caw_async *a, caw_async *child, const caw_point *point)
     caw__failed *below = failed_of(child) ? failed_of(child) : failed_make(child, failed);
     caw__failed *kept = below ? failed_make(a, point) : NULL;
     if (kept) {
+        caw__detail *detail = below->detail;
         kept->below = failed_take(child);
+        below->detail = NULL;      /* the error has gone on by now, and the place is all that is shown */
         child->failed = below->at; /* if it is not destroyed, its owner may look at that */
         below->name = child->future.ops->name;
+        caw__detail_release(detail); /* last: may run anything */
     }
 }
 

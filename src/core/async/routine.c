@@ -33,23 +33,16 @@
 
 /* --- an exception that is set --- */
 
-static const caw__noting_host *
-routine_noting_host(const caw_context *cx)
-{
-    bool notes = cx && cx->host && cx->host->name == caw__noting_name;
-    return notes ? CAW_CONTAINER_OF(cx->host, const caw__noting_host, host) : NULL;
-}
-
 /* Note the exception that is set where the poll happens: its status. 0: there is none, or no poll, as where the final
  * part must not wait; then nobody takes it. */
 static int
 routine_note_raised(const caw_context *cx)
 {
-    const caw__noting_host *host = routine_noting_host(cx);
     if (!cx) {
         caw__raised_forget();
+        return 0;
     }
-    return host ? host->note_raised(cx) : 0;
+    return caw__note_raised(cx);
 }
 
 int
@@ -187,7 +180,7 @@ caw__await_begin_slow(caw_async *a, caw_future *f, const caw_point *point, const
 }
 
 CAW__APART int
-caw__await_ended(caw_async *a, const caw_point *point, int poll)
+caw__await_ended(caw_async *a, const caw_point *point, int poll, const caw_context *cx)
 {
     caw_future *f = a->child;
     if (poll != CAW_READY) { /* as caw_future_poll */
@@ -198,6 +191,7 @@ caw__await_ended(caw_async *a, const caw_point *point, int poll)
         status = caw_error_from_return(f->ops->name, "poll", status);
     }
     a->child = NULL;
+    status = routine_take_raised(a, status, cx);
     if (status < 0) {
         caw__failed_in(a, (caw_async *)caw__async_of(f), point);
     }

@@ -78,7 +78,7 @@ caw__block_sleep(const char *call, caw_waker waker)
 #endif
     }
     caw__worker *worker = block_here.worker;
-    int error = worker && worker->asleep == 0 ? worker->ops->sleep(worker, waker) : 0;
+    int error = !worker ? 0 : worker->asleep == 0 ? worker->ops->sleep(worker, waker) : caw__block_sleep_on();
     if (worker && !error) {
         worker->asleep++;
     }

@@ -105,6 +105,13 @@ caw__note(const caw_context *cx, caw__detail *detail, int status)
     }
 }
 
+int
+caw__note_raised(const caw_context *cx)
+{
+    bool notes = cx->host && cx->host->name == caw__noting_name;
+    return notes ? CAW_CONTAINER_OF(cx->host, const caw__noting_host, host)->note_raised(cx) : 0;
+}
+
 caw__detail *
 caw__noted(int status)
 {

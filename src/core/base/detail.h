@@ -21,6 +21,7 @@
 #ifndef CAWAIT_CORE_BASE_DETAIL_H
 #define CAWAIT_CORE_BASE_DETAIL_H
 
+#include "cawait/error.h"
 #include "cawait/future.h"
 
 #include <stdatomic.h>
@@ -88,6 +89,20 @@ void caw__notes_leave(const caw__notes *notes);
 /* Note the detail of a future or stream that has ended with this status, in the place of the poll.
  *   poller · no-gil · borrows(detail) · never fails · calls-user */
 void caw__note(const caw_context *cx, caw__detail *detail, int status);
+
+/* Note the exception that is set in the place of the poll: the status that it goes with. 0: there is none.
+ *   poller · no-gil · borrows(cx) · never fails · calls-user */
+int caw__note_raised(const caw_context *cx);
+
+/* A child has ended with this status, whose poll may have left an exception set: it is noted, for what runs before the
+ * status is given on is to find none. Returns the status that counts.
+ *   poller · no-gil · borrows(cx) · never fails · calls-user */
+static inline int
+caw__note_end(const caw_context *cx, int status)
+{
+    int raised = status == CAW_EPYTHON ? caw__note_raised(cx) : 0;
+    return raised < 0 ? raised : status;
+}
 
 /* The detail that goes with the status, in the innermost place of this thread: a new reference, or NULL.
  *   any-thread · no-gil · returns-new · never fails · calls-user */

@@ -187,7 +187,7 @@ group_poll_future(caw_group *g, caw__group_member *m, const caw_context *cx, int
     if (caw_future_poll(m->future, &own) == CAW_PENDING) {
         return CAW_PENDING;
     }
-    *status = m->future->status;
+    *status = m->future->status = caw__note_end(cx, m->future->status);
     if (g->spec.ended) {
         int counts = g->spec.ended(g->spec.user, m->future);
         *status = counts == 0 ? 0 : caw_error_from_return(m->name, "ended", counts);

@@ -95,6 +95,7 @@ many_poll_child(caw__many *m, caw__many_child *child, const caw_context *cx)
     child->begun = true;
     caw_context own = caw__wake_child_context(&child->wake, cx);
     if (caw_future_poll(child->future, &own) == CAW_READY) {
+        child->future->status = caw__note_end(cx, child->future->status);
         child->ended = true;
         m->live--;
         m->kind->ended(m, (size_t)(child - m->children));

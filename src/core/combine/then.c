@@ -2,6 +2,7 @@
  *
  * Nothing here is shared between threads: who polls the outer future polls the inner one, with the same waker.
  */
+#include "core/base/detail.h"
 #include "core/combine/combined.h"
 
 #include <stdlib.h>
@@ -147,6 +148,7 @@ mapped_poll(caw_future *f, caw_context *cx)
     if (caw_future_poll(s->children[0], cx) == CAW_PENDING) {
         return CAW_PENDING;
     }
+    s->children[0]->status = caw__note_end(cx, s->children[0]->status);
     int status = s->call.map(s->user, s->children[0]);
     return caw_future_finish(f, status == 0 ? 0 : caw_error_from_return(f->ops->name, "map", status));
 }

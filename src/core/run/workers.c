@@ -19,7 +19,8 @@
  * Where a thread cannot be started, those that are awake do the work. Where none is awake, a worker that would fall
  * asleep does not, and its call of caw_block_on ends with the error; and a job that is queued then ends with it. One
  * that had fallen asleep because a thread was announced, which then could not be started, is called back: its call of
- * caw_block_on ends with the error too. Where it is in caw_pool_close, which cannot fail, it only counts as awake.
+ * caw_block_on ends with the error too. Where it is in caw_pool_close, which cannot fail, it sleeps on, and what is
+ * woken waits until it is back, or until the next work has a thread started.
  *
  * A serial pool has one thread, which is there from the first: it is not replaced while it sleeps, since its work must
  * be done by this very thread. What it sleeps for then must not need the pool: caw__pool_is_vain.
@@ -341,27 +342,29 @@ caw__pool_start_serial(caw_pool *pool)
     return error;
 }
 
-/* Whether there is anything to run, now or once it is woken, but `lost` and what the sleepers run. With the lock. */
+/* Whether there is anything to run, now or once it is woken, but `lost` and what the sleepers run. With the lock. A
+ * task that a sleeper is ending is not in the list any more. */
 static bool
 workers_have_work(const caw_pool *pool, const caw_work *lost)
 {
-    size_t tasks = 0;
+    size_t tasks = 0, run = 0;
     for (const caw__task *task = pool->tasks; task; task = task->next) {
         tasks += &task->work != lost;
     }
     for (const caw__pool_worker *w = pool->sleepers; w; w = w->next) {
-        tasks -= w->runs_task;
+        run += w->runs_task;
     }
-    return pool->queue.first || tasks > 0;
+    return pool->queue.first || tasks > run;
 }
 
-/* A thread could not be started on which those that fell asleep have relied: where it is needed, one does its work. */
+/* A thread could not be started on which those that fell asleep have relied: where it is needed, one does its work. One
+ * that cannot be woken, since it waits for the end of another pool, stays asleep. */
 static void
 workers_call_back(caw_pool *pool, const caw_work *lost, int error)
 {
     caw__mutex_lock(&pool->lock);
     caw__pool_worker *w = pool->sleepers;
-    while (w && w->next && !w->waker.ops) { /* rather one that can be woken */
+    while (w && !w->waker.ops) {
         w = w->next;
     }
     if (w && workers_awake(pool) == 0 && workers_have_work(pool, lost)) {

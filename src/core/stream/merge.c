@@ -11,6 +11,7 @@
  */
 #include "cawait/stream.h"
 
+#include "core/base/detail.h"
 #include "core/base/wake_set.h"
 
 #include <stdlib.h>
@@ -96,7 +97,7 @@ merge_poll_child(merge *m, merge_child *child, const caw_context *cx, caw_item *
         m->again = &child->wake;
         return CAW_READY;
     }
-    int status = child->stream->status;
+    int status = caw__note_end(cx, child->stream->status);
     merge_leave(m, child);
     return status < 0 && !m->cancelled ? merge_fail(m, status, out) : CAW_PENDING;
 }

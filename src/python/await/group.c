@@ -106,7 +106,8 @@ py_group_poll(caw_future *f, caw_context *cx)
     }
     int status = g->group->status;
     bool is_in_coroutine = cx->host && cx->host->name == caw__noting_name;
-    if (status < 0 && status != CAW_ECANCELED && is_in_coroutine) {
+    bool has_errors = caw_group_errors(g->group, NULL, 0) > 0; /* else it is the group's own, in a forked child */
+    if (status < 0 && status != CAW_ECANCELED && has_errors && is_in_coroutine) {
         status = py_group_note(g, cx->place);
     }
     return caw_future_finish(f, status);

@@ -2,6 +2,7 @@
  * may be suspended. */
 #include "support/probe.h"
 
+#include "cawait/async.h"
 #include "cawait/testing_tools.h"
 
 enum { PROBES = 6 };
@@ -215,4 +216,42 @@ cancel_passes_through_each_of_them_and_through_nested_ones(void)
     }
 }
 
-TESTS(TEST(stop_at_each_point_leaves_nothing), TEST(cancel_passes_through_each_of_them_and_through_nested_ones))
+/* --- by an async function --- */
+
+typedef struct looking {
+    caw_async async;
+    caw_future *all;
+} looking;
+
+CAW_ASYNC_FUNCTION(looking)
+
+static caw_future *
+yield_of(const caw_future *f)
+{
+    return caw_test_yield(f->status == 0 ? 1 : 0);
+}
+
+static caw_step
+looking_run(looking *self, caw_context *cx)
+{
+    CAW_ROUTINE (&self->async, cx) {
+        self->all = caw_all(caw_test_yield(1), caw_test_yield(2));
+        CAW_AWAIT_REF(self->all);
+        CAW_AWAIT(yield_of(caw_child(self->all, 1)));
+    }
+    CAW_FINALLY
+    {
+        caw_future_destroy(self->all);
+    }
+}
+
+static void
+child_of_another_future_is_looked_at_in_an_await(void)
+{
+    caw_future *f = CAW_ASYNC_NEW(looking);
+    CHECK_INT(caw_block_on(f), 0);
+    caw_future_destroy(f);
+}
+
+TESTS(TEST(stop_at_each_point_leaves_nothing), TEST(cancel_passes_through_each_of_them_and_through_nested_ones),
+      TEST(child_of_another_future_is_looked_at_in_an_await))

@@ -131,7 +131,7 @@ sleeper_is_called_back_for_a_task_that_nobody_would_run(void)
 }
 
 static void
-sleeper_that_closes_another_pool_counts_as_awake_then(void)
+sleeper_that_closes_another_pool_sleeps_on_and_the_next_work_tries_again(void)
 {
     atomic_int open = 0;
     caw_pool *pool = new_pool(2), *other = new_pool(1);
@@ -141,12 +141,13 @@ sleeper_that_closes_another_pool_counts_as_awake_then(void)
     caw_future *task = spawn_waiting(pool, c), *sleeper = caw_blocking(pool, close_after_the_gate, other, NULL);
     begin_on_a_thread(pool, sleeper);
     is_refused(caw_blocking(pool, nothing_to_do, NULL, NULL));
-    CHECK_INT(number_of(pool, &pool->asleep), 0);
+    CHECK_INT(number_of(pool, &pool->asleep), 1);
+    ends_with(caw_blocking(pool, nothing_to_do, NULL, NULL), -3);
+    caw_waker_wake(waker_of(c));
+    ends_with(task, -7);
     open = 1;
     ends_with(sleeper, -5);
     CHECK_INT(number_of(pool, &pool->asleep), 0);
-    caw_waker_wake(waker_of(c));
-    ends_with(task, -7);
     caw_future_destroy(held);
     caw_pool_release(other);
     end_pool(pool);
@@ -171,4 +172,5 @@ sleeper_that_nothing_else_needs_sleeps_on(void)
 }
 
 TESTS(TEST(sleeper_is_called_back_for_a_task_that_nobody_would_run),
-      TEST(sleeper_that_closes_another_pool_counts_as_awake_then), TEST(sleeper_that_nothing_else_needs_sleeps_on))
+      TEST(sleeper_that_closes_another_pool_sleeps_on_and_the_next_work_tries_again),
+      TEST(sleeper_that_nothing_else_needs_sleeps_on))

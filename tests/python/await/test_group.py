@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 import _cawait_test as t
-from support.common import cancellation, ended, sleep, started
+from support.common import cancellation, ended, on_trio, sleep, started
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
@@ -134,6 +136,55 @@ def test_member_that_cannot_be_awaited_is_a_plain_error(run: Run) -> None:
             await t.group("no awaitable")
 
     run(main)
+
+
+def test_exception_that_a_poll_leaves_set_is_one_of_the_group(run: Run) -> None:
+    first, second = ValueError(), KeyError()
+
+    async def main() -> None:
+        with pytest.raises(ExceptionGroup) as caught:
+            await t.group(first)
+        assert caught.value.exceptions == (first,)
+        with pytest.raises(ExceptionGroup) as caught:
+            await t.group(fails_when_cancelled(second), (sleeps(), sleep(0)), sleep_then(first))
+        assert caught.value.exceptions == (first, second)
+
+    async def sleep_then(error: BaseException) -> None:
+        await sleep(0.001)
+        await t.all_in_c(error)
+
+    run(main)
+
+
+def test_exception_that_a_poll_leaves_set_is_not_set_in_what_runs_next(run: Run) -> None:
+    first = ValueError()
+
+    async def main() -> None:
+        with pytest.raises(ValueError) as caught:
+            await t.all_in_c(sleeps(), first, sleeps())
+        assert caught.value is first
+        assert not await t.catches(first)
+        assert not await t.catches(cancellation()() if not on_trio() else first)
+
+    run(main)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_group_in_a_forked_child_is_the_error_of_that() -> None:
+    async def waits(group: Any) -> None:
+        await group
+
+    group = t.group(0, 0)
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(waits(group))
+        except RuntimeError as error:
+            os._exit(0 if "CAW_EFORKED" in str(error) else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    group.close()
 
 
 def test_future_that_is_no_group_is_an_error(run: Run) -> None:
