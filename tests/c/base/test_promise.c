@@ -1,6 +1,7 @@
 /* test_promise.c: the two sides of a promise, in every order. */
 #include "cawait/core.h"
 
+#include "support/fork.h"
 #include "support/place.h"
 #include "support/threads.h"
 
@@ -233,7 +234,7 @@ resolve_twice_is_ignored(void)
 static void
 resolve_twice_is_ignored(void)
 {
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         counter c = {0, 0};

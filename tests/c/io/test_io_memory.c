@@ -1,6 +1,7 @@
 /* test_io_memory.c: each allocation of each operation fails once. Their sources are compiled in here, with an allocator
  * that fails on demand. */
 #include "support/fds.h"
+#include "support/fork.h"
 
 #include "cawait/testing_tools.h"
 
@@ -147,7 +148,7 @@ run_file(void)
 static int
 run_process(void)
 {
-    int pid = fork();
+    int pid = fork_child();
     CHECK(pid >= 0);
     if (pid == 0) {
         (void)usleep(1000);

@@ -1,5 +1,6 @@
 /* test_process.c: the end of child processes; on both kinds of reactor, each with pidfds and without. The source is
  * compiled in here a second time, for a system that has none. */
+#include "support/fork.h"
 #include "support/give_up.h"
 
 #include "cawait/process.h"
@@ -56,7 +57,7 @@ let_children_go(children *c)
 static int
 child(const children *c, int code, int number)
 {
-    int pid = fork();
+    int pid = fork_child();
     CHECK(pid >= 0);
     if (pid == 0) {
         char byte;

@@ -69,7 +69,7 @@ forked_child_has_the_former_handler_and_may_make_streams(void)
     former_calls = 0;
     set_handler(SIGUSR1, former_handler);
     caw_stream *s = begin(SIGUSR1, &c);
-    int pid = fork();
+    int pid = fork_child();
     CHECK(pid >= 0);
     if (pid == 0) {
         CHECK_INT(raise(SIGUSR1), 0);
@@ -104,7 +104,7 @@ signal_of_a_child_that_was_forked_ends_it_by_default(void)
 {
     counter c = {0, 0};
     caw_stream *s = begin(SIGTERM, &c);
-    int pid = fork(), status;
+    int pid = fork_child(), status;
     CHECK(pid >= 0);
     if (pid == 0) {
         (void)raise(SIGTERM);

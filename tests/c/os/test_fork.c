@@ -1,79 +1,16 @@
 /* test_fork.c: objects of the parent, used in the child of a fork(). A child's exit code is 0 if all went well; a child
  * that hangs is killed by SIGALRM. */
 #include "support/fds.h"
+#include "support/fork.h"
 #include "support/items.h"
 #include "support/threads.h"
 
 #include "core/reactor/wake_queue.h"
 
-#include <dirent.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
 
 #define HOUR (UINT64_C(3600) * (uint64_t)SECOND)
-
-/* malloc can be used in the child of a fork(). Before LLVM 18 and GCC 14, AddressSanitizer's allocator cannot: the
- * child waits for ever for a lock that another thread held. So under it a test forks while the other threads sleep. */
-#ifdef __SANITIZE_ADDRESS__
-static bool
-is_running(const char *task)
-{
-    char path[64], line[256] = "";
-    (void)snprintf(path, sizeof path, "/proc/self/task/%s/stat", task);
-    FILE *file = fopen(path, "r");
-    char *got = file ? fgets(line, sizeof line, file) : NULL;
-    if (file) {
-        (void)fclose(file);
-    }
-    const char *state = got ? strrchr(line, ')') : NULL; /* the letter after the name; none when it has ended */
-    return state && strncmp(state, ") R", 3) == 0;
-}
-
-static bool
-another_thread_runs(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    CHECK(tasks != NULL);
-    bool runs = false;
-    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
-        runs = runs || (task->d_name[0] != '.' && atoi(task->d_name) != gettid() && is_running(task->d_name));
-    }
-    (void)closedir(tasks);
-    return runs;
-}
-
-static void
-prepare_to_fork(void)
-{
-    while (another_thread_runs()) {
-        sched_yield();
-    }
-}
-#else
-static void
-prepare_to_fork(void)
-{
-}
-#endif
-
-/* Fork: true in the child; false in the parent, once the child has ended. */
-static bool
-in_child(void)
-{
-    prepare_to_fork();
-    pid_t pid = fork();
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        (void)alarm(30);
-        return true;
-    }
-    int status = -1;
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    return false;
-}
 
 static void
 reactor_of_the_parent_is_closed_in_the_child_and_untouched_in_the_parent(caw_reactor_kind kind)

@@ -1,4 +1,5 @@
 /* test_exit.c: calls that are to be finished before the process ends. Each test ends processes of its own. */
+#include "support/fork.h"
 #include "support/written.h"
 
 static int
@@ -118,7 +119,7 @@ fork_with_calls(void)
     caw_pool *pool = leave(new_pool(1));
     (void)started(pool, writes_late, "a", true);
     (void)started(pool, writes_late, "b", true);
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         (void)started(NULL, writes_late, "c", true);
@@ -186,7 +187,7 @@ defer_in_a_child(void)
         (void)usleep(100);
     }
     (void)fflush(NULL);
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         defer_one(pool); /* the parent's: so it goes to the child's default one */

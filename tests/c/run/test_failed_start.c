@@ -98,6 +98,9 @@ begin_on_a_thread(caw_pool *pool, caw_future *call)
     gate = 0;
     fails = true;
     CHECK(poll_without_waker(call, NULL) == CAW_PENDING);
+    while (number_of(pool, &pool->idle) > 0) { /* else the next work waits for that thread, and no start is tried */
+        (void)usleep(100);
+    }
 }
 
 static void

@@ -1,4 +1,5 @@
 /* test_no_threads.c: a pool, and a serial, in a process that can start no more threads. */
+#include "support/fork.h"
 #include "support/nested.h"
 #include "support/serial.h"
 #include "support/threads.h"
@@ -38,7 +39,7 @@ forbid_threads(void)
 static void
 in_a_child(void (*test)(void))
 {
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         test();

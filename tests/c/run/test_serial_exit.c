@@ -1,4 +1,5 @@
 /* test_serial_exit.c: the end of a process, or a fork, while a serial has work. Each test ends processes of its own. */
+#include "support/fork.h"
 #include "support/serial.h"
 #include "support/written.h"
 
@@ -185,7 +186,7 @@ fork_with_work(void)
     CHECK(poll_without_waker(close, NULL) == CAW_PENDING);
     CHECK(poll_without_waker(waiting, NULL) == CAW_READY); /* CAW_ECLOSED */
     (void)fflush(NULL);
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         in_the_child_of_a_fork(serial, left[1], queued, close);

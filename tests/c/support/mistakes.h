@@ -2,6 +2,7 @@
 #ifndef CAWAIT_TEST_MISTAKES_H
 #define CAWAIT_TEST_MISTAKES_H
 
+#include "fork.h"
 #include "test.h"
 
 #include <signal.h>
@@ -27,7 +28,7 @@ mistake_of(void (*body)(void *arg), void *arg)
     mistake m = {.aborted = false};
     int fds[2], status;
     CHECK(pipe(fds) == 0);
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         (void)alarm(20);
@@ -57,7 +58,7 @@ first_line_of(void (*body)(void), char *line, size_t size)
 {
     int fds[2], status;
     CHECK(pipe(fds) == 0);
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         (void)alarm(20);

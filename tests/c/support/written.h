@@ -2,6 +2,7 @@
 #ifndef CAWAIT_TEST_WRITTEN_H
 #define CAWAIT_TEST_WRITTEN_H
 
+#include "fork.h"
 #include "place.h"
 
 #include <sys/wait.h>
@@ -48,7 +49,7 @@ written_by(void (*function)(void), void (*ends)(int))
     CHECK_INT(pipe(written), 0);
     CHECK_INT(pipe(never), 0);
     (void)fflush(NULL); /* else the child writes it again */
-    pid_t child = fork();
+    pid_t child = fork_child();
     CHECK(child >= 0);
     if (child == 0) {
         function();
