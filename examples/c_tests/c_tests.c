@@ -1,6 +1,10 @@
 /* c_tests.c: tests in C of a future of one's own: by a fake clock, on a Python loop, and together with Python.
  *
  *     c_tests [FILTER]... [--list] [--loop asyncio | uvloop | trio] [--junit FILE] [--help]
+ *
+ *     tools/amalgamate && cc -std=c11 -O2 -pthread -Ibuild/joined $(python3-config --embed --includes) \
+ *         build/joined/cawait.c build/joined/cawait_testing.c examples/c_tests/c_tests.c \
+ *         $(python3-config --embed --ldflags) -o c_tests
  */
 #include <cawait_testing.h>
 

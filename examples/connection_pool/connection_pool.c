@@ -19,7 +19,7 @@ enum { MOST = 64 };
 
 typedef struct pool {
     PyObject_HEAD
-    caw_semaphore idle; /* as many permits as places that are not taken, or are about to be or were a moment ago */
+    caw_semaphore idle; /* a permit is taken before its place, and given back after it */
     caw_once prepared;
     PyObject *prepare; /* a str: what is done once */
     char error[200];   /* what SQLite says where that fails */

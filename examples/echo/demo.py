@@ -25,9 +25,15 @@ async def send_back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 @contextlib.asynccontextmanager
 async def server_in_python() -> AsyncIterator[int]:
     """asyncio's server; its port."""
-    server = await asyncio.start_server(send_back, "127.0.0.1", 0, backlog=1000)
+    connections: list[asyncio.Future[None]] = []
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.ensure_future(send_back(reader, writer)))
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, backlog=1000)
     async with server:
         yield server.sockets[0].getsockname()[1]
+    await asyncio.gather(*connections)  # else asyncio.run cancels those that have not come to their end yet
 
 
 @contextlib.asynccontextmanager

@@ -23,14 +23,18 @@ load_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"port", "connections", "requests", NULL};
     int port;
-    unsigned connections = 50, requests = 100;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|II:load", names, &port, &connections, &requests)) {
+    Py_ssize_t connections = 50, requests = 100;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|nn:load", names, &port, &connections, &requests)) {
         return NULL;
     }
     if (port < 0 || port > UINT16_MAX) {
         return (caw_future *)PyErr_Format(PyExc_OverflowError, "no port: %d", port);
     }
-    return echo_load_new(&(echo_load){.port = (uint16_t)port, .connections = connections, .requests = requests});
+    if (connections < 1 || requests < 1) {
+        return (caw_future *)PyErr_Format(PyExc_ValueError, "a load has at least one connection and one request");
+    }
+    echo_load load = {.port = (uint16_t)port, .connections = (size_t)connections, .requests = (size_t)requests};
+    return echo_load_new(&load);
 }
 
 static PyObject *

@@ -185,8 +185,8 @@ static void
 load_measure(load *self)
 {
     size_t n = self->spec.connections * self->spec.requests;
-    qsort(self->latencies, n, sizeof *self->latencies, compare);
     self->report.seconds = (double)(caw_now_ns() - self->began) / 1e9;
+    qsort(self->latencies, n, sizeof *self->latencies, compare);
     self->report.p50_us = (double)self->latencies[n / 2] / 1e3;
     self->report.p99_us = (double)self->latencies[n * 99 / 100] / 1e3;
 }
@@ -196,6 +196,7 @@ load_run(load *self, caw_context *cx)
 {
     CAW_ROUTINE (&self->async, cx) {
         CAW_TRY(self->spec.connections && self->spec.requests ? 0 : CAW_EINVAL);
+        CAW_TRY(self->spec.requests <= SIZE_MAX / self->spec.connections ? 0 : CAW_EINVAL);
         self->latencies = calloc(self->spec.connections * self->spec.requests, sizeof *self->latencies);
         CAW_TRY(self->latencies ? 0 : CAW_ENOMEM);
         CAW_TRY(load_begin(self));

@@ -6,11 +6,18 @@
  */
 #include "heads.h"
 
+#include <string.h>
+
 static bool
 set_urls(caw_future *f, PyObject *urls)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(urls); i++) {
-        const char *url = PyUnicode_AsUTF8(PyTuple_GET_ITEM(urls, i));
+        Py_ssize_t size;
+        const char *url = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(urls, i), &size);
+        if (url && strlen(url) != (size_t)size) {
+            PyErr_SetString(PyExc_ValueError, "a URL has no null character");
+            return false;
+        }
         if (!url || heads_set(f, (size_t)i, url) < 0) {
             return false; /* without an exception it is a MemoryError */
         }
@@ -23,16 +30,19 @@ heads_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"urls", "limit", "timeout", "total", NULL};
     PyObject *given;
-    unsigned limit = 10;
+    Py_ssize_t limit = 10;
     double timeout = 10, total = 60;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Idd:fetch_heads", names, &given, &limit, &timeout, &total)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|ndd:fetch_heads", names, &given, &limit, &timeout, &total)) {
         return NULL;
+    }
+    if (limit < 0) {
+        return (caw_future *)PyErr_Format(PyExc_ValueError, "a limit is a number of connections");
     }
     if (!(timeout >= 0 && timeout < 1e9 && total >= 0 && total < 1e9)) {
         return (caw_future *)PyErr_Format(PyExc_ValueError, "a time limit is a number of seconds");
     }
     PyObject *urls = PySequence_Tuple(given);
-    heads_spec spec = {.limit = limit, .each_ns = (uint64_t)(timeout * 1e9), .all_ns = (uint64_t)(total * 1e9)};
+    heads_spec spec = {.limit = (size_t)limit, .each_ns = (uint64_t)(timeout * 1e9), .all_ns = (uint64_t)(total * 1e9)};
     caw_future *f = urls ? heads_new(&spec, (size_t)PyTuple_GET_SIZE(urls)) : NULL;
     if (f && !set_urls(f, urls)) {
         caw_future_destroy(f);

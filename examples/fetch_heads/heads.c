@@ -21,32 +21,47 @@ typedef struct fetch {
 
 CAW_ASYNC_FUNCTION(fetch)
 
+/* The port is a number from 1 to 65535, or empty. */
+static int
+fetch_set_port(fetch *self, const char *digits, size_t length)
+{
+    unsigned long port = length > 0 ? strtoul(digits, NULL, 10) : 80;
+    if (length > 5 || strspn(digits, "0123456789") < length || port < 1 || port > UINT16_MAX) {
+        return CAW_EINVAL;
+    }
+    (void)snprintf(self->port, sizeof self->port, "%u", (unsigned)(uint16_t)port);
+    return 0;
+}
+
+static bool
+has_control_bytes(const char *url)
+{
+    while ((unsigned char)*url > ' ' && *url != 0x7f) {
+        url++;
+    }
+    return *url;
+}
+
 /* The host, the port and the request. */
 static int
 fetch_prepare(fetch *self)
 {
     const char *url = self->head->url, *host = url + strlen("http://");
-    if (strncmp(url, "http://", strlen("http://")) != 0 || strpbrk(url, " \r\n")) {
+    if (strncmp(url, "http://", strlen("http://")) != 0 || has_control_bytes(url)) {
         return CAW_EINVAL;
     }
     size_t place = strcspn(host, "/?#"), length = strcspn(host, ":/?#");
-    const char *port = host[length] == ':' ? host + length + 1 : "80";
-    int port_length = host[length] == ':' ? (int)(host + place - port) : 2;
-    if (length == 0 || length >= sizeof self->host || port_length >= (int)sizeof self->port) {
+    if (length == 0 || length >= sizeof self->host) {
         return CAW_EINVAL;
     }
     (void)snprintf(self->host, sizeof self->host, "%.*s", (int)length, host);
-    (void)snprintf(self->port, sizeof self->port, "%.*s", port_length, port);
+    size_t colon = host[length] == ':';
+    int error = fetch_set_port(self, host + length + colon, place - length - colon);
+    const char *path = host + place;
     int n =
-        snprintf(self->request, sizeof self->request, "HEAD %s%s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n",
-                 host[place] == '/' ? "" : "/", host + place, (int)place, host);
-    return n < (int)sizeof self->request ? 0 : CAW_EINVAL;
-}
-
-static caw_future *
-connect_to(const struct addrinfo *a)
-{
-    return caw_connect(socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), a->ai_addr, a->ai_addrlen);
+        snprintf(self->request, sizeof self->request, "HEAD %s%.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n",
+                 *path == '/' ? "" : "/", (int)strcspn(path, "#"), path, (int)place, host);
+    return n < (int)sizeof self->request ? error : CAW_EINVAL;
 }
 
 /* [fetch] */
@@ -59,10 +74,15 @@ fetch_run(fetch *self, caw_context *cx)
         CAW_AWAIT_REF(self->names);
         self->addresses = self->next = caw_getaddrinfo_take(self->names);
         for (; self->fd < 0 && self->next; self->next = self->next->ai_next) {
-            caw_future_destroy(self->connect);
-            self->connect = connect_to(self->next);
-            CAW_AWAIT_REF_STATUS(self->status, self->connect);
-            self->fd = self->status < 0 ? -1 : caw_connect_take(self->connect);
+            self->fd = socket(self->next->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            self->status = self->fd < 0 ? -errno : 0;
+            if (self->status == 0) {
+                caw_future_destroy(self->connect);
+                self->connect = caw_connect(self->fd, self->next->ai_addr, self->next->ai_addrlen);
+                self->fd = -1; /* that future's, until it is taken */
+                CAW_AWAIT_REF_STATUS(self->status, self->connect);
+                self->fd = self->status < 0 ? -1 : caw_connect_take(self->connect);
+            }
         }
         CAW_TRY(self->status);
         CAW_AWAIT(caw_write_all(self->fd, self->request, strlen(self->request)));
@@ -96,12 +116,14 @@ static int
 head_parse(head *one)
 {
     const char *end = memmem(one->text, one->length, "\r\n\r\n", 4);
-    if (end - one->text < 12 || memcmp(one->text, "HTTP/1.", 7) != 0) {
+    const char *code = one->text + strlen("HTTP/1.1 ");
+    if (end - one->text < 12 || memcmp(one->text, "HTTP/1.", 7) != 0 || code[-1] != ' ' ||
+        strspn(code, "0123456789") != 3 || *code == '0') {
         return -EBADMSG;
     }
     one->length = (size_t)(end - one->text);
-    one->code = atoi(one->text + 9);
-    return one->code > 0 ? 0 : -EBADMSG;
+    one->code = atoi(code);
+    return 0;
 }
 
 /* Note how it has ended, also by the time limit around it. One that fails ends no other. */

@@ -21,7 +21,7 @@ typedef struct head {
 /* A future for so many heads, which have no URL yet: each is set before the first poll. NULL: out of memory. */
 caw_future *heads_new(const heads_spec *spec, size_t n);
 
-/* Copy the URL, http://host[:port][/path]. 0 or an error. */
+/* Copy the URL, http://host[:port][/path][?query][#fragment]. 0 or an error. */
 int heads_set(caw_future *heads, size_t i, const char *url);
 
 /* The head of the i-th URL, when the future is ready with 0. NULL: there are no more. */

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     STEPS = 1000,  /* so many instructions of SQLite between two looks at whether a statement is still wanted */
@@ -68,7 +67,7 @@ stop_unwanted(void *user) /* called by SQLite in the middle of a statement; not 
 static int
 wait_for_others(void *user, int n) /* called by SQLite where another connection has the file; 0: give up */
 {
-    (void)usleep(1000);
+    (void)sqlite3_sleep(1);
     return n < LOCKED && !stop_unwanted(user);
 }
 
@@ -163,6 +162,19 @@ query_step(query *q, sqlite3_stmt *statement)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* Whether only comments and empty statements are left. */
+static bool
+is_all(sqlite3 *sqlite, const char *rest)
+{
+    bool all = true;
+    while (all && *rest) {
+        sqlite3_stmt *next = NULL;
+        all = sqlite3_prepare_v2(sqlite, rest, -1, &next, &rest) == SQLITE_OK && !next;
+        (void)sqlite3_finalize(next);
+    }
+    return all;
+}
+
 /* Run the statement that its text is. A code of SQLite. */
 static int
 query_execute(query *q)
@@ -170,16 +182,16 @@ query_execute(query *q)
     database *db = q->db;
     sqlite3_stmt *statement = NULL;
     const char *rest;
+    db->running = &q->work; /* from now on a cancel is heard, also where another connection has the file */
     int code = sqlite3_prepare_v2(db->sqlite, q->sql, -1, &statement, &rest);
-    if (code == SQLITE_OK && rest[strspn(rest, " \t\r\n")]) {
+    if (code == SQLITE_OK && !is_all(db->sqlite, rest)) {
         query_fail(q, "more than one statement");
         code = SQLITE_MISUSE;
     }
     if (code == SQLITE_OK && statement) { /* NULL: the text is empty */
-        db->running = &q->work;
         code = query_step(q, statement);
-        db->running = NULL;
     }
+    db->running = NULL;
     if (code != SQLITE_OK && !q->error) {
         query_fail(q, sqlite3_errmsg(db->sqlite));
     }
@@ -198,7 +210,7 @@ query_all(query *q)
         database_roll_back(q->db); /* what somebody began who was cancelled before he knew */
     }
     else if (q->place == WITHIN && sqlite3_get_autocommit(q->db->sqlite)) {
-        query_fail(q, "the transaction was rolled back"); /* by SQLite, after some failures */
+        query_fail(q, "there is no transaction any more"); /* SQLite rolls back after some failures */
         return SQLITE_ABORT;
     }
     code = query_execute(q);

@@ -26,8 +26,11 @@ async def transfer(connection: Connection, giver: int, taker: int, amount: int) 
 
 async def transfers(connection: Connection) -> dict[str, int]:
     """All at once, each third one cancelled in the middle; how they ended."""
+    amounts = [n % 60 for n in range(TRANSFERS)]
+    amounts[1] = 10_000  # more than there is
     tasks = [
-        asyncio.ensure_future(transfer(connection, n % ACCOUNTS, n * 7 % ACCOUNTS, n % 60)) for n in range(TRANSFERS)
+        asyncio.ensure_future(transfer(connection, n % ACCOUNTS, n * 7 % ACCOUNTS, amount))
+        for n, amount in enumerate(amounts)
     ]
     for n, task in enumerate(tasks[::3]):
         asyncio.get_running_loop().call_later(n / 5000, task.cancel)

@@ -64,8 +64,8 @@ statement_run(statement *self, caw_context *cx)
     }
     CAW_FINALLY
     {
-        if (self->query && self->query->place & ENDS) {
-            caw_lock_release(self->lock);
+        if (self->query && self->query->place & ENDS && (self->lock == &self->own || caw_lock_is_held(self->lock))) {
+            caw_lock_release(self->lock); /* a transaction's that is not held yet is its begin's, which waits for it */
         }
     }
 }
@@ -210,12 +210,26 @@ static PyType_Spec connection_spec = {.name = "sqlite.Connection",
 
 /* --- Transaction --- */
 
+/* Nobody has awaited __aexit__: the thread rolls back, before the next one begins. */
+static void
+transaction_drop(transaction *self)
+{
+    query *q = query_new(ENDS, "", 0);
+    if (q) { /* else the next one does it */
+        (void)caw_future_poll(query_on(q, self->connection->db), &(caw_context){.waker = CAW_WAKER_NONE});
+        query_release(q); /* it is queued, and runs all the same */
+    }
+}
+
 static void
 transaction_dealloc(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     transaction *self = (transaction *)object;
-    caw_lock_release(&self->lock); /* held where nobody has awaited __aexit__; the next one rolls it back */
+    if (caw_lock_is_held(&self->lock)) {
+        transaction_drop(self);
+        caw_lock_release(&self->lock);
+    }
     Py_DECREF((PyObject *)self->connection);
     type->tp_free(object);
     Py_DECREF(type);
@@ -265,7 +279,7 @@ transaction_exit(caw_async *frame, PyObject *self, PyObject *args, PyObject *Py_
     if (!PyArg_ParseTuple(args, "OOO:__aexit__", &raised, &value, &traceback)) {
         return -1;
     }
-    /* What is not committed is rolled back where a transaction ends, so there is nothing else to do. */
+    /* What is not committed is rolled back at the end of a transaction: the end of the empty statement, too. */
     s->query = query_from_python(ENDS, raised == Py_None ? "COMMIT" : "", Py_None);
     return s->query ? 0 : -1;
 }

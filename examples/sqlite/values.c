@@ -1,6 +1,7 @@
 /* values.c: values from Python to SQLite and back: None, int, float, str, bytes. All of it with the GIL. */
 #include "values.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,12 +51,16 @@ parameter_set(parameter *p, PyObject *value)
 query *
 query_from_python(query_place place, const char *sql, PyObject *parameters)
 {
+    if (parameters != Py_None && !PySequence_Check(parameters)) { /* such as a set, which has no order */
+        PyErr_Format(PyExc_TypeError, "parameters are a sequence, not %.100s", Py_TYPE(parameters)->tp_name);
+        return NULL;
+    }
     PyObject *items = parameters == Py_None ? PyTuple_New(0) : PySequence_Tuple(parameters);
     if (!items) {
         return NULL;
     }
     Py_ssize_t n = PyTuple_GET_SIZE(items);
-    query *q = n < 100000 ? query_new(place, sql, (int)n) : NULL;
+    query *q = n <= INT_MAX ? query_new(place, sql, (int)n) : NULL;
     if (!q) {
         PyErr_NoMemory();
     }

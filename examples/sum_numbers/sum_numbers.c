@@ -46,11 +46,19 @@ typedef struct total {
     caw_stream *stream; /* owned */
     caw_next_op next;
     long long sum, limit;
-    int status;
+    int status, error; /* of the stream; of the sum */
     bool stopped;
 } total;
 
 CAW_ASYNC_FUNCTION(total)
+
+/* Add a number up. Whether it is the last one. */
+static bool
+total_add(total *self, long long value)
+{
+    self->error = __builtin_add_overflow(self->sum, value, &self->sum) ? -EOVERFLOW : 0;
+    return self->error || self->sum >= self->limit;
+}
 
 static caw_step
 total_run(total *self, caw_context *cx)
@@ -60,14 +68,14 @@ total_run(total *self, caw_context *cx)
             caw_next_init(&self->next, self->stream);
             CAW_AWAIT_REF_STATUS(self->status, &self->next.future);
             if (!self->next.item) { /* the end, an error, or the end after a cancel */
-                CAW_RETURN(self->stopped && self->status == CAW_ECANCELED ? 0 : self->status);
+                CAW_RETURN(self->status < 0 && !(self->stopped && self->status == CAW_ECANCELED) ? self->status
+                                                                                                 : self->error);
             }
-            self->sum += self->stopped ? 0 : CAW_CONTAINER_OF(self->next.item, number, item)->value;
-            caw_future_destroy(&self->next.future); /* and the item */
-            if (!self->stopped && self->sum >= self->limit) {
+            if (!self->stopped && total_add(self, CAW_CONTAINER_OF(self->next.item, number, item)->value)) {
                 self->stopped = true;
                 caw_stream_cancel(self->stream); /* then go on: the generator's `finally` is awaited first */
             }
+            caw_future_destroy(&self->next.future); /* and the item */
         }
     }
     CAW_FINALLY

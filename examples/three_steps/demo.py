@@ -14,6 +14,7 @@ from three_steps import checksum
 async def main() -> None:
     """Once with bytes, once without, once with something that is no fd; and a thousand at once."""
     here, there = os.pipe()
+    os.set_blocking(here, False)  # several tasks read it below
     coroutine = checksum(here)
     task = asyncio.ensure_future(coroutine)
     await asyncio.sleep(0.05)

@@ -1,6 +1,10 @@
 /* three_steps.c: a wait, a read, and a computation on the pool, one after another: an async function in C.
  *
- * `await checksum(fd)` is the sum of the bytes that can be read from the fd within two seconds.
+ * `await checksum(fd)` is the sum of the bytes that can be read from the fd within two seconds. The fd is non-blocking,
+ * or nobody else reads it: where another reader is faster, the read would block the loop.
+ *
+ *     tools/amalgamate && cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden -pthread -Ibuild/joined \
+ *         $(python3-config --includes) build/joined/cawait.c examples/three_steps/three_steps.c -o three_steps.so
  */
 #include <cawait.h>
 
@@ -69,7 +73,8 @@ checksum_result(caw_future *f)
 
 static const caw_py_async_def functions[] = {
     CAW_PY_ROUTINE("checksum", checksum, checksum_arguments, checksum_result,
-                   "checksum(fd)\n--\n\nThe sum of the bytes that can be read."),
+                   "checksum(fd)\n--\n\nThe sum of the bytes that can be read. The fd is non-blocking, or nobody "
+                   "else reads it."),
     CAW_PY_ASYNC_END,
 };
 /* [/row] */

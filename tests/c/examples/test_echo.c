@@ -55,5 +55,15 @@ load_without_a_server_is_refused(void)
     caw_future_destroy(f);
 }
 
+static void
+load_of_more_requests_than_can_be_counted_is_refused(void)
+{
+    echo_load load = {.connections = 2, .requests = SIZE_MAX / 2 + 1};
+    close(listen_on_loopback(&load.port));
+    caw_future *f = echo_load_new(&load);
+    CHECK_INT(caw_block_on(f), CAW_EINVAL);
+    caw_future_destroy(f);
+}
+
 TESTS(TEST(server_and_client_that_are_interrupted_anywhere_close_all), TEST(load_is_served_on_a_thread_and_measured),
-      TEST(load_without_a_server_is_refused))
+      TEST(load_without_a_server_is_refused), TEST(load_of_more_requests_than_can_be_counted_is_refused))

@@ -53,6 +53,11 @@ def test_errors_are_raised(run: Run) -> None:
         for wrong in (lambda: echo.load(70_000), lambda: echo.load("80"), lambda: echo.serve(None)):
             with pytest.raises((OverflowError, TypeError)):
                 wrong()
+        for number in (0, -1, 2**63):
+            with pytest.raises((OverflowError, ValueError)):
+                echo.load(port, number)
+            with pytest.raises((OverflowError, ValueError)):
+                echo.load(port, 1, number)
         with socket.create_server(("127.0.0.1", 0)) as blocking:
             blocking.setblocking(True)
             with pytest.raises(OSError, match="Invalid argument"):

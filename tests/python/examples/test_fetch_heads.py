@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
 import subprocess
 import threading
@@ -34,6 +35,25 @@ def silent() -> Iterator[str]:
     """A server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listens:
         yield f"http://127.0.0.1:{listens.getsockname()[1]}/"
+
+
+@contextmanager
+def served_once(answer: bytes, requests: list[bytes]) -> Iterator[str]:
+    """A server that answers one request, and notes it."""
+
+    def serve(listens: socket.socket) -> None:
+        with listens.accept()[0] as connection:
+            requests.append(connection.recv(1000))
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        listens.settimeout(30)  # where nobody comes
+        thread = threading.Thread(target=serve, args=(listens,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listens.getsockname()[1]}/"
+        finally:
+            thread.join()
 
 
 @needs_nginx
@@ -79,12 +99,47 @@ def test_what_fails_does_so_alone(run: Run, web: str) -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as refusing:
             refused = f"http://127.0.0.1:{refusing.getsockname()[1]}/"
-        wrong = ["ftp://127.0.0.1/", "http://:80/", "http://a b/"]
-        heads = await fetch_heads([refused, "http://no-such-host.invalid/", *wrong, f"{web}/file"])
+        heads = await fetch_heads([refused, "http://no..host/", "ftp://127.0.0.1/", f"{web}/file"])
         assert heads[0] == (0, "Connection refused")
-        assert heads[1][0] == 0 and "name" in heads[1][1].lower()
-        assert heads[2] == heads[3] == heads[4] == (0, "invalid argument")
-        assert heads[5][0] == 200
+        assert heads[1][0] == 0 and "name" in heads[1][1].lower()  # no server of names is asked for this one
+        assert heads[2] == (0, "invalid argument")
+        assert heads[3][0] == 200
+
+    run(main)
+
+
+def test_url_that_is_none_is_refused(run: Run) -> None:
+    hosts = ("", ":80", "a b", "a\t", "a\x7f", "a:0", "a:65536", "a:67536", "a:-1", "a:http", "a:8 ", "a:1:2", "[::1]")
+
+    async def main() -> None:
+        urls = [f"http://{host}{path}" for host in hosts for path in ("", "/", "?a")]
+        assert set(await fetch_heads(urls)) == {(0, "invalid argument")}
+
+    run(main)
+
+
+def test_request_has_the_path_without_the_fragment(run: Run) -> None:
+    requests: list[bytes] = []
+
+    async def main() -> None:
+        for path in ("/a?b#c", "#/c", "?b#c"):
+            with served_once(b"HTTP/1.1 204 \r\n\r\n", requests) as url:
+                assert await fetch_heads([url.rstrip("/") + path]) == [(204, "HTTP/1.1 204 ")]
+        assert [one.split(b" ")[1] for one in requests] == [b"/a?b", b"/", b"/?b"]
+
+    run(main)
+
+
+def test_reason_is_that_of_the_socket_that_cannot_be_made(run: Run) -> None:
+    async def main() -> None:
+        with silent() as url:
+            await fetch_heads([url], timeout=0.01)  # what the loop and the pool need is there
+            before = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+            try:
+                assert await fetch_heads([url]) == [(0, "Too many open files")]
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
     run(main)
 
@@ -98,30 +153,26 @@ def test_time_limits_are_for_each_and_for_all(run: Run) -> None:
         for wrong in (-1.0, float("nan"), 1e10):
             with pytest.raises(ValueError):
                 fetch_heads([], timeout=wrong)
-        for urls in (3, [3], ["\ud800"]):
-            with pytest.raises((TypeError, UnicodeEncodeError)):
+        for urls in (3, [3], ["\ud800"], ["http://127.0.0.1/\0"]):
+            with pytest.raises((TypeError, ValueError)):
                 fetch_heads(urls)
+        for limit in (-1, 2**63):
+            with pytest.raises((OverflowError, ValueError)):
+                fetch_heads([], limit=limit)
 
     run(main)
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [(b"", "Broken pipe"), (b"x" * 5000, "Message too long"), (b"SMTP\r\n\r\n", "Bad message")],
-    ids=["nothing", "too-long", "other"],
+    [(b"", "Broken pipe"), (b"x" * 5000, "Message too long"), (b"SMTP\r\n\r\n", "Bad message")]
+    + [(b"HTTP/1.1 %s\r\n\r\n" % code, "Bad message") for code in (b"-5", b"20", b"000", b"4294967496", b"+20", b"")],
+    ids=["nothing", "too-long", "other", "negative", "short", "zero", "long", "sign", "none"],
 )
 def test_answer_that_is_no_head_is_an_error(run: Run, answer: bytes, reason: str) -> None:
-    def serve_one(listens: socket.socket) -> None:
-        with listens.accept()[0] as connection:
-            connection.recv(1000)
-            connection.sendall(answer)
-
     async def main() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listens:
-            thread = threading.Thread(target=serve_one, args=(listens,))
-            thread.start()
-            assert await fetch_heads([f"http://127.0.0.1:{listens.getsockname()[1]}/"]) == [(0, reason)]
-            thread.join()
+        with served_once(answer, []) as url:
+            assert await fetch_heads([url]) == [(0, reason)]
 
     run(main)
 

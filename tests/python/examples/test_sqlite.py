@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.common import awaiting, cancelled, results, settle, spawn, started, turn
+from support.common import awaiting, cancelled, results, settle, sleep, spawn, started, turn
 from support.points import cancelled_after_turns, cancelled_at_each_point
 
 sqlite = pytest.importorskip("sqlite", reason="SQLite's headers were not there when the examples were built")
@@ -51,7 +51,8 @@ def test_values_go_both_ways(run: Run) -> None:
             rows = await connection.execute("WITH n(i) AS (VALUES (1), (2), (3)) SELECT i, i * i FROM n")
             assert rows == [(1, 1), (2, 4), (3, 9)]
             assert await connection.execute("CREATE TABLE t (x)") == []
-            assert await connection.execute(" -- nothing") == []
+            assert await connection.execute(" -- nothing") == await connection.execute(";;") == []
+            assert await connection.execute("SELECT 1; -- one\n; /* and no other */") == [(1,)]
 
     run(main)
 
@@ -65,6 +66,7 @@ def test_errors_have_the_text_of_sqlite(run: Run, tmp_path: Path) -> None:
                 ("CHECK constraint failed: balance >= 0", "UPDATE account SET balance = -1"),
                 ("UNIQUE constraint failed: account.id", "INSERT INTO account VALUES (?, 0)", (1,)),
                 ("more than one statement", "SELECT 1; SELECT 2"),
+                ("more than one statement", "SELECT 1;; nonsense"),
                 ("the number of parameters is not that of the statement", "SELECT ?"),
             ):
                 with pytest.raises(sqlite.Error) as seen:
@@ -72,6 +74,11 @@ def test_errors_have_the_text_of_sqlite(run: Run, tmp_path: Path) -> None:
                 assert str(seen.value) == text
             with pytest.raises(TypeError, match="no type for object"):
                 await connection.execute("SELECT ?", (object(),))
+            for wrong in ({1: 2}, {1}, 1):
+                with pytest.raises(TypeError, match="parameters are a sequence"):
+                    await connection.execute("SELECT ?", wrong)
+            with pytest.raises(sqlite.Error, match="number of parameters"):
+                await connection.execute("SELECT ?", [0] * 100_000)
             with pytest.raises(OverflowError):
                 await connection.execute("SELECT ?", (2**63,))
             assert await balances(connection) == [100, 100]
@@ -225,6 +232,54 @@ def test_transaction_that_is_dropped_is_rolled_back_by_the_next(run: Run) -> Non
     run(main)
 
 
+def test_transaction_that_is_dropped_leaves_the_file_to_others(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with sqlite.Connection(tmp_path / "file") as connection, sqlite.Connection(tmp_path / "file") as other:
+            await prepared(connection)
+            transaction = await connection.transaction().__aenter__()
+            await transaction.execute("DELETE FROM account")
+            del transaction
+            gc.collect()
+            await move(other, 1)
+            assert await balances(other) == [99, 101]
+
+    run(main)
+
+
+def test_exit_that_is_never_awaited_ends_no_other_lock(run: Run) -> None:
+    async def main() -> None:
+        async with sqlite.Connection(":memory:") as connection:
+            await prepared(connection)
+            begun = connection.transaction()
+            async with connection.transaction():
+                begins = await started(awaiting(begun.__aenter__()))  # waits for the other one
+                begun.__aexit__(None, None, None).close()
+            await results([begins])
+            await begun.execute("UPDATE account SET balance = 0")
+            await begun.__aexit__(None, None, None)
+            assert await balances(connection) == [0, 0]
+
+    run(main)
+
+
+def test_cancel_is_heard_while_another_has_the_file(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        file = tmp_path / "file"
+        async with sqlite.Connection(file) as owner, sqlite.Connection(file) as other:
+            await owner.execute("PRAGMA locking_mode = EXCLUSIVE")
+            await prepared(owner)
+            waits = await started(awaiting(balances(other)))  # for the file: it gives up after some seconds
+            await sleep(0.5)
+            async with sqlite.Connection(file) as connection:
+                task = await started(awaiting(balances(connection)))
+                await sleep(0.05)  # until SQLite waits for it as well
+                await cancelled(task)
+            assert not waits.done()
+            await cancelled(waits)
+
+    run(main)
+
+
 def test_misuse_of_a_transaction_is_an_error(run: Run) -> None:
     async def main() -> None:
         async with sqlite.Connection(":memory:") as connection:
@@ -243,7 +298,7 @@ def test_misuse_of_a_transaction_is_an_error(run: Run) -> None:
             with pytest.raises(sqlite.Error, match="cannot commit - no transaction is active"):
                 async with connection.transaction() as transaction:
                     await transaction.execute("ROLLBACK")
-                    with pytest.raises(sqlite.Error, match="the transaction was rolled back"):
+                    with pytest.raises(sqlite.Error, match="there is no transaction any more"):
                         await transaction.execute("DELETE FROM account")
             assert await balances(connection) == [100, 100]
             with pytest.raises(TypeError):
