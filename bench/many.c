@@ -9,7 +9,7 @@
 static caw_future *
 all_of(size_t n, caw_future *(*make)(size_t i))
 {
-    caw_future **children = n > 0 ? malloc(n * sizeof *children) : NULL;
+    caw_future **children = n > 0 && n <= SIZE_MAX / sizeof *children ? malloc(n * sizeof *children) : NULL;
     if (!children) {
         return NULL;
     }

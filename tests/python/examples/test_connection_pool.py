@@ -20,6 +20,7 @@ TABLE = "CREATE TABLE IF NOT EXISTS t (number INTEGER)"
 
 async def all_work(pool: Any, n: int) -> None:
     """So many statements run at a time, and one more does not."""
+    await pool.execute("SELECT 1")  # prepares it, where nobody has
     tasks = [await started(pool.execute(ENDLESS)) for _ in range(n)]
     waits = spawn(pool.execute("SELECT 42"))
     await settle()

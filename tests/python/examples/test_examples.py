@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from support.children import programs
+from support.children import HANG_SECONDS, programs
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 ESCAPE = "\x1b"
@@ -39,7 +39,7 @@ def environment(**changes: str) -> dict[str, str]:
 def run(script: str, *args: str | Path, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a script of the examples, with its output in a pipe, and check its exit code."""
     command = [sys.executable, str(EXAMPLES / script), *map(str, args)]
-    done = subprocess.run(command, env=environment(**env), capture_output=True, encoding="utf-8", timeout=55)
+    done = subprocess.run(command, env=environment(**env), capture_output=True, encoding="utf-8", timeout=HANG_SECONDS)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr and "never awaited" not in done.stderr
     return done
@@ -271,14 +271,17 @@ def test_tour_without_its_module_says_so() -> None:
 @needs("_tour")
 def test_tour_ends_cleanly_on_control_c(tree: Path) -> None:
     command = [sys.executable, "-u", str(EXAMPLES / "tour" / "tour.py"), str(tree)]
-    with subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    ) as tour:
+    with (
+        subprocess.Popen(
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        ) as tour,
+        programs.limited(tour),
+    ):
         assert tour.stdout is not None
         while "ticker" not in tour.stdout.readline():
             assert tour.poll() is None
         tour.send_signal(signal.SIGINT)
-        _, errors = tour.communicate(timeout=30)
+        _, errors = tour.communicate()
     assert tour.returncode == 130
     assert errors == "tour: interrupted\n"
 
@@ -300,13 +303,16 @@ def test_c_tests_pass(loop: str) -> None:
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 @pytest.mark.parametrize("end", ["quit", "interrupt"])
 def test_embedded_server_has_requests_answered_by_python(loop: str, end: str) -> None:
-    with subprocess.Popen(
-        [str(SERVER), str(EXAMPLES / "embedded_server"), loop],
-        env=programs.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    with (
+        subprocess.Popen(
+            [str(SERVER), str(EXAMPLES / "embedded_server"), loop],
+            env=programs.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server,
+        programs.limited(server),
+    ):
         assert server.stdout
         port = int(server.stdout.readline())
         with socket.create_connection(("127.0.0.1", port)) as client, client.makefile("rw") as stream:
@@ -320,5 +326,5 @@ def test_embedded_server_has_requests_answered_by_python(loop: str, end: str) ->
                 stream.flush()
             else:
                 server.send_signal(signal.SIGINT)
-            assert server.wait(timeout=55) == (0 if end == "quit" else 130)
+            assert server.wait() == (0 if end == "quit" else 130)
         assert server.stdout.read() == "" and server.stderr and server.stderr.read() == ""

@@ -34,29 +34,32 @@ http {{
 """
 
 
-def accepts(port: int) -> bool:
-    """Whether something listens there."""
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return False
-    return True
+def start(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """One that listens, or has ended; its port."""
+    assert NGINX
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port))
+    server = subprocess.Popen([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")])
+    give_up = time.monotonic() + 30
+    while server.poll() is None and not (folder / "pid").exists():  # which it writes once it listens
+        if time.monotonic() > give_up:
+            server.kill()
+        time.sleep(0.01)
+    return server, port
 
 
 @contextmanager
 def nginx(folder: Path) -> Iterator[str]:
     """It serves the folder; the beginning of its URLs."""
-    assert NGINX
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     (folder / "file").write_text("x" * 1000)
-    (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port))
-    with subprocess.Popen([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")]) as server:
+    for _ in range(5):  # the port may have been taken in between
+        server, port = start(folder)
+        if server.poll() is None:
+            break
+    with server:
         try:
-            give_up = time.monotonic() + 30
-            while not accepts(port):
-                assert server.poll() is None and time.monotonic() < give_up, (folder / "error.log").read_text()
-                time.sleep(0.01)
+            assert server.poll() is None, "nginx ends at once; its stderr says why"
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
