@@ -248,7 +248,7 @@ looking_run(looking *self, caw_context *cx)
 static void
 child_of_another_future_is_looked_at_in_an_await(void)
 {
-    caw_future *f = CAW_ASYNC_NEW(looking);
+    caw_future *f = CAW_ASYNC_NEW(looking, .all = NULL);
     CHECK_INT(caw_block_on(f), 0);
     caw_future_destroy(f);
 }

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import anyio
-import pytest
 import trio
 
 import _cawait_test as t

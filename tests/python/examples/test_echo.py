@@ -97,9 +97,9 @@ def test_server_that_is_cancelled_anywhere_closes_its_connections(run: Run) -> N
 
 @programs.needs(PROGRAM)
 def test_program_has_no_python_in_it() -> None:
-    done = programs.run_program(PROGRAM, "20", "50")
+    done = programs.run_plain(PROGRAM, "20", "50")
     assert done.returncode == 0 and done.stderr == ""
     assert re.fullmatch(r"\d+ requests/s, p50 \d+ us, p99 \d+ us\n", done.stdout)
     libraries = subprocess.run(["ldd", str(PROGRAM)], capture_output=True, text=True).stdout
     assert "libc.so" in libraries and "python" not in libraries
-    assert programs.run_program(PROGRAM, "0").returncode == 1
+    assert programs.run_plain(PROGRAM, "0").returncode == 1

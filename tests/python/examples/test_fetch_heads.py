@@ -195,7 +195,7 @@ def test_fetch_that_is_cancelled_anywhere_closes_all(run: Run, web: str, each: A
 @needs_nginx
 @programs.needs(PROGRAM)
 def test_program_has_no_python_in_it(web: str) -> None:
-    done = programs.run_program(PROGRAM, f"{web}/file", f"{web}/none", "nothing")
+    done = programs.run_plain(PROGRAM, f"{web}/file", f"{web}/none", "nothing")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"200 {web}/file\n404 {web}/none\n  0 nothing: invalid argument\n"
     libraries = subprocess.run(["ldd", str(PROGRAM)], capture_output=True, text=True).stdout

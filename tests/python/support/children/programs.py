@@ -44,6 +44,11 @@ def environment(**changes: str) -> dict[str, str]:
     return {**env, "LD_LIBRARY_PATH": library, "VIRTUAL_ENV": sys.prefix, "PATH": path, **changes}
 
 
+def run_plain(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that has no Python in it: beside the interpreter's library there may be another C library."""
+    return subprocess.run([str(program), *arguments], capture_output=True, text=True, timeout=HANG_SECONDS)
+
+
 def run_program(program: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run it to the end, in an environment with these changes."""
     return subprocess.run(

@@ -212,12 +212,12 @@ drops_arguments(caw_async *frame, PyObject *Py_UNUSED(module), PyObject *args, P
 
 typedef struct too_large {
     caw_async async;
-    char room[PTRDIFF_MAX / 2];
+    char room[SIZE_MAX >> 4];
 } too_large;
 
 typedef struct too_large_to_yield {
     caw_generator generator;
-    char room[PTRDIFF_MAX / 2];
+    char room[SIZE_MAX >> 4];
 } too_large_to_yield;
 
 CAW_ASYNC_FUNCTION(too_large)
