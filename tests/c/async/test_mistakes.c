@@ -79,7 +79,7 @@ static void
 function_that_is_used_while_it_runs_aborts_with_its_name_and_line(void)
 {
     if (!mistakes_abort) {
-        SKIP("a release build does not look");
+        SKIP("this is found in debug builds only");
         return;
     }
     struct {
@@ -121,7 +121,7 @@ static void
 function_that_is_used_after_its_end_aborts(void)
 {
     if (!mistakes_abort) {
-        SKIP("a release build does not look");
+        SKIP("this is found in debug builds only");
         return;
     }
     mistake m = mistake_of(after_its_end, NULL);
@@ -175,7 +175,7 @@ await_of_a_local_aborts(void)
     SKIP("AddressSanitizer keeps locals elsewhere");
 #else
     if (!mistakes_abort) {
-        SKIP("a release build does not look");
+        SKIP("this is found in debug builds only");
         return;
     }
     mistake m = mistake_of(future_in_a_local, NULL);
@@ -190,7 +190,7 @@ local_does_not_seem_to_live_across_an_await(void)
     SKIP("AddressSanitizer keeps locals elsewhere");
 #else
     if (!mistakes_abort) {
-        SKIP("a release build does not overwrite the stack");
+        SKIP("only a debug build overwrites the stack");
         return;
     }
     int out = 0;

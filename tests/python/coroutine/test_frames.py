@@ -367,7 +367,9 @@ def test_current_task_in_a_poll_is_the_awaiting_task(run: Callable[..., Any]) ->
     run(main)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14) or sys.maxsize < 2**32, reason="nobody reads it")
+@pytest.mark.skipif(
+    sys.version_info < (3, 14) or sys.maxsize < 2**32, reason="asyncio has `ps`, which reads it, from 3.14 on"
+)
 def test_reader_of_the_memory_finds_no_frame_in_it(run: Callable[..., Any]) -> None:
     """`python -m asyncio ps` reads one byte of whatever a task awaits, where a coroutine of Python's has the state of
     its frame; and where that is the state of an ended one, it reads no more."""

@@ -111,7 +111,7 @@ def is_debug_build() -> bool:
 @pytest.mark.parametrize("polls", [0, 3])
 def test_pending_without_a_clone_of_the_waker_is_warned_of(run: Callable[..., Any], polls: int) -> None:
     if not is_debug_build():
-        pytest.skip("a release build does not look")
+        pytest.skip("this is found in debug builds only, which the header says")
 
     async def main() -> None:
         with pytest.warns(RuntimeWarning, match=LOST) as warned:
@@ -124,7 +124,7 @@ def test_pending_without_a_clone_of_the_waker_is_warned_of(run: Callable[..., An
 
 def test_warning_that_is_an_error_ends_the_await(run: Callable[..., Any]) -> None:
     if not is_debug_build():
-        pytest.skip("a release build does not look")
+        pytest.skip("this is found in debug builds only, which the header says")
 
     async def main() -> None:
         with pytest.raises(RuntimeWarning, match=LOST):
@@ -135,6 +135,6 @@ def test_warning_that_is_an_error_ends_the_await(run: Callable[..., Any]) -> Non
 
 def test_blocking_call_warns_too() -> None:
     if not is_debug_build():
-        pytest.skip("a release build does not look")
+        pytest.skip("this is found in debug builds only, which the header says")
     with pytest.raises(RuntimeWarning, match=r"^pends_sync\(\) waits for 'test.returns', .* nobody has a clone"):
         t.pends_sync(3)

@@ -177,7 +177,7 @@ def test_coroutine_of_c_is_driven_by_hand() -> None:
     assert stop.value.value == []
 
 
-@pytest.mark.skipif(ASAN, reason="AddressSanitizer's allocator ends the process")
+@pytest.mark.skipif(ASAN, reason="AddressSanitizer ends a process that asks for so much memory")
 def test_frame_that_there_is_no_memory_for_is_a_memory_error() -> None:
     for function, given in ((t.too_large, ()), (t.too_large_to_parse, (1, 2)), (t.too_large_to_yield, ())):
         with pytest.raises(MemoryError):
