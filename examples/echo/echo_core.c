@@ -15,30 +15,28 @@
 typedef struct connection {
     caw_async async;
     int fd;
-    caw_future *read;
+    ssize_t n;
     char buffer[4096];
 } connection;
 
 CAW_ASYNC_FUNCTION(connection)
 
+/* A client sends its next request when it has the reply. So each is waited for first: caw_read would try to read at
+ * once, which finds nothing. */
 static caw_step
 connection_run(connection *self, caw_context *cx)
 {
     CAW_ROUTINE (&self->async, cx) {
-        for (;;) {
-            self->read = caw_read(self->fd, self->buffer, sizeof self->buffer);
-            CAW_AWAIT_REF(self->read);
-            if (caw_io_count(self->read) == 0) {
-                CAW_RETURN(0);
+        do {
+            CAW_AWAIT(caw_readable(self->fd));
+            self->n = recv(self->fd, self->buffer, sizeof self->buffer, 0);
+            if (self->n > 0) {
+                CAW_AWAIT(caw_write_all(self->fd, self->buffer, (size_t)self->n));
             }
-            CAW_AWAIT(caw_write_all(self->fd, self->buffer, caw_io_count(self->read)));
-            caw_future_destroy(self->read);
-            self->read = NULL;
-        }
+        } while (self->n > 0 || (self->n < 0 && errno == EAGAIN));
     }
     CAW_FINALLY
     {
-        caw_future_destroy(self->read);
         close(self->fd);
     }
 }
