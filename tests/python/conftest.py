@@ -37,7 +37,7 @@ from support.frameworks import RUN_SECONDS, close_loop, make_loop, run_kind
 from support.kinds import ASYNCIO_KINDS, KINDS, choose, is_chosen, is_here, kind_fixture
 
 TEST_SECONDS = 2 * RUN_SECONDS  # after this time a test counts as hanging
-SETTLE_SECONDS = 3  # how long other threads may take to finish after the test
+SETTLE_SECONDS = 20  # how long other threads may take to finish after the test
 
 failed = pytest.StashKey[bool]()
 watchdog_fd = pytest.StashKey[int]()

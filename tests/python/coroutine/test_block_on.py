@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import pickle
 import signal
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -185,26 +185,36 @@ def test_python_on_the_loop_of_another_thread_answers(run: Callable[..., Any]) -
 
 @pytest.fixture
 def interrupt() -> Iterator[Callable[..., Trouble]]:
-    """Have a handler raise an exception in the main thread after a while, some times."""
+    """Have a handler raise an exception in the main thread while it waits for an operation, some times; then call
+    something in another thread."""
     before = signal.getsignal(signal.SIGUSR1)
-    timers = []
+    main = threading.main_thread().ident
+    assert main is not None
+    threads = []
 
-    def start(times: int = 1) -> Trouble:
+    def start(times: int = 1, then: Callable[[], Any] = int) -> Trouble:
         trouble = Trouble()
+        raised: list[int] = []
 
         def handler(*_: object) -> None:
+            raised.append(t.live_futures())
             raise trouble
 
+        def send() -> None:
+            wait_until(t.live_futures)  # seen with the GIL, which the main thread lets go of when it waits
+            for n in range(times):
+                signal.pthread_kill(main, signal.SIGUSR1)
+                wait_until(lambda n=n: len(raised) > n)
+            then()
+
         signal.signal(signal.SIGUSR1, handler)
-        for n in range(times):
-            main = threading.main_thread().ident
-            timers.append(threading.Timer(0.05 + n / 5, signal.pthread_kill, (main, signal.SIGUSR1)))
-            timers[-1].start()
+        threads.append(threading.Thread(target=send))
+        threads[-1].start()
         return trouble
 
     yield start
-    for timer in timers:
-        timer.join()
+    for thread in threads:
+        thread.join()
     signal.signal(signal.SIGUSR1, before)
 
 
@@ -224,16 +234,46 @@ def test_exception_of_a_handler_is_seen_by_on_throw(interrupt: Callable[..., Tro
     assert trouble.seen == [trouble]
 
 
-@pytest.mark.parametrize("pause, arguments", [(t.pause, (0, "work")), (t.pause_shielded, (0, "timer"))])
-def test_exception_is_raised_when_an_operation_that_goes_on_has_ended(
-    interrupt: Callable[..., Trouble], pause: Any, arguments: Any
-) -> None:
-    interrupt()
-    begun = time.monotonic()
-    with pytest.raises(Trouble):
-        pause(400 * MILLISECOND, *arguments)
-    assert time.monotonic() - begun >= 0.4  # never earlier
+def test_exception_is_raised_when_work_that_nothing_ends_has_ended(interrupt: Callable[..., Trouble]) -> None:
+    reading, writing = os.pipe()
+    ended: list[str] = []
+
+    def end() -> None:
+        ended.append("by a byte")
+        os.write(writing, b"x")
+
+    trouble = interrupt(1, end)
+    with pytest.raises(Trouble) as raised:
+        t.pause(reading, 0, "read")
+    assert (raised.value, ended) == (trouble, ["by a byte"])  # never earlier
     assert t.live_futures() == 0
+    os.close(writing)
+    os.close(reading)
+
+
+def test_exception_is_raised_when_a_shielded_operation_has_ended(interrupt: Callable[..., Trouble]) -> None:
+    there: list[Any] = []
+    ended: list[str] = []
+
+    async def goes_on() -> None:
+        await there[0].wait()
+        ended.append("by itself")
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        there.extend([gate, asyncio.get_running_loop(), t.locals()])
+        await gate.wait()
+        await settle()
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    wait_until(lambda: len(there) == 3)
+    trouble = interrupt(1, lambda: there[1].call_soon_threadsafe(there[0].set))
+    with pytest.raises(Trouble) as raised:
+        t.pause_shielded(0, 0, "call", goes_on, there[2])
+    assert (raised.value, ended) == (trouble, ["by itself"])
+    assert t.live_futures() == 0
+    thread.join()
 
 
 @pytest.mark.parametrize("pause, times", [(t.pause, 2), (t.pause_graced, 1)])
@@ -254,12 +294,24 @@ def test_operation_that_goes_on_is_left_at_the_second_exception_or_when_its_grac
 def test_handler_that_does_not_raise_changes_nothing() -> None:
     seen: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(t.pause(1)))
-    timer = threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1))
-    timer.start()
-    assert t.pause(300 * MILLISECOND) == 300 * MILLISECOND
-    timer.join()
+    main = threading.main_thread().ident
+    assert main is not None
+    reading, writing = os.pipe()
+
+    def send() -> None:
+        wait_until(t.live_futures)
+        signal.pthread_kill(main, signal.SIGUSR1)
+        wait_until(lambda: seen)
+        os.write(writing, b"x")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert t.pause(reading, 0, "read") == reading
+    thread.join()
     signal.signal(signal.SIGUSR1, before)
     assert seen == [1]
+    os.close(writing)
+    os.close(reading)
 
 
 @pytest.mark.parametrize("how", ["timer", "work", "detached", "another thread takes it"])

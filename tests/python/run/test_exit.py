@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.children import HANG_SECONDS, MODES, command, run_child, run_command
-from support.kinds import WAKE_KINDS, each_kind, is_here
+from support.kinds import WAKE_KINDS, each_kind
 
-LOOPS = [kind for kind in WAKE_KINDS if is_here(kind)]
 loops = each_kind("kind", WAKE_KINDS)
 modes = pytest.mark.parametrize("mode", MODES)
 
@@ -22,14 +21,12 @@ def options(mode):
     return MODES[mode] + QUIET
 
 
+@loops
 @modes
 @pytest.mark.parametrize("function", ["returning", "unclosed"])
-def test_exit_with_two_thousand_in_flight_is_clean_every_time(function, mode):
-    def once(n):
-        run_child("exits", function, LOOPS[n % len(LOOPS)], options=options(mode))
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(once, range(13)))
+def test_exit_with_two_thousand_in_flight_is_clean_every_time(function, mode, kind):
+    for _ in range(2):
+        run_child("exits", function, kind, options=options(mode))
 
 
 @loops

@@ -32,13 +32,21 @@ def ctrl_c(how):
     """A KeyboardInterrupt in the main thread, which waits in one of many ways."""
     import signal
     import threading
+    import time
 
+    main = threading.main_thread().ident
+
+    def send():
+        while not t.live_futures():
+            time.sleep(0.001)
+        if how == "another thread takes it":
+            signal.raise_signal(signal.SIGINT)
+        else:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=send).start()
     if how == "another thread takes it":
-        threading.Timer(0.1, signal.raise_signal, (signal.SIGINT,)).start()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # in this thread
-    else:
-        main = threading.main_thread().ident
-        threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
     try:
         if how == "work":
             t.pause(300000000, how="work")
