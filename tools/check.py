@@ -50,9 +50,9 @@ STRICT = ("-std=c11", "-pthread", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 COMPILERS = {"gcc": "-std=c11", "clang": "-std=c11", "g++": "-std=c++17", "clang++": "-std=c++17"}
 STANDARDS = {"c": (("gcc", "clang"), ("c11", "c17", "c2x")), "cpp": (("g++", "clang++"), ("c++17", "c++20"))}
 NEEDED = {**{name: name for name in COMPILERS}, "setarch": "util-linux", "valgrind": "valgrind"}
-# What runs under ASan: on one interpreter a kind of framework for each part of our C code, and the kinds with C code of
+# What runs under ASan: on one interpreter a kind of framework for each part of our C code, and the kind with C code of
 # others; on another one the first alone.
-ASAN_PYTHONS = {"3.12": ("--kinds=one-each,uvloop,anyio/asyncio",), "3.10": ONE_OF_EACH_KIND}
+ASAN_PYTHONS = {"3.12": ("--kinds=one-each,uvloop",), "3.10": ONE_OF_EACH_KIND}
 QUICK = ["--no-suite=long"]  # the C tests that are run once more for another compiler
 
 

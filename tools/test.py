@@ -8,9 +8,9 @@ Kinds of runs: c (the C tests), python (each interpreter), portable (C and Pytho
 joined (the extension built from the joined source by setuptools). Each run is one row, and the last line is the sum. Of
 two interpreters of one series, such as 3.11.2 and 3.11.7, one gets the portable build and the other the joined one.
 
-The oldest and the newest interpreter, the portable build and what --python names run on every kind of framework; those
-in between on one of each kind that has C code of its own and on uvloop, which is compiled for each; those with Py_DEBUG
-and the joined source on one of each kind.
+The oldest and the newest interpreter and what --python names run on every kind of framework; those in between and the
+portable build on one of each kind that has C code of its own and on uvloop, which is compiled for each; the joined
+source on one of each kind; those with Py_DEBUG, which are slow, on asyncio and trio.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from interpreters import Interpreter, choose, discover, make_environment, make_e
 
 KINDS = ("c", "python", "portable", "joined")
 IN_BETWEEN = (f"{ONE_OF_EACH_KIND[0]},uvloop",)
+WITH_DEBUG = ("--kinds=asyncio,trio",)
 # one worker more than cores: a quarter of the tests' time is waiting, for children and for each other's threads
 WORKERS = str(int(JOBS) + 1)
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "240", "-n", WORKERS, "--dist", "worksteal"]
@@ -130,7 +131,7 @@ def kinds_to_run(interpreter: Interpreter, among: list[Interpreter], named: bool
     """The choice of kinds of frameworks for the default build, as an option of pytest."""
     optimized = [one for one in among if not one.is_debug]
     if interpreter.is_debug:
-        return ONE_OF_EACH_KIND
+        return WITH_DEBUG
     return () if named or interpreter in (optimized[0], optimized[-1]) else IN_BETWEEN
 
 
@@ -160,7 +161,9 @@ def main() -> int:
         steps[f"Python {one.name}"] = partial(runs.python_tests, one, "default", its_kinds)
     if "portable" in kinds:
         main_one = the_main_one(interpreters)
-        steps[f"Python {main_one.name}, portable reactor"] = partial(runs.python_tests, main_one, "portable")
+        steps[f"Python {main_one.name}, portable reactor"] = partial(
+            runs.python_tests, main_one, "portable", () if args.python else IN_BETWEEN
+        )
     if "joined" in kinds:
         joined_one = its_twin(interpreters) or the_main_one(interpreters)
         steps[f"Python {joined_one.name}, joined source"] = partial(runs.joined_tests, joined_one)
