@@ -89,8 +89,7 @@ def test_loop_that_was_stopped_goes_on_with_it(new_loop: Callable[[], asyncio.Ab
     loop = new_loop()
     holder = loop.run_until_complete(make())
     holder.call_later(0)
-    loop.run_until_complete(asyncio.sleep(0.02))
-    assert holder.join() == 0
+    assert loop.run_until_complete(loop.run_in_executor(None, holder.join)) == 0
 
 
 def test_awaitable_runs_on_the_loop_of_its_locals_which_may_be_another_threads(run: Callable[..., Any]) -> None:

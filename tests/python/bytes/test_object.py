@@ -342,8 +342,7 @@ def test_errors_of_the_fd_are_os_errors(run: Callable[..., Any], ends: Ends) -> 
 def test_close_that_is_cancelled_closes(run: Callable[..., Any], ends: Ends) -> None:
     async def main() -> None:
         ends.stream.write(bytes(3_000_000))
-        task = spawn(ends.stream.aclose())
-        await sleep(0.02)
+        task = await started(ends.stream.aclose())
         await cancelled(task)
         with pytest.raises(RuntimeError, match="the stream is closed"):
             await ends.stream.receive_some()

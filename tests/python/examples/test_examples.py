@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from support.children import HANG_SECONDS, programs
+from support.children import HANG_SECONDS, interrupt, programs
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 ESCAPE = "\x1b"
@@ -280,8 +279,7 @@ def test_tour_ends_cleanly_on_control_c(tree: Path) -> None:
         assert tour.stdout is not None
         while "ticker" not in tour.stdout.readline():
             assert tour.poll() is None
-        tour.send_signal(signal.SIGINT)
-        _, errors = tour.communicate()
+        _, errors = interrupt(tour)
     assert tour.returncode == 130
     assert errors == "tour: interrupted\n"
 
@@ -324,7 +322,7 @@ def test_embedded_server_has_requests_answered_by_python(loop: str, end: str) ->
             if end == "quit":
                 stream.write("quit\n")
                 stream.flush()
+                out, errors = server.communicate()
             else:
-                server.send_signal(signal.SIGINT)
-            assert server.wait() == (0 if end == "quit" else 130)
-        assert server.stdout.read() == "" and server.stderr and server.stderr.read() == ""
+                out, errors = interrupt(server)
+            assert (server.returncode, out, errors) == (0 if end == "quit" else 130, "", "")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 
 import pytest
 
-from support.children import HANG_SECONDS, MODES, command, run_child, run_command
+from support.children import MODES, command, run_child, run_command
+from support.children import interrupt as interrupt_child
 from support.children.asan import ASAN, NO_FORK_BESIDE_BUSY_THREADS
 
 fork_beside_busy_threads = pytest.mark.skipif(ASAN, reason=NO_FORK_BESIDE_BUSY_THREADS)
@@ -62,8 +62,7 @@ def interrupt(function: str) -> tuple[int, str, str]:
     )
     with child:
         assert child.stdout is not None and child.stdout.readline() == "waiting\n"
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=HANG_SECONDS)
+        out, err = interrupt_child(child)
     return child.returncode, out, err
 
 

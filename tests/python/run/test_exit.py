@@ -1,13 +1,12 @@
 """The end of a process: each test has a process of its own, with the expected exit code and nothing on stderr."""
 
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.children import HANG_SECONDS, MODES, command, run_child, run_command
+from support.children import MODES, command, interrupt, run_child, run_command
 from support.kinds import WAKE_KINDS, each_kind
 
 loops = each_kind("kind", WAKE_KINDS)
@@ -74,8 +73,7 @@ def test_interrupt_while_awaiting_leaves_run_as_usual(kind):
     )
     with child:
         assert child.stdout.readline() == "waiting\n"
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=HANG_SECONDS)
+        out, err = interrupt(child)
     assert (child.returncode, out, err) == (0, "told 1\ninterrupted\n", "")
 
 

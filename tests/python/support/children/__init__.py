@@ -46,6 +46,23 @@ def run_child(script, function, *arguments, options=(), returncode=0, stderr="")
     return done.stdout
 
 
+def interrupt(child):
+    """Send SIGINT. Returns what it writes until its end, and what to stderr.
+
+    A loop of asyncio does not see a signal that comes between Python's last look and the system call that waits, until
+    that call returns: to be stopped and continued ends it.
+    """
+    child.send_signal(signal.SIGINT)
+    for _ in range(int(HANG_SECONDS)):
+        try:
+            return child.communicate(timeout=1)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGSTOP)
+            child.send_signal(signal.SIGCONT)
+    child.kill()
+    raise AssertionError(f"not ended: {child.communicate()}")
+
+
 def run_command(arguments, env=None):
     """Like subprocess.run, but if it hangs its own children are ended with it."""
     with subprocess.Popen(

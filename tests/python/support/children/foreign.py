@@ -347,7 +347,12 @@ def interrupted(name):
     op = t.Op(on_cancel="resolves")
 
     async def main():
-        subprocess.Popen(["sh", "-c", f"sleep 0.2; kill -INT {os.getpid()}"])
+        reading, writing = os.pipe()
+        pid = os.getpid()  # to be stopped and continued ends a system call that began just after the signal came
+        again = f"while sleep 1; do kill -STOP {pid} && kill -CONT {pid} || exit; done"
+        command = ["sh", "-c", f"read line; kill -INT {pid}; {again}"]
+        subprocess.Popen(command, stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        asyncio.get_running_loop().call_soon(os.write, writing, b"\n")
         await op.wait()
 
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.children import HANG_SECONDS
+from support.children import HANG_SECONDS, interrupt
 from support.children.asan import ASAN
 from support.kinds import each_kind
 
@@ -89,6 +88,5 @@ def interrupt_program(program: Path, *arguments: str) -> tuple[int, str, str]:
         for line in child.stdout:
             if line == "waiting\n":
                 break
-        child.send_signal(signal.SIGINT)
-        out, errors = child.communicate()
+        out, errors = interrupt(child)
     return child.returncode, out, errors
