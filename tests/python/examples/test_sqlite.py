@@ -269,7 +269,7 @@ def test_cancel_is_heard_while_another_has_the_file(run: Run, tmp_path: Path) ->
             await owner.execute("PRAGMA locking_mode = EXCLUSIVE")
             await prepared(owner)
             waits = await started(awaiting(balances(other)))  # for the file: it gives up after some seconds
-            await sleep(0.5)
+            await sleep(0.1)
             async with sqlite.Connection(file) as connection:
                 task = await started(awaiting(balances(connection)))
                 await sleep(0.05)  # until SQLite waits for it as well
