@@ -78,7 +78,8 @@ user_error(caw_future *f, int status)
 
 static const caw_py_async_def functions[] = {
     CAW_PY_ASYNC_O("user", user_start, user_result,
-                   "user(name, /)\n--\n\n(uid, home, shell) of a user; KeyError when there is none of that name.",
+                   "user(name: str, /) -> tuple[int, str, str]\n--\n\n"
+                   "(uid, home, shell) of a user; KeyError when there is none of that name.",
                    .error = user_error, .sync_name = "user_now"), /* the same for code that is not async */
     CAW_PY_ASYNC_END,
 };

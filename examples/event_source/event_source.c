@@ -155,10 +155,10 @@ walk_start(PyObject *Py_UNUSED(module), PyObject *const *folders, Py_ssize_t n, 
 }
 
 static const caw_py_stream_def streams[] = {
-    CAW_PY_STREAM_FASTCALL(
-        "walk", walk_start, event_value,
-        "walk(*folders)\n--\n\n(path, size) of each file below these folders, as they are found, by a "
-        "native thread for each folder."),
+    CAW_PY_STREAM_FASTCALL("walk", walk_start, event_value,
+                           "walk(*folders: str | os.PathLike[str]) -> AsyncGenerator[tuple[str, int], None]\n--\n\n"
+                           "(path, size) of each file below these folders, as they are found, by a native thread for "
+                           "each folder."),
     CAW_PY_STREAM_END,
 };
 

@@ -118,8 +118,12 @@ lines_item(caw_stream *Py_UNUSED(s), caw_item *item)
 }
 
 static const caw_py_stream_def streams[] = {
-    CAW_PY_STREAM_O("lines", lines_start, lines_item, "lines(path, /)\n--\n\nThe lines of a file, with their ends."),
-    CAW_PY_STREAM_O("line_lists", lines_start, lines_item, "line_lists(path, /)\n--\n\nThe same in lists, up to 64.",
+    CAW_PY_STREAM_O("lines", lines_start, lines_item,
+                    "lines(path: str | os.PathLike[str], /) -> AsyncGenerator[str, None]\n--\n\n"
+                    "The lines of a file, with their ends."),
+    CAW_PY_STREAM_O("line_lists", lines_start, lines_item,
+                    "line_lists(path: str | os.PathLike[str], /) -> AsyncGenerator[list[str], None]\n--\n\n"
+                    "The same in lists, up to 64.",
                     .batch = 64),
     CAW_PY_STREAM_END,
 };

@@ -180,24 +180,36 @@ connection_transaction(PyObject *self, PyObject *Py_UNUSED(ignored))
     return (PyObject *)t;
 }
 
+/* What the docs begin with: a type of each argument, and of the result. */
+#define EXECUTE                                                                                                        \
+    "execute($self, sql: str, parameters: Sequence[object] | None = None) "                                            \
+    "-> list[tuple[Any, ...]]\n--\n\n"
+#define ENTER(type_) "__aenter__($self) -> " type_ "\n--\n\n"
+#define EXIT                                                                                                           \
+    "__aexit__($self, type: type[BaseException] | None, value: BaseException | None, "                                 \
+    "traceback: types.TracebackType | None, /) -> None\n--\n\n"
+
 static const caw_py_async_def connection_async[] = {
     CAW_PY_ROUTINE("execute", statement, connection_execute, statement_rows,
-                   "execute($self, sql, parameters=None)\n--\n\nRun one statement; its rows. It waits until no "
-                   "transaction is open: inside of one it is Transaction.execute.",
+                   EXECUTE "Run one statement; its rows. It waits until no transaction is open: inside of one it is "
+                           "Transaction.execute.",
                    .error = statement_error),
-    CAW_PY_ROUTINE("__aenter__", statement, connection_enter, connection_entered, NULL, .error = statement_error),
-    CAW_PY_ASYNC("__aexit__", connection_exit, NULL, NULL, .cancel = CAW_PY_CANCEL_SHIELD),
+    CAW_PY_ROUTINE("__aenter__", statement, connection_enter, connection_entered, ENTER("Connection"),
+                   .error = statement_error),
+    CAW_PY_ASYNC("__aexit__", connection_exit, NULL, EXIT, .cancel = CAW_PY_CANCEL_SHIELD),
     CAW_PY_ASYNC_END,
 };
 
 static PyMethodDef connection_methods[] = {
     {"transaction", connection_transaction, METH_NOARGS,
-     "transaction($self)\n--\n\nA transaction, for `async with`: committed at the end, rolled back by an exception."},
+     "transaction($self)\n--\n\ntransaction() -> Transaction\n\n"
+     "A transaction, for `async with`: committed at the end, rolled back by an exception."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot connection_slots[] = {
-    {Py_tp_doc, "Connection(path)\n--\n\nA connection of SQLite, for `async with`; tasks may share it."},
+    {Py_tp_doc, "Connection(path)\n--\n\nConnection(path: str | os.PathLike[str])\n\n"
+                "A connection of SQLite, for `async with`; tasks may share it."},
     {Py_tp_new, __extension__(void *) connection_new},
     {Py_tp_dealloc, __extension__(void *) connection_dealloc},
     {Py_tp_methods, connection_methods},
@@ -286,10 +298,10 @@ transaction_exit(caw_async *frame, PyObject *self, PyObject *args, PyObject *Py_
 
 static const caw_py_async_def transaction_async[] = {
     CAW_PY_ROUTINE("execute", statement, transaction_execute, statement_rows,
-                   "execute($self, sql, parameters=None)\n--\n\nRun one statement of the transaction; its rows.",
+                   EXECUTE "Run one statement of the transaction; its rows.", .error = statement_error),
+    CAW_PY_ROUTINE("__aenter__", statement, transaction_enter, transaction_entered, ENTER("Transaction"),
                    .error = statement_error),
-    CAW_PY_ROUTINE("__aenter__", statement, transaction_enter, transaction_entered, NULL, .error = statement_error),
-    CAW_PY_ROUTINE("__aexit__", statement, transaction_exit, NULL, NULL, .error = statement_error,
+    CAW_PY_ROUTINE("__aexit__", statement, transaction_exit, NULL, EXIT, .error = statement_error,
                    .cancel = CAW_PY_CANCEL_SHIELD),
     CAW_PY_ASYNC_END,
 };

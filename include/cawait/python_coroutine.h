@@ -72,7 +72,13 @@ typedef struct caw_py_spec {
     /* In the form of PyMethodDef.ml_doc: the signature line "name(args)\n--\n\n", then the text. Without that line the
      * signature is what the calling convention says: "()", "(arg, /)", or any arguments. In debug builds a line that is
      * not that of the function, by its name or by its arguments, is a SystemError when the function is made, and one
-     * that "\n--\n\n" does not end is a RuntimeWarning. */
+     * that "\n--\n\n" does not end is a RuntimeWarning.
+     *
+     * The line may have types: "read(path: str, size: int = -1) -> bytes\n--\n\n", as in Python's own `async def`. They
+     * become the function's __annotations__, and inspect.signature(), help() and `python -m cawait stubs` show them. A
+     * type is an expression of names of your module, of builtins, collections.abc and typing; or it has the name of a
+     * module before it ("os.PathLike[str]"). It is evaluated when it is first asked for. What cannot be evaluated then
+     * is left a text. CPython takes no types in the line of a plain function or of a type. */
     const char *doc;
     const char *qualname; /* NULL: made of the name and, for a method, its type's */
 

@@ -42,7 +42,7 @@ typedef struct caw_py_stream_spec {
 
     const char *file; /* this and the following fields but `cancel` and `batch`: as in caw_py_spec */
     int line;
-    const char *doc;
+    const char *doc; /* with types: "lines(path: str) -> AsyncGenerator[str, None]", as for Python's own */
     const char *qualname;
     void (*error)(caw_stream *s, int status);
 

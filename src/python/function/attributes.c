@@ -31,9 +31,9 @@ attributes_get_text_signature(caw__function *f)
 }
 
 static PyObject *
-attributes_get_annotations(caw__function *Py_UNUSED(f))
+attributes_get_annotations(caw__function *f)
 {
-    return PyDict_New();
+    return caw__signature_annotations(f);
 }
 
 static PyObject *

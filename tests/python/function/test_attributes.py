@@ -179,6 +179,8 @@ def types_of_ours() -> list[type]:
         ("text first", "'Fetch it.' is not the signature"),
         ("too many", r"'fetch\(a\)' is the signature of a function with arguments, which takes none"),
         ("too many for a frame", r"'fetch\(a\)' is the signature of a function with arguments, which takes none"),
+        ("too many types", r"'fetch\(a: int\) -> int' is the signature of a function with arguments"),
+        ("types of another", r"'fetsh\(a\) -> int' is not the signature of the function"),
         ("too few", r"'fetch\(\$module, /\)' is the signature of a function without arguments, which takes one"),
     ],
 )

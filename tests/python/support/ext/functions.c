@@ -199,6 +199,18 @@ static const struct {
     DOC_ROW("good", CAW_PY_ASYNC_O("fetch", one_start, sum_result, "fetch($module, url, /)\n--\n\nFetch it.")),
     DOC_ROW("empty", CAW_PY_ASYNC_NOARGS("fetch", nothing_start, sum_result, "fetch($module, /)\n--\n\nFetch it.")),
     DOC_ROW("frame", CAW_PY_ROUTINE("fetch", framed, NULL, NULL, NULL, .sync_name = "fetch_sync")),
+    DOC_ROW("types", CAW_PY_ASYNC("fetch", add_start, sum_result,
+                                  "fetch(url: str, sizes: dict[str, int] = ..., /, *rest: Tag, limit: Tag | None = "
+                                  "None, end: Literal['->'] = ')') -> Callable[[Tag], bytes]\n--\n\nFetch it.",
+                                  .sync_name = "fetch_sync")),
+    DOC_ROW("types beside a module", CAW_PY_ASYNC_NOARGS("fetch", nothing_start, sum_result,
+                                                         "fetch($module, /) -> int | None\n--\n\nFetch it.")),
+    DOC_ROW("types not known", CAW_PY_ASYNC_O("fetch", one_start, sum_result,
+                                              "fetch(a: Nowhere[int], /) -> asyncio.Event\n--\n\nFetch it.")),
+    DOC_ROW("no Python", CAW_PY_ASYNC("fetch", add_start, sum_result, "fetch(a: int) -> list[\n--\n\nFetch it.")),
+    DOC_ROW("too many types",
+            CAW_PY_ASYNC_NOARGS("fetch", nothing_start, sum_result, "fetch(a: int) -> int\n--\n\nFetch it.")),
+    DOC_ROW("types of another", CAW_PY_ASYNC("fetch", add_start, sum_result, "fetsh(a) -> int\n--\n\nFetch it.")),
     DOC_ROW("text", CAW_PY_ASYNC_O("fetch", one_start, sum_result, "Fetch it (or not).")),
     DOC_ROW("none", CAW_PY_ASYNC_O("fetch", one_start, sum_result, NULL)),
 };

@@ -165,7 +165,7 @@ static const caw_py_async_def op_async_methods[] = {
     CAW_PY_ASYNC_NOARGS("wait_shielded_before", op_wait_start, op_wait_result, NULL, .cancel = CAW_PY_CANCEL_SHIELD,
                         .checkpoint = CAW_PY_CHECKPOINT_BEFORE),
     CAW_PY_ASYNC_NOARGS("wait_nogil", op_wait_start, op_wait_result, NULL, .poll_without_gil = true),
-    CAW_PY_ASYNC_NOARGS("wait_python", op_wait_start, op_wait_result, "wait_python($self)\n--\n\n",
+    CAW_PY_ASYNC_NOARGS("wait_python", op_wait_start, op_wait_result, "wait_python($self) -> Op\n--\n\n",
                         .wrap_in_python = true),
     CAW_PY_ASYNC_NOARGS("wait_value_wins", op_wait_start, op_wait_result, NULL, .keep_value = true),
     CAW_PY_ASYNC_NOARGS("wait_thrown", op_wait_start, op_wait_result, NULL, .on_throw = op_wait_thrown),
