@@ -5,6 +5,7 @@
 #   make bench   the benchmarks on the optimized CPythons here, also written to build/bench.json
 #   make bench-count   what operations cost in instructions, against bench/counts.json (needs valgrind)
 #   make check   all other gates: format, layers, warnings, instructions, sanitizers (needs clang, g++, valgrind)
+#   make package   the wheel and the source distribution, and the templates built from them (tools/package.py)
 #   make suites  the suites of CPython, trio and anyio on native coroutines (a CPython 3.13 that carries its tests)
 #   make pythons CPython 3.14, 3.15 and 3.15 with Py_DEBUG, out of Debian's packages, into build/pythons
 #   make format  lay out the C files
@@ -18,7 +19,7 @@ RUN = "$(BUILD)/venv/bin/python"
 export CAWAIT_BUILD := $(BUILD)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test quick bench bench-count check suites pythons format clean setup release
+.PHONY: demo test quick bench bench-count check package suites pythons format clean setup release
 
 demo: release
 	@PYTHONPATH="$(BUILD)/release/examples" $(RUN) examples/tour/tour.py $(if $(TREE),"$(TREE)") $(ARGS)
@@ -38,6 +39,9 @@ bench-count: setup
 
 check: setup
 	@$(RUN) tools/check.py $(ARGS)
+
+package: setup
+	@$(RUN) tools/package.py $(ARGS)
 
 suites: setup
 	@$(RUN) tools/suites.py $(ARGS)

@@ -2,7 +2,6 @@
 
     # pytest.ini
     [pytest]
-    addopts = -p cawait.pytest_plugin
     cawait_tests = mymodule otherpackage._native
 
 Each test is an item `mymodule::name`, which runs on a new loop of its own (--cawait-loop). The modules are imported,

@@ -1,0 +1,1 @@
+"""What build tools look for: cmake and pkgconfig."""

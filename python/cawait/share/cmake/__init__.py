@@ -1,0 +1,1 @@
+"""A prefix of CMake: cawait/cawaitConfig.cmake."""

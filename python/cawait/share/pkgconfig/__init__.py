@@ -1,0 +1,1 @@
+"""A folder of pkg-config: cawait.pc."""
