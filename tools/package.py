@@ -80,7 +80,7 @@ def build() -> Row:
 def interpreters() -> list[Path]:
     """The oldest and the newest release that is installed: not those that were unpacked into the build folder."""
     found = [one for one in choose(discover(), []) if not one.problem and not one.is_debug and one.name[-1].isdigit()]
-    found = [one for one in found if PYTHONS not in one.path.parents] or found
+    found = [one for one in found if PYTHONS.parent not in one.path.parents] or found
     return [one.path for one in (found[:1] + found[1:][-1:])]
 
 

@@ -391,6 +391,8 @@ def write(text: str, output: str | None, force: bool) -> None:
     except FileExistsError:
         raise Refused(f"{output} is there already: --force replaces it", 2) from None
     except OSError as error:
+        if not output:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered is written again at exit
         raise Refused(f"cannot write {output or 'to stdout'}: {error.strerror}", 1) from None
 
 
