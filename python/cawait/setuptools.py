@@ -27,7 +27,13 @@ from cawait import new
 __all__ = ["Extension"]
 
 COMPILE_ARGS = ["-std=c11", "-pthread", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"]
-LINK_ARGS = ["-pthread", "-Wl,--gc-sections"]  # what the extension does not use is left out
+# What the extension does not use is left out.
+LINK_ARGS = ["-pthread", "-Wl,--gc-sections"] if sys.platform == "linux" else ["-pthread"]
+
+
+def with_all(had: list[str], wanted: list[str]) -> list[str]:
+    """A new list that has all of them, once."""
+    return [*had, *(one for one in wanted if one not in had)]
 
 
 class Extension(setuptools.Extension):
@@ -38,8 +44,9 @@ class Extension(setuptools.Extension):
         super().__init__(name, sources, *args, **kw)
         if self.py_limited_api:
             raise ValueError(f"{name}: cawait cannot be used with py_limited_api, since it needs all of CPython's API")
-        self.include_dirs += [one for one in [cawait.include_dir()] if one not in self.include_dirs]
-        self.extra_link_args += [one for one in LINK_ARGS if one not in self.extra_link_args]
+        # Cython makes it again, out of what it is then; and the lists may be those of other extensions too
+        self.include_dirs = with_all(self.include_dirs, [cawait.include_dir()])
+        self.extra_link_args = with_all(self.extra_link_args, LINK_ARGS)
 
 
 class _BuildExt(build_ext):
@@ -61,9 +68,10 @@ class _BuildExt(build_ext):
         folder.mkdir(parents=True, exist_ok=True)
         (source,) = cawait.sources()
         copy = shutil.copy(source, folder)  # here: the compiler makes a folder for each part of a source's path
-        ext.extra_objects += self.compiler.compile(
+        objects = self.compiler.compile(
             [copy], include_dirs=[cawait.include_dir(), *self.compiler.include_dirs], extra_postargs=COMPILE_ARGS
         )
+        ext.extra_objects = with_all(ext.extra_objects, objects)  # this may be called more than once
 
 
 def finalize_distribution_options(dist: setuptools.Distribution) -> None:
