@@ -106,6 +106,7 @@ def tests(pytest_args: list[str]) -> Row:
 def main() -> int:
     """Build, test, and print the table."""
     words = sys.argv[1:]
+    os.environ.setdefault("UV_SYSTEM_CERTS", "1")  # as pip, which may be set up for certificates of this machine
     rows = [step("package", build)]
     if not rows[0].failed:
         rows.append(step("package tests", lambda: tests(words[1:] if words[:1] == ["--"] else words)))
