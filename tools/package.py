@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import identity
 from common import BUILD, JOBS, OFFLINE, RESULTS, ROOT, Failure, Row, junit_row, run, run_quietly, step, summary
-from interpreters import PYTHONS, choose, discover
+from interpreters import PYTHONS, discover
 
 FOLDER = BUILD / "package"
 DIST = FOLDER / "dist"
 VENV = FOLDER / "venv"
 REQUIREMENTS = ROOT / "tools" / "requirements-package.txt"
-GIT = ["git", "-c", "user.name=cawait", "-c", "user.email=cawait@example.org"]
+UV = [VENV / "bin" / "uv", "--no-config"]
+GIT = ["git", "-c", "user.name=cawait", "-c", "user.email=cawait@example.org", "-c", "commit.gpgsign=false"]
 
 
 def make_environment() -> None:
-    """The environment of the tests, once for these requirements."""
+    """The environment of the tests, once for these requirements and this interpreter."""
     stamp = VENV / "stamp"
-    if stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text():
+    wanted = f"{VENV}\n{identity.of_python(sys.executable)}\n{REQUIREMENTS.read_text()}"
+    if stamp.exists() and stamp.read_text() == wanted:
         return
     shutil.rmtree(VENV, ignore_errors=True)
     run_quietly([sys.executable, "-m", "venv", VENV])
@@ -35,27 +37,20 @@ def make_environment() -> None:
         run_quietly([VENV / "bin" / "python", "-m", "pip", "install", "-q", "-r", REQUIREMENTS])
     except Failure as failure:
         raise Failure(f"{failure}\n{OFFLINE}") from None
-    stamp.write_text(REQUIREMENTS.read_text())
+    stamp.write_text(wanted)
 
 
 def copy_tree() -> Path:
-    """A repository of the files as they are now: Meson makes source distributions of what Git has."""
+    """A repository of the files as they are now, less what .gitignore names: Meson makes source distributions of what
+    Git has."""
     copy = FOLDER / "tree"
     shutil.rmtree(copy, ignore_errors=True)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode == 0:
-        for name in filter(None, listed.stdout.split("\0")):
-            if (ROOT / name).exists():
-                (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, copy / name)
-    else:
-        made = shutil.ignore_patterns("build", "__pycache__", ".git")
-        shutil.copytree(ROOT, copy, ignore=made)
+    made = {BUILD, ROOT / "build", ROOT / ".git"}
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if Path(folder, name) in made]
+
+    shutil.copytree(ROOT, copy, ignore=left_out)
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "The tree"]):
         run_quietly([*GIT, *command], cwd=copy)
     return copy
@@ -65,23 +60,21 @@ def build() -> Row:
     """The source distribution, and the wheel from it."""
     make_environment()
     shutil.rmtree(DIST, ignore_errors=True)
-    tree = copy_tree()
-    uv = [VENV / "bin" / "uv", "--no-config", "build", "-q", "--python", sys.executable, "--out-dir", DIST]
-    run_quietly([*uv, tree])
-    uv = [VENV / "bin" / "uv", "--no-config"]
-    run_quietly([*uv, "cache", "clean", "-q", "cawait"])  # the version is the same, the content is not
+    run_quietly([*UV, "build", "-q", "--python", sys.executable, "--out-dir", DIST, copy_tree()])
+    run_quietly([*UV, "cache", "clean", "-q", "cawait"])  # the version is the same, the content is not
     wheel = next(DIST.glob("*.whl"))
-    run_quietly([*uv, "pip", "install", "-q", "--reinstall", "--python", VENV / "bin" / "python", wheel])
-    for path in sorted(DIST.glob("cawait-*")):
+    run_quietly([*UV, "pip", "install", "-q", "--reinstall", "--python", VENV / "bin" / "python", wheel])
+    built = sorted(DIST.glob("cawait-*"))
+    for path in built:
         print(f"{path.stat().st_size:>9,}  {path.name}")
-    return Row("", passed=len(list(DIST.glob("cawait-*"))))
+    return Row("", passed=len(built))
 
 
 def interpreters() -> list[Path]:
     """The oldest and the newest release that is installed: not those that were unpacked into the build folder."""
-    found = [one for one in choose(discover(), []) if not one.problem and not one.is_debug and one.name[-1].isdigit()]
+    found = [one for one in discover() if not one.problem and not one.is_debug and one.name[-1].isdigit()]
     found = [one for one in found if PYTHONS.parent not in one.path.parents] or found
-    return [one.path for one in (found[:1] + found[1:][-1:])]
+    return [one.path for one in found[:1] + found[1:][-1:]]
 
 
 def tests(pytest_args: list[str]) -> Row:
@@ -95,12 +88,9 @@ def tests(pytest_args: list[str]) -> Row:
         "CAWAIT_PYTHONS": os.pathsep.join(map(str, interpreters())),
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
-    return junit_row(
-        report,
-        run(
-            [VENV / "bin" / "python", "-m", "pytest", *options, "-c", "tests/package/pytest.ini", "tests/package"], env
-        ),
-    )
+    folder = "tests/package"
+    command = [VENV / "bin" / "python", "-m", "pytest", *options, "-c", f"{folder}/pytest.ini", folder]
+    return junit_row(report, run(command, env))
 
 
 def main() -> int:
