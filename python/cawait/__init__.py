@@ -11,17 +11,23 @@ modules carry. `python -m cawait` has the same for a shell, and makes projects.
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 __all__ = ["cmake_dir", "include_dir", "pkgconfig_dir", "sources"]
 
 _FOLDER = Path(__file__).parent
 
-try:
-    __version__ = version("cawait")
-except PackageNotFoundError:  # in the tree
-    __version__ = "0"
+
+def __getattr__(name: str) -> str:
+    """`__version__`: looked up when it is asked for, since pytest imports this package whenever it is installed."""
+    if name != "__version__":
+        raise AttributeError(f"module 'cawait' has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("cawait")
+    except PackageNotFoundError:  # in the tree
+        return "0"
 
 
 def _installed(*names: str) -> str:
@@ -48,5 +54,5 @@ def cmake_dir() -> str:
 
 
 def pkgconfig_dir() -> str:
-    """The folder of cawait.pc, for PKG_CONFIG_PATH; the pkgconf of PyPI finds it by itself."""
+    """The folder of cawait.pc, for PKG_CONFIG_PATH; pkgconf-pypi, of the package pkgconf, finds it by itself."""
     return _installed("share", "pkgconfig")

@@ -9,13 +9,12 @@ from __future__ import annotations
 import keyword
 import os
 import re
-import shutil
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
 import cawait
+from cawait._needs import missing
 
 TEMPLATES = Path(__file__).with_name("templates")
 # The folders of the templates that make a project, and its source file.
@@ -46,14 +45,11 @@ def contents(name: str, build: str) -> dict[Path, str]:
     series = ".".join(cawait.__version__.split(".")[:2])
     upper = re.sub(r"\d+$", lambda last: str(int(last[0]) + 1), series)
     folders, source = BUILDS[build]
-    words = {
-        "NAME": name,
-        "SOURCE_FILE": f"src/{name}/{source}",
+    words = {"NAME": name, "SOURCE_FILE": f"src/{name}/{source}", "CAWAIT_SERIES": series, "CAWAIT_NEXT": upper}
+    lines = {
+        "# PROJECT_TABLES\n": (TEMPLATES / "common" / "project.toml").read_text(encoding="utf-8"),
         "BEFORE_BUILD\n": GIT if build == "meson" else "",
-        "CAWAIT_SERIES": series,
-        "CAWAIT_NEXT": upper,
     }
-    project = (TEMPLATES / "common" / "project.toml").read_text(encoding="utf-8")
     files: dict[Path, str] = {}
     for folder in folders:
         for path in sorted((TEMPLATES / folder).rglob("*")):
@@ -61,10 +57,10 @@ def contents(name: str, build: str) -> dict[Path, str]:
                 RENAMED.get(part, part).replace("NAME", name) for part in path.relative_to(TEMPLATES / folder).parts
             ]
             if path.is_file() and path.name != "project.toml" and "__pycache__" not in parts:
-                text = path.read_text(encoding="utf-8").replace("# PROJECT_TABLES\n", project)
-                for word, value in words.items():
-                    text = re.sub(rf"\b{word}", value, text)
-                files[Path(*parts)] = text
+                text = path.read_text(encoding="utf-8")
+                for line, value in lines.items():
+                    text = text.replace(line, value)
+                files[Path(*parts)] = re.sub(rf"\b({'|'.join(words)})\b", lambda found: words[found[1]], text)
     return files
 
 
@@ -84,18 +80,6 @@ def make(name: str, build: str, parent: Path) -> Path:
     except OSError as error:
         raise Refused(f"cannot write to {parent.absolute()}: {error.strerror}") from error
     return folder
-
-
-def missing() -> list[str]:
-    """What an extension needs to be built, and this machine has not."""
-    found = []
-    words = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
-    if not any(map(shutil.which, [words[0], "cc", "gcc", "clang"])):
-        found.append("there is no C compiler: install one (Debian: apt-get install gcc libc6-dev)")
-    if not Path(sysconfig.get_path("include"), "Python.h").exists():
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        found.append(f"the headers of this Python are missing (Debian: apt-get install python{version}-dev)")
-    return found
 
 
 def main(name: str, build: str, parent: str) -> int:

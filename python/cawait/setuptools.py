@@ -22,7 +22,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import PlatformError
 
 import cawait
-from cawait import new
+from cawait._needs import missing
 
 __all__ = ["Extension"]
 
@@ -54,8 +54,8 @@ class _BuildExt(build_ext):
 
     def run(self) -> None:
         ours = [one.name for one in self.extensions or () if isinstance(one, Extension)]
-        if ours and (missing := new.missing()):
-            raise PlatformError(f"{', '.join(ours)} cannot be built: {'; '.join(missing)}")
+        if ours and (needs := missing()):
+            raise PlatformError(f"{', '.join(ours)} cannot be built: {'; '.join(needs)}")
         super().run()
 
     def build_extension(self, ext: setuptools.Extension) -> None:
