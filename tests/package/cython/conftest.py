@@ -1,7 +1,7 @@
 """Fixtures: modules that Cython has compiled, and a framework of each kind to run on.
 
-cawait_build is the environment for builds, and `built` the folders of the modules; m, thermometer and zlib_threads are
-these modules. go(async_fn, *args) calls the function in a new loop of the framework, and returns what it gives.
+`built` is the folders of the modules; m, thermometer and zlib_threads are these modules. go(async_fn, *args) calls the
+function in a new loop of the framework, and returns what it gives.
 """
 
 from __future__ import annotations
@@ -18,25 +18,19 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cython_builds import BUILT, EXAMPLES, ROOT, Run, build, is_installed, stand_in  # noqa: E402
+from cython_builds import BUILT, EXAMPLES, ROOT, Run, build  # noqa: E402
 
 FRAMEWORKS = [name for name in ("asyncio", "trio", "uvloop") if importlib.util.find_spec(name)]
 
 
 @pytest.fixture(scope="session")
-def cawait_build(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment for builds: nothing where the package is installed."""
-    return {} if is_installed() else stand_in(tmp_path_factory.mktemp("cawait"))
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, cawait_build: dict[str, str]) -> dict[str, Path]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The folders of the modules, each built by its own setup.py."""
     sources = [*(ROOT / "examples" / name for name in EXAMPLES), Path(__file__).parent / "modules"]
     if BUILT in os.environ:
         return {source.name: Path(os.environ[BUILT]) / source.name for source in sources}
     folder = tmp_path_factory.mktemp("built")
-    return {source.name: build(source, folder, cawait_build) for source in sources}
+    return {source.name: build(source, folder) for source in sources}
 
 
 def load(built: dict[str, Path], folder: str, name: str) -> ModuleType:

@@ -1,21 +1,15 @@
-"""What the tests of Cython build with: an environment in which `from cawait.setuptools import Extension` and
-`from cawait cimport *` work, as where the package is installed.
-
-Where it is not, `stand_in` makes one: a folder for PYTHONPATH, out of this tree.
-"""
+"""What the tests of Cython build with. They run in an environment that has the package: ../test_cython.py makes it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,18 +21,6 @@ Run = Callable[..., Any]
 
 # The checks of a debug build: a mistake aborts with a message.
 CFLAGS = "-O1 -g0 -UNDEBUG -Wall -Wextra -Wno-unused-parameter -Werror"
-EXTENSION = '''\
-"""As that of the package: the library is compiled beside the author's sources, here once for all."""
-import setuptools
-
-class Extension(setuptools.Extension):
-    def __init__(self, name, sources, **more):  # Cython calls it again, with all that it has made of the arguments
-        given = dict(include_dirs=[{include!r}], extra_objects=[{library!r}], libraries=["pthread"])
-        for key, values in given.items():
-            had = more.setdefault(key, [])
-            had += [value for value in values if value not in had]
-        super().__init__(name, sources, **more)
-'''
 
 
 def run(command: list[str | Path], **options: Any) -> str:
@@ -48,39 +30,12 @@ def run(command: list[str | Path], **options: Any) -> str:
     return str(done.stdout)
 
 
-def is_installed() -> bool:
-    """Whether the package itself is there, with its helper for setuptools and its headers."""
-    package = importlib.util.find_spec("cawait")
-    folders = package.submodule_search_locations or [] if package else []
-    return any((Path(folder) / "setuptools.py").is_file() and (Path(folder) / "include").is_dir() for folder in folders)
-
-
-def joined_source(folder: Path) -> Path:
-    """The joined source, made of this tree."""
-    if not (folder / "cawait.c").exists():
-        run([sys.executable, ROOT / "tools" / "amalgamate", folder])
-    return folder
-
-
-def stand_in(folder: Path) -> dict[str, str]:
-    """The environment for builds without the package."""
-    joined = joined_source(folder / "joined")
-    library = folder / "cawait.o"
-    flags = ["-std=c11", "-fPIC", "-fvisibility=hidden", "-pthread", *CFLAGS.split()]
-    include = ["-I", joined, "-I", sysconfig.get_path("include")]
-    run([os.environ.get("CC", "cc"), *flags, *include, "-c", joined / "cawait.c", "-o", library])
-    package = folder / "path" / "cawait"
-    shutil.copytree(ROOT / "python" / "cawait", package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "setuptools.py").write_text(EXTENSION.format(include=str(joined), library=str(library)))
-    return {"PYTHONPATH": str(package.parent)}
-
-
-def build(source: Path, folder: Path, environment: dict[str, str]) -> Path:
+def build(source: Path, folder: Path) -> Path:
     """Build a copy of a folder that has a setup.py, in place; returns the copy. Cython's warnings are errors, in what
     is generated there is no function that takes the GIL, and the C compiler has no warning."""
     copy = folder / source.name
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("*.c~", "build", "__pycache__"))
-    environment = {**os.environ, **environment, "CFLAGS": CFLAGS}
+    environment = {**os.environ, "CFLAGS": CFLAGS}
     for module in copy.glob("*.pyx"):
         command = [sys.executable, "-m", "cython", "-3", "-Wextra", "--warning-errors", module]
         run(command, cwd=copy, env=environment)

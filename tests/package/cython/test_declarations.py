@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from Cython.Compiler import Errors, Main, Options
+from Cython.Compiler.PyrexTypes import CPtrType
 from cython_builds import ROOT, run
-
-pytest.importorskip("Cython", reason="Cython is not installed")
-from Cython.Compiler import Errors, Main, Options  # noqa: E402
-from Cython.Compiler.PyrexTypes import CPtrType  # noqa: E402
 
 MODULES = ["cawait.core", "cawait.stream", "cawait.python", "cawait.testing"]
 HEADERS = sorted((ROOT / "include" / "cawait").glob("*.h"))

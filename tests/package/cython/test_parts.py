@@ -241,7 +241,6 @@ def test_thread_that_holds_the_gil_does_not_sleep(built: dict[str, Path]) -> Non
     assert run([sys.executable, "-X", "dev", "-c", script], cwd=built["modules"]).strip() == "(11, 0)"
 
 
-@pytest.mark.skipif(BUILT in os.environ, reason="this is that run")
 def test_everything_passes_in_development_mode(built: dict[str, Path], tmp_path: Path) -> None:
     """Again, in a process with the checks of CPython's memory allocators, and of asyncio."""
     command = [sys.executable, "-X", "dev", "-m", "pytest", "-q", "-p", "no:cacheprovider", Path(__file__).parent]
